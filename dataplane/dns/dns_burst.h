@@ -1,0 +1,60 @@
+#ifndef LICTOR_DNS_BURST_H
+#define LICTOR_DNS_BURST_H
+
+/**
+ * The DNS responder: a burst of messages in, their answers out, in the same buffers.
+ *
+ * Pure: no I/O, no clock, no allocation, no globals. Follows RFC 1035, 2181, 2308, 2782, 3597, 6891
+ * and 7871, and Consul's choices where those leave one.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/dns/dns_zone.h"
+#include "dataplane/table/svc_table.h"
+
+#define DNS_HEADER_LENGTH 12u
+#define DNS_UDP_MAX       65535u
+
+enum dns_verdict {
+        DNS_ANSWERED,       /* length and rcode are set; send it */
+        DNS_PUNT,           /* only the slow path can answer; the message is untouched */
+        DNS_DROP_SHORT,     /* less than a header */
+        DNS_DROP_NOT_QUERY, /* QR set: answering answers makes loops */
+        DNS_DROP_NO_ROOM,   /* the buffer cannot hold even a header-only answer */
+        DNS_VERDICT_COUNT
+};
+
+enum dns_transport { DNS_UDP, DNS_TCP };
+
+struct dns_message {
+        uint8_t *data;     /* the query; overwritten by the answer */
+        uint16_t length;   /* of the query, then of the answer */
+        uint16_t capacity; /* bytes writable at data */
+        uint8_t verdict;   /* enum dns_verdict, set on return */
+        uint8_t rcode;     /* of the answer, set with DNS_ANSWERED */
+};
+
+/* One per thread; the only state that changes from burst to burst. */
+struct dns_random {
+        uint64_t state;
+};
+
+struct dns_env {
+        const struct dns_zone *zone; /* borrowed under the caller's RCU section */
+        const struct svc_table *table;
+        struct dns_random *random;
+        uint32_t now_s; /* Unix time: the SOA serial */
+        enum dns_transport transport;
+        bool follow_aliases; /* true on the slow path: resolve names inside the zone here */
+};
+
+/**
+ * Answer up to SVC_BURST_MAX messages.
+ * A UDP answer never exceeds min(capacity, what the query's EDNS size or 512 allows).
+ * context  registered reader.
+ */
+void dns_respond_burst(const struct dns_env *env, struct dns_message messages[], unsigned n);
+
+#endif
