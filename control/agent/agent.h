@@ -1,0 +1,88 @@
+#ifndef LICTOR_AGENT_H
+#define LICTOR_AGENT_H
+
+/**
+ * The agent: every part of one process, built in order, stopped in reverse. Composition root; all
+ * members belong to the control thread.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "control/config/config.h"
+#include "control/log/log.h"
+
+struct store;
+struct fsm;
+struct proposer;
+struct publisher;
+struct local_state;
+struct http_server;
+struct dns_tcp;
+struct dns_slow;
+struct runtime;
+struct lictor_dataplane;
+
+/* Where a reload reads its settings from again. */
+struct agent_options {
+        struct config_input input; /* borrowed for the agent's life */
+        struct config *config;     /* the first build's result; ownership passes to the agent */
+        struct log *log;           /* borrowed for the agent's life */
+};
+
+struct agent {
+        uv_loop_t loop;
+        struct config_input input;
+        struct config *config; /* the settings in force; replaced by a reload */
+        struct log *log;
+
+        struct store *store;
+        struct fsm *fsm;
+        struct proposer *proposer;
+        struct lictor_dataplane *dataplane;
+        struct publisher *publisher;
+        struct runtime *runtime;
+        struct local_state *local;
+        struct http_server *http;
+        struct dns_tcp *dns_tcp;
+        struct dns_slow *dns_slow;
+
+        char node_id[37];  /* UUID text */
+        uint64_t start_ms; /* uv_now at start */
+        int64_t start_unix_s;
+        int data_dir_lock; /* descriptor; -1 without data_dir */
+        int exit_status;
+        uv_signal_t signals[3]; /* SIGHUP, SIGTERM, SIGINT */
+        uv_timer_t report_timer;
+};
+
+/**
+ * Build and start everything, or nothing.
+ * @error  on failure one line for the operator.
+ * returns  0 or a negative errno.
+ */
+int agent_start(struct agent *agent, const struct agent_options *options, char *error,
+                size_t error_size);
+
+/** Run until a signal or agent_shutdown. returns  the process's exit status. */
+int agent_run(struct agent *agent);
+
+/** Stop in reverse order and free everything, the configuration included. */
+void agent_stop(struct agent *agent);
+
+/** End agent_run from inside the loop with this exit status. */
+void agent_shutdown(struct agent *agent, int exit_status);
+
+/**
+ * Read the configuration again and take over what may change while running: services and checks,
+ * dns_config, node_meta, log_level. A failure changes nothing.
+ * @error  on failure the text Consul's reload endpoint would answer.
+ * returns  0 or a negative errno.
+ */
+int agent_reload(struct agent *agent, char *error, size_t error_size);
+
+/** "127.0.0.1:8300": the address /v1/status/leader names; "" while there is no leader. */
+const char *agent_leader_address(const struct agent *agent);
+
+#endif

@@ -1,0 +1,162 @@
+#ifndef LICTOR_CONFIG_H
+#define LICTOR_CONFIG_H
+
+/**
+ * The agent's settings: defaults, configuration files and flags merged, checked and resolved.
+ *
+ * Immutable once built; a reload builds a second one and the agent takes over what may change.
+ * Strings are never NULL unless the comment says so.
+ */
+
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "control/log/log.h"
+#include "dataplane/runtime/runtime.h"
+#include "lictor/dataplane.h"
+
+#define CONFIG_LISTEN_MAX RUNTIME_LISTEN_MAX
+
+struct config_meta {
+        char *key;
+        char *value;
+};
+
+/* Socket addresses of one service, ports filled in; none when the port is disabled. */
+struct config_listen {
+        struct sockaddr_storage addresses[CONFIG_LISTEN_MAX];
+        size_t count;
+};
+
+/* -1: disabled. */
+struct config_ports {
+        int dns, http, https, grpc, serf_lan, serf_wan, server, sidecar_min_port, sidecar_max_port,
+            expose_min_port, expose_max_port;
+};
+
+/* A time to live for one service name, or for a prefix written "prefix*". */
+struct config_service_ttl {
+        char *name;
+        uint32_t ttl_s;
+};
+
+struct config_dns {
+        uint32_t node_ttl_s;
+        struct config_service_ttl *service_ttls; /* sorted: exact names, then longest prefix */
+        size_t service_ttl_count;
+        struct lictor_soa soa;
+        uint16_t udp_answer_limit;
+        uint16_t a_record_limit;
+        bool enable_truncate;
+        bool disable_compression;
+        bool only_passing;
+        bool node_meta_txt;
+};
+
+struct config {
+        char *node_name;
+        char *node_id; /* "" when none is configured */
+        struct config_meta *node_meta;
+        size_t node_meta_count;
+        char *datacenter; /* lower case */
+        char *primary_datacenter;
+        char *domain;     /* without the final dot */
+        char *alt_domain; /* "" when there is none */
+
+        char *bind_address;                   /* numeric; may be "0.0.0.0" */
+        char *advertise_address;              /* numeric, never unspecified: the node's Address */
+        char *advertise_address_wan;          /* numeric */
+        struct config_meta *tagged_addresses; /* "lan", "lan_ipv4", "wan", …: the node's */
+        size_t tagged_address_count;
+        struct config_ports ports;
+        struct config_listen dns_listen;
+        struct config_listen http_listen;
+
+        char *data_dir; /* "" with dev_mode */
+        char *pid_file; /* "" when there is none */
+        enum log_level log_level;
+        bool log_json;
+        bool dev_mode;
+        bool server;
+        bool bootstrap;
+        int bootstrap_expect;
+        bool leave_on_terminate;
+        bool skip_leave_on_interrupt;
+        bool translate_wan_addresses;
+        bool enable_local_script_checks;
+        bool enable_remote_script_checks;
+        bool disable_http_unprintable_char_filter;
+        uint64_t check_update_interval_ms;
+        uint64_t http_max_header_bytes;
+        uint64_t txn_max_request_bytes;
+        uint64_t kv_max_value_bytes;
+        unsigned http_max_connections_per_client;
+        bool http_use_cache;
+        json_t *http_response_headers;    /* object of strings; never NULL */
+        json_t *http_block_endpoints;     /* array of path prefixes; never NULL */
+        json_t *http_allow_write_from;    /* array of CIDR strings, "allow_write_http_from" */
+        uint64_t prometheus_retention_ms; /* telemetry.prometheus_retention_time; 0: off */
+        char *telemetry_prefix;           /* telemetry.metrics_prefix */
+
+        struct config_dns dns;
+        char **recursors;
+        size_t recursor_count;
+
+        /* Definitions from files, in order; each element one object as Consul documents it. */
+        json_t *services;
+        json_t *checks;
+
+        struct runtime_config dataplane; /* its pointers are owned by this struct */
+        json_t *merged;                  /* the merged settings as written, secrets included */
+};
+
+/* What the command line said: -config-file and -config-dir in order, and the flags' settings. */
+enum config_source_kind { CONFIG_FILE, CONFIG_DIRECTORY };
+
+struct config_source {
+        enum config_source_kind kind;
+        const char *path;
+};
+
+struct config_input {
+        const struct config_source *sources;
+        size_t source_count;
+        json_t *flags; /* settings in the files' form, laid over them; borrowed; may be NULL */
+        bool dev_mode;
+};
+
+/* Lines for the operator: errors when building failed, warnings when it did not. */
+struct config_report {
+        char *error;     /* NULL when there is none */
+        char **warnings; /* one line each */
+        size_t warning_count;
+};
+
+/**
+ * Read the sources, merge, check, resolve.
+ * @out     owned by the caller, freed with config_destroy; NULL on failure.
+ * @report  always initialised; freed with config_report_fini.
+ * returns  0, or a negative errno with report->error set.
+ */
+int config_build(const struct config_input *input, struct config **out,
+                 struct config_report *report);
+void config_destroy(struct config *take_config);
+void config_report_fini(struct config_report *report);
+
+/** Time to live of a service's answers: the exact name, else the longest prefix, else 0. */
+uint32_t config_service_ttl(const struct config *config, const char *service);
+
+/** The zone as the data plane wants it; strings borrowed from the configuration. */
+void config_zone(const struct config *config, struct lictor_zone *out);
+
+/**
+ * Read a duration in Go's syntax, e.g. "1m30s", "250ms", "-1s", "0".
+ * returns  0 or -EINVAL; @out_ns in nanoseconds.
+ */
+int config_parse_duration(const char *text, int64_t *out_ns);
+
+#endif

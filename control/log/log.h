@@ -1,0 +1,62 @@
+#ifndef LICTOR_LOG_H
+#define LICTOR_LOG_H
+
+/**
+ * Leveled log lines in the format operators of Consul know:
+ * 2026-01-02T15:04:05.000Z [INFO]  agent: Started HTTP server: address=127.0.0.1:8500
+ *
+ * One struct log per process, used by the control thread. Data-plane threads never log: the
+ * control thread reports their counters, limited by struct log_limit.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum log_level {
+        LOG_LEVEL_TRACE,
+        LOG_LEVEL_DEBUG,
+        LOG_LEVEL_INFO,
+        LOG_LEVEL_WARN,
+        LOG_LEVEL_ERROR
+};
+
+struct log {
+        FILE *stream; /* borrowed */
+        enum log_level level;
+        bool json; /* one JSON object a line */
+};
+
+/**
+ * Read a level's name, letter case ignored: trace, debug, info, warn, err (or error).
+ * returns  0 or -EINVAL, which leaves *out as it was.
+ */
+int log_level_parse(const char *text, enum log_level *out);
+
+/** Upper-case name as the line shows it, e.g. "WARN". */
+const char *log_level_name(enum log_level level);
+
+/** Write one line when the level is enabled. @module e.g. "agent" or "agent.dns". */
+void log_write(const struct log *log, enum log_level level, const char *module, const char *format,
+               ...) __attribute__((format(printf, 4, 5)));
+
+#define log_trace(log, module, ...) log_write((log), LOG_LEVEL_TRACE, (module), __VA_ARGS__)
+#define log_debug(log, module, ...) log_write((log), LOG_LEVEL_DEBUG, (module), __VA_ARGS__)
+#define log_info(log, module, ...)  log_write((log), LOG_LEVEL_INFO, (module), __VA_ARGS__)
+#define log_warn(log, module, ...)  log_write((log), LOG_LEVEL_WARN, (module), __VA_ARGS__)
+#define log_error(log, module, ...) log_write((log), LOG_LEVEL_ERROR, (module), __VA_ARGS__)
+
+/* At most one line per interval; what was held back in between is counted. */
+struct log_limit {
+        uint64_t interval_ms;
+        uint64_t next_ms;
+        uint64_t suppressed;
+};
+
+/**
+ * Ask whether a line may be written at now_ms.
+ * @suppressed  set, when true is returned, to the events held back since the last line.
+ */
+bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint64_t *suppressed);
+
+#endif
