@@ -1,0 +1,169 @@
+#include "control/text/uri.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int hex_value(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        return -1;
+}
+
+// Undoes percent escapes in place; a NUL byte would hide what follows it and counts as broken.
+static bool unescape(char *text, bool plus_is_space)
+{
+        char *to = text;
+
+        for (const char *from = text; *from != '\0'; from++) {
+                char c = *from;
+
+                if (c == '%') {
+                        int high = hex_value(from[1]);
+                        int low = high < 0 ? -1 : hex_value(from[2]);
+
+                        if (low < 0 || high + low == 0)
+                                return false;
+                        c = (char)(high * 16 + low);
+                        from += 2;
+                } else if (c == '+' && plus_is_space) {
+                        c = ' ';
+                }
+                *to++ = c;
+        }
+        *to = '\0';
+        return true;
+}
+
+static bool is_printable(const char *text)
+{
+        for (; *text != '\0'; text++) {
+                unsigned char c = (unsigned char)*text;
+
+                if (c < 0x20 || c == 0x7f)
+                        return false;
+        }
+        return true;
+}
+
+static bool is_clean(const char *path)
+{
+        for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+                size_t len = strcspn(slash + 1, "/");
+
+                if (len == 0 && slash[1] == '/')
+                        return false;
+                if (len == 1 && slash[1] == '.')
+                        return false;
+                if (len == 2 && slash[1] == '.' && slash[2] == '.')
+                        return false;
+        }
+        return true;
+}
+
+static enum uri_verdict parse_query(char *query, struct uri *out)
+{
+        while (query != NULL && *query != '\0') {
+                char *next = strpbrk(query, "&;");
+                char *value;
+
+                if (next != NULL)
+                        *next++ = '\0';
+                value = strchr(query, '=');
+                if (value != NULL)
+                        *value++ = '\0';
+                if (*query != '\0' || value != NULL) {
+                        if (out->param_count == URI_PARAM_MAX)
+                                return URI_TOO_MANY_PARAMS;
+                        if (unescape(query, true) && (value == NULL || unescape(value, true))) {
+                                out->params[out->param_count].key = query;
+                                out->params[out->param_count].value = value != NULL ? value : "";
+                                out->param_count++;
+                        }
+                }
+                query = next;
+        }
+        return URI_OK;
+}
+
+enum uri_verdict uri_parse(const char *target, struct uri *out)
+{
+        size_t len = strlen(target);
+        enum uri_verdict verdict;
+        char *query;
+
+        out->param_count = 0;
+        out->storage = malloc(len + 1);
+        if (out->storage == NULL)
+                return URI_NO_MEMORY;
+        memcpy(out->storage, target, len + 1);
+        query = strchr(out->storage, '?');
+        if (query != NULL)
+                *query++ = '\0';
+        out->path = out->storage;
+        verdict = URI_BAD_ESCAPE;
+        if (out->path[0] != '/' || !unescape(out->path, false))
+                goto free_storage;
+        verdict = URI_UNPRINTABLE;
+        if (!is_printable(out->path))
+                goto free_storage;
+        out->path_is_clean = is_clean(out->path);
+        verdict = parse_query(query, out);
+        if (verdict != URI_OK)
+                goto free_storage;
+        return URI_OK;
+free_storage:
+        uri_fini(out);
+        return verdict;
+}
+
+void uri_fini(struct uri *uri)
+{
+        free(uri->storage);
+        uri->storage = NULL;
+        uri->path = NULL;
+        uri->param_count = 0;
+}
+
+const char *uri_param(const struct uri *uri, const char *key)
+{
+        for (size_t i = 0; i < uri->param_count; i++) {
+                if (strcmp(uri->params[i].key, key) == 0)
+                        return uri->params[i].value;
+        }
+        return NULL;
+}
+
+char *uri_clean_path(const char *path)
+{
+        char *clean = malloc(strlen(path) + 2);
+        size_t len = 0;
+
+        if (clean == NULL)
+                return NULL;
+        while (*path != '\0') {
+                size_t element = strcspn(path, "/");
+
+                if (element == 2 && path[0] == '.' && path[1] == '.') {
+                        while (len > 0 && clean[--len] != '/')
+                                ;
+                } else if (element > 0 && !(element == 1 && path[0] == '.')) {
+                        clean[len++] = '/';
+                        memcpy(clean + len, path, element);
+                        len += element;
+                }
+                path += element;
+                if (path[0] == '/' && path[1] == '\0')
+                        clean[len++] = '/';
+                if (*path == '/')
+                        path++;
+        }
+        if (len == 0)
+                clean[len++] = '/';
+        clean[len] = '\0';
+        return clean;
+}

@@ -1,0 +1,105 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/text/uri.h"
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct {
+        const char *target;
+        enum uri_verdict verdict;
+        const char *path;
+        bool clean;
+        const char *key, *value;
+        size_t param_count;
+} cases[] = {
+    {"/", URI_OK, "/", true, "x", NULL, 0},
+    {"/v1/a?b=c", URI_OK, "/v1/a", true, "b", "c", 1},
+    {"/v1/a?pretty", URI_OK, "/v1/a", true, "pretty", "", 1},
+    {"/a%20b+c?d+e=f%2Bg", URI_OK, "/a b+c", true, "d e", "f+g", 1},
+    {"/?tag=a&tag=b", URI_OK, "/", true, "tag", "a", 2},
+    {"/?&&a", URI_OK, "/", true, "a", "", 1},
+    {"/?a=%zz&b=1", URI_OK, "/", true, "a", NULL, 1},
+    {"/?a=b=c", URI_OK, "/", true, "a", "b=c", 1},
+    {"/v1//a", URI_OK, "/v1//a", false, "x", NULL, 0},
+    {"/v1/./a", URI_OK, "/v1/./a", false, "x", NULL, 0},
+    {"/v1/../a", URI_OK, "/v1/../a", false, "x", NULL, 0},
+    {"/v1/..", URI_OK, "/v1/..", false, "x", NULL, 0},
+    {"/v1/.a/..b/", URI_OK, "/v1/.a/..b/", true, "x", NULL, 0},
+    {"/a%zz", URI_BAD_ESCAPE, NULL, false, NULL, NULL, 0},
+    {"/a%4", URI_BAD_ESCAPE, NULL, false, NULL, NULL, 0},
+    {"/a%", URI_BAD_ESCAPE, NULL, false, NULL, NULL, 0},
+    {"/a%00b", URI_BAD_ESCAPE, NULL, false, NULL, NULL, 0},
+    {"", URI_BAD_ESCAPE, NULL, false, NULL, NULL, 0},
+    {"*", URI_BAD_ESCAPE, NULL, false, NULL, NULL, 0},
+    {"/a%01b", URI_UNPRINTABLE, NULL, false, NULL, NULL, 0},
+    {"/a%7f", URI_UNPRINTABLE, NULL, false, NULL, NULL, 0},
+};
+
+Test(uri, targets_are_taken_apart)
+{
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                const char *value;
+                struct uri uri;
+
+                cr_expect_eq(uri_parse(cases[i].target, &uri), cases[i].verdict, "%s",
+                             cases[i].target);
+                if (cases[i].verdict != URI_OK)
+                        continue;
+                cr_expect_str_eq(uri.path, cases[i].path);
+                cr_expect_eq(uri.path_is_clean, cases[i].clean, "%s", cases[i].target);
+                cr_expect_eq(uri.param_count, cases[i].param_count, "%s", cases[i].target);
+                value = uri_param(&uri, cases[i].key);
+                if (cases[i].value == NULL)
+                        cr_expect_null(value, "%s", cases[i].target);
+                else
+                        cr_expect_str_eq(value, cases[i].value, "%s", cases[i].target);
+                uri_fini(&uri);
+        }
+}
+
+Test(uri, the_number_of_parameters_is_bounded)
+{
+        static const struct {
+                size_t count;
+                enum uri_verdict verdict;
+        } limits[] = {{URI_PARAM_MAX - 1, URI_OK},
+                      {URI_PARAM_MAX, URI_OK},
+                      {URI_PARAM_MAX + 1, URI_TOO_MANY_PARAMS}};
+
+        for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+                char target[4 * URI_PARAM_MAX + 16] = "/?";
+                struct uri uri;
+
+                for (size_t n = 0; n < limits[i].count; n++)
+                        strcat(target, "a=&");
+                cr_expect_eq(uri_parse(target, &uri), limits[i].verdict, "%zu", limits[i].count);
+                if (limits[i].verdict == URI_OK)
+                        uri_fini(&uri);
+        }
+}
+
+Test(uri, paths_are_cleaned_as_go_cleans_them)
+{
+        static const struct {
+                const char *path, *clean;
+        } paths[] = {
+            {"/v1//catalog/nodes", "/v1/catalog/nodes"},
+            {"/v1/./a/../b", "/v1/b"},
+            {"/../../a", "/a"},
+            {"/", "/"},
+            {"//", "/"},
+            {"/a/b//", "/a/b/"},
+            {"/a/..", "/"},
+            {"/a/../", "/"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+                char *clean = uri_clean_path(paths[i].path);
+
+                cr_expect_str_eq(clean, paths[i].clean, "%s gives %s", paths[i].path, clean);
+                free(clean);
+        }
+}
