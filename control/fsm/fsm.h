@@ -1,0 +1,30 @@
+#ifndef CONTROL_FSM_FSM_H
+#define CONTROL_FSM_FSM_H
+
+/**
+ * The state machine: applies the log's commands to the store, in log order, and nothing else does.
+ *
+ * context  one thread; a store listener must not apply.
+ */
+
+#include "control/fsm/command.h"
+
+struct fsm;
+
+/** @store  borrowed for the machine's life. */
+struct fsm *fsm_create(struct store *store);
+void fsm_destroy(struct fsm *fsm);
+
+/**
+ * Apply one log entry. Bytes that are no command, or one this version does not know, change nothing
+ * but the applied index and give an error in @result: every server skips them alike.
+ * @index   greater than any before.
+ * @result  initialised by this call; the caller ends it with fsm_result_fini.
+ */
+void fsm_apply(struct fsm *fsm, uint64_t index, const uint8_t *bytes, size_t len,
+               struct fsm_result *result);
+
+/** Run a transaction that only gets, without the log. @result  as fsm_apply gives it. */
+void fsm_read_txn(struct fsm *fsm, const struct command_txn *txn, struct fsm_result *result);
+
+#endif

@@ -1,0 +1,60 @@
+#ifndef CONTROL_PUBLISHER_PUBLISHER_H
+#define CONTROL_PUBLISHER_PUBLISHER_H
+
+/**
+ * The publisher: turns the store's changes into the data plane's entries, one lictor_commit per
+ * applied command, in time proportional to what changed.
+ *
+ * context  the control thread, which is also the data plane's writer.
+ */
+
+#include "control/store/store.h"
+#include "lictor/dataplane.h"
+
+struct ttl_rule {
+        const char *pattern; /* a service's name, or a prefix followed by "*" */
+        uint32_t ttl_s;
+};
+
+/* Everything of the configuration that decides what DNS answers. */
+struct publisher_config {
+        struct lictor_zone zone;
+        const struct ttl_rule *service_ttl; /* any order: exact first, then the longest prefix */
+        size_t service_ttl_count;
+        bool only_passing; /* leave out warning instances too */
+};
+
+struct publisher_stats {
+        uint64_t commits;
+        uint64_t entries_set;
+        uint64_t entries_removed;
+        uint64_t entries_refused; /* names that cannot be written in DNS */
+};
+
+struct publisher;
+
+/**
+ * Create it, listening to @store, and publish what the store holds.
+ * @store   borrowed for the publisher's life.
+ * @dp      borrowed likewise; created by the caller with config->zone.
+ * @config  copied.
+ * returns  0; -EINVAL when the domain or datacenter is no DNS name; -ENOSPC without a free
+ * listener.
+ */
+int publisher_create(struct store *store, struct lictor_dataplane *dp,
+                     const struct publisher_config *config, struct publisher **out);
+void publisher_destroy(struct publisher *p);
+
+/**
+ * Take new settings: gives the zone to the data plane and publishes everything afresh. Names that
+ * are still there never go unanswered meanwhile.
+ * returns  0; -EINVAL for a bad domain or datacenter, and then nothing has changed.
+ */
+int publisher_configure(struct publisher *p, const struct publisher_config *config);
+
+void publisher_stats(const struct publisher *p, struct publisher_stats *out);
+
+/** The time to live of a service's answers under the rules. */
+uint32_t publisher_service_ttl_s(const struct publisher_config *config, const char *service);
+
+#endif

@@ -1,0 +1,163 @@
+#ifndef CONTROL_STORE_STORE_H
+#define CONTROL_STORE_STORE_H
+
+/**
+ * The state store: the catalog's records in ordered indexes, changed only by the state machine.
+ *
+ * context  One thread. Records handed out are borrowed until the next write unless a reference is
+ *          taken (record_take). Names of nodes, services and queries are found in any letter case.
+ *          Memory that cannot be had ends the process: a server that cannot apply an entry must
+ *          stop rather than differ from the others.
+ *
+ * Reading is below. Writing is in control/store/store_write.h and belongs to the state machine.
+ */
+
+#include "control/store/ordered_index.h"
+#include "control/store/records.h"
+
+struct store;
+
+enum store_table { STORE_NODES, STORE_SERVICES, STORE_CHECKS, STORE_QUERIES, STORE_TABLE_COUNT };
+
+struct store *store_create(void);
+void store_destroy(struct store *s);
+
+/* ---- Single records: NULL when there is none. ---- */
+
+const struct node_record *store_node_get(const struct store *s, const char *name);
+const struct node_record *store_node_get_by_id(const struct store *s, const char *id);
+const struct service_record *store_service_get(const struct store *s, const char *node,
+                                               const char *service_id);
+const struct check_record *store_check_get(const struct store *s, const char *node,
+                                           const char *check_id);
+const struct query_record *store_query_get(const struct store *s, const char *id);
+const struct query_record *store_query_find(const struct store *s, const char *name);
+
+/* ---- Sets, in ascending order of their keys. ---- */
+
+/*
+ * A walk over one set. It sees the state at the time it was begun and ends with the next write:
+ * using it afterwards is a bug and asserted. Nothing needs to be closed.
+ */
+struct store_iter {
+        struct ordered_cursor cursor;
+};
+
+/** Begin a walk. Names need not exist: the walk is then empty. */
+void store_nodes(const struct store *s, struct store_iter *it);
+void store_services(const struct store *s, struct store_iter *it); /* by name, node, id */
+void store_services_of_node(const struct store *s, const char *node, struct store_iter *it);
+void store_instances(const struct store *s, const char *service, struct store_iter *it);
+void store_checks(const struct store *s, struct store_iter *it); /* by node and check id */
+void store_checks_of_node(const struct store *s, const char *node, struct store_iter *it);
+/* service_id "" gives the checks of the node itself. */
+void store_checks_of_instance(const struct store *s, const char *node, const char *service_id,
+                              struct store_iter *it);
+void store_checks_of_service(const struct store *s, const char *service, struct store_iter *it);
+void store_queries(const struct store *s, struct store_iter *it); /* by id */
+void store_queries_of_service(const struct store *s, const char *service, struct store_iter *it);
+
+/** The next record of a walk of that kind, or NULL at its end. */
+const struct node_record *store_next_node(struct store_iter *it);
+const struct service_record *store_next_service(struct store_iter *it);
+const struct check_record *store_next_check(struct store_iter *it);
+const struct query_record *store_next_query(struct store_iter *it);
+
+/** Distinct service names, each as its first instance spells it. Borrowed as records are. */
+void store_service_names(const struct store *s, struct store_iter *it);
+const char *store_next_service_name(struct store_iter *it);
+
+/** Who has this address (key of address_key_make): nodes by name, services by name, node, id. */
+void store_nodes_by_address(const struct store *s, const uint8_t *key, size_t key_len,
+                            struct store_iter *it);
+void store_services_by_address(const struct store *s, const uint8_t *key, size_t key_len,
+                               struct store_iter *it);
+
+/* ---- Health ---- */
+
+enum store_health {
+        STORE_PASSING,
+        STORE_WARNING,
+        STORE_CRITICAL,
+        STORE_HEALTH_OTHER /* a status of none of these texts; neither bad nor weighted */
+};
+
+enum store_health store_health_of(const char *status);
+
+/**
+ * The worst state among an instance's own checks and its node's (which hold serfHealth and
+ * maintenance too). Without any check: passing.
+ * @ignored  check ids that do not count, or NULL.
+ */
+enum store_health store_instance_health(const struct store *s, const struct service_record *service,
+                                        const struct text_list *ignored);
+
+/* ---- Indexes for X-Consul-Index and blocking queries; 0 before the first write. ---- */
+
+/** The last index that changed a table; of several, take the largest. */
+uint64_t store_table_index(const struct store *s, enum store_table table);
+
+/** The last index applied, whether or not it changed anything. */
+uint64_t store_applied_index(const struct store *s);
+
+/**
+ * The last index that changed what is known of a service: its instances, their checks and nodes.
+ * For an unknown service: when any service last vanished.
+ */
+uint64_t store_service_index(const struct store *s, const char *service);
+
+/** Likewise of a node: itself, its services and checks. For an unknown node: the tables' largest.
+ */
+uint64_t store_node_index(const struct store *s, const char *node);
+
+size_t store_count(const struct store *s, enum store_table table);
+size_t store_service_name_count(const struct store *s);
+
+/* ---- Change feed ---- */
+
+union store_row {
+        const struct record *record; /* the head of whichever it is */
+        const struct node_record *node;
+        const struct service_record *service;
+        const struct check_record *check;
+        const struct query_record *query;
+};
+
+struct store_change {
+        enum store_table table;
+        union store_row before; /* .record is NULL for an insertion */
+        union store_row after;  /* .record is NULL for a removal */
+        const char *node;       /* the node concerned; "" for queries */
+        const char *service;    /* the service's name; "" for nodes and node checks */
+};
+
+/**
+ * Told once per applied command, after all of it has been applied, in the order of registration.
+ * A command that changed nothing is not told. Listeners may read the store, not write it.
+ * @changes  borrowed until return; a row may appear more than once.
+ */
+typedef void (*store_listener_fn)(void *arg, uint64_t index, const struct store_change changes[],
+                                  size_t change_count);
+
+#define STORE_LISTENER_MAX 8
+
+/** returns 0, or -ENOSPC beyond STORE_LISTENER_MAX. */
+int store_listen(struct store *s, store_listener_fn fn, void *arg);
+void store_unlisten(struct store *s, store_listener_fn fn, void *arg);
+
+/* ---- Snapshots: the same state gives the same bytes on every server. ---- */
+
+/** Takes a piece of the encoding; returns 0, or a negative errno that ends the writing. */
+typedef int (*store_write_fn)(void *arg, const uint8_t *bytes, size_t len);
+
+/** returns 0 or what @write returned. */
+int store_snapshot_write(const struct store *s, store_write_fn write, void *arg);
+
+/**
+ * Replace the whole state by a snapshot's. Listeners are told the rows that differ, as if one
+ * command had changed them. On failure the state is as it was.
+ * returns  0; -EBADMSG for bytes that are no snapshot; -ENOTSUP for a newer version of the format.
+ */
+int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len);
+
+#endif
