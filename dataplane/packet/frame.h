@@ -63,15 +63,18 @@ struct frame_info {
         uint16_t l3_length;      /* IP header */
         uint16_t message_offset; /* DNS message, from the frame's first byte */
         uint16_t message_length;
-        uint16_t message_max;  /* largest answer payload that fits the MTU */
+        uint16_t message_max;  /* largest answer payload that fits the MTU and the capacity */
         uint16_t frame_length; /* of the reply, with FRAME_REPLY */
         uint8_t ip_version;    /* 4 or 6 */
 };
 
 /**
  * Classify one frame; ARP, NDP and echo requests for us are rewritten into their replies.
+ * No reply is longer than its request, but for an NDP solicitation sent to a group without options:
+ * its advertisement must carry our MAC and has eight bytes more. A frame that is not answered in
+ * place is not changed.
  * @length    bytes at data; every field inside is checked against it.
- * @capacity  bytes writable at data.
+ * @capacity  bytes writable at data, at least length.
  */
 enum frame_verdict frame_classify(const struct frame_host *host, uint8_t *data, uint16_t length,
                                   uint16_t capacity, struct frame_checksums checksums,
