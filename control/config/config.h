@@ -74,10 +74,12 @@ struct config {
         size_t tagged_address_count;
         struct config_ports ports;
         struct config_listen dns_listen;
-        struct config_listen http_listen;
+        struct config_listen http_listen; /* may hold AF_UNIX addresses */
+        char *client_text;                /* "[127.0.0.1]", for the banner */
 
-        char *data_dir; /* "" with dev_mode */
-        char *pid_file; /* "" when there is none */
+        char *data_dir;       /* "" with dev_mode */
+        char *pid_file;       /* "" when there is none */
+        char *log_level_text; /* as written; an unknown one leaves log_level at INFO */
         enum log_level log_level;
         bool log_json;
         bool dev_mode;

@@ -1,0 +1,221 @@
+#include "control/config/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/config/internal.h"
+
+// "service" and "check" of a file are one more element of its "services" and "checks".
+static int gather_definition(json_t *settings, const char *one, const char *many)
+{
+        json_t *single = json_object_get(settings, one);
+        json_t *list = json_object_get(settings, many);
+
+        if (single == NULL)
+                return 0;
+        if (list == NULL) {
+                list = json_array();
+                if (json_object_set_new(settings, many, list) < 0)
+                        return -ENOMEM;
+        }
+        if (json_array_append(list, single) < 0)
+                return -ENOMEM;
+        return json_object_del(settings, one) < 0 ? -ENOMEM : 0;
+}
+
+static int add_settings(json_t *merged, const char *path, const json_t *raw, struct lines *later,
+                        char **error)
+{
+        struct lines errors = {0};
+        json_t *settings = schema_apply(config_schema, raw, &errors, later);
+        char *text = NULL;
+        int ret = -ENOMEM;
+
+        if (settings == NULL)
+                goto out;
+        if (errors.count > 0) {
+                ret = -EINVAL;
+                text = lines_join(&errors);
+                if (text == NULL || asprintf(error, "failed to parse %s: %s", path, text) < 0)
+                        *error = NULL;
+                goto out;
+        }
+        ret = gather_definition(settings, "service", "services");
+        if (ret == 0)
+                ret = gather_definition(settings, "check", "checks");
+        if (ret == 0)
+                ret = settings_merge(merged, settings);
+out:
+        free(text);
+        lines_fini(&errors);
+        json_decref(settings);
+        return ret;
+}
+
+static int add_file(json_t *merged, const char *path, struct lines *later, char **error)
+{
+        json_t *raw = NULL;
+        int ret = source_read_file(path, &raw, error);
+
+        if (ret < 0)
+                return ret;
+        ret = add_settings(merged, path, raw, later, error);
+        json_decref(raw);
+        return ret;
+}
+
+static int add_directory(json_t *merged, const char *path, struct lines *later, char **error)
+{
+        struct lines files = {0};
+        int ret = source_list_directory(path, &files, error);
+
+        for (size_t i = 0; ret == 0 && i < files.count; i++)
+                ret = add_file(merged, files.items[i], later, error);
+        lines_fini(&files);
+        return ret;
+}
+
+static int add_all(const struct config_input *input, json_t *merged, struct lines *later,
+                   char **error)
+{
+        int ret = 0;
+
+        for (size_t i = 0; ret == 0 && i < input->source_count; i++) {
+                const struct config_source *source = &input->sources[i];
+
+                ret = source->kind == CONFIG_FILE
+                          ? add_file(merged, source->path, later, error)
+                          : add_directory(merged, source->path, later, error);
+        }
+        if (ret == 0 && input->flags != NULL)
+                ret = add_settings(merged, "command line", input->flags, later, error);
+        return ret;
+}
+
+// Steps that stop at the first kind of mistake: later ones assume what earlier ones found sound.
+static int build_all(struct build *build)
+{
+        static int (*const steps[])(struct build *) = {build_general, build_dns, build_addresses,
+                                                       build_check, build_dataplane};
+        int ret = schema_check_durations(config_schema, build->merged, &build->errors);
+
+        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+                if (ret < 0 || build->errors.count > 0)
+                        break;
+                ret = steps[i](build);
+        }
+        if (ret == 0 && build->errors.count > 0)
+                ret = -EINVAL;
+        return ret;
+}
+
+static int warn_later(struct lines *warnings, const struct lines *later)
+{
+        for (size_t i = 0; i < later->count; i++) {
+                size_t k = 0;
+
+                while (k < i && strcmp(later->items[k], later->items[i]) != 0)
+                        k++;
+                if (k == i && lines_add(warnings, "%s: accepted, but has no effect in this version",
+                                        later->items[i]) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int config_build(const struct config_input *input, struct config **out,
+                 struct config_report *report)
+{
+        struct build build = {0};
+        struct lines later = {0};
+        json_t *merged = json_object();
+        int ret = -ENOMEM;
+
+        *report = (struct config_report){0};
+        *out = NULL;
+        build.merged = merged;
+        build.config = calloc(1, sizeof(*build.config));
+        if (merged == NULL || build.config == NULL)
+                goto out;
+        build.config->dev_mode = input->dev_mode;
+        ret = add_all(input, merged, &later, &report->error);
+        if (ret == 0)
+                ret = build_all(&build);
+        if (ret == 0)
+                ret = warn_later(&build.warnings, &later);
+        if (ret == 0) {
+                *out = build.config;
+                build.config = NULL;
+        } else if (report->error == NULL) {
+                report->error =
+                    build.errors.count > 0 ? lines_join(&build.errors) : strdup("out of memory");
+        }
+        report->warnings = build.warnings.items;
+        report->warning_count = build.warnings.count;
+out:
+        config_destroy(build.config);
+        json_decref(merged);
+        lines_fini(&build.errors);
+        lines_fini(&later);
+        return ret;
+}
+
+static void free_meta(struct config_meta *meta, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                free(meta[i].key);
+                free(meta[i].value);
+        }
+        free(meta);
+}
+
+void config_destroy(struct config *config)
+{
+        if (config == NULL)
+                return;
+        char *const strings[] = {
+            config->node_name,
+            config->node_id,
+            config->datacenter,
+            config->primary_datacenter,
+            config->domain,
+            config->alt_domain,
+            config->bind_address,
+            config->advertise_address,
+            config->advertise_address_wan,
+            config->client_text,
+            config->data_dir,
+            config->pid_file,
+            config->log_level_text,
+            config->telemetry_prefix,
+        };
+
+        for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
+                free(strings[i]);
+        free_meta(config->node_meta, config->node_meta_count);
+        free_meta(config->tagged_addresses, config->tagged_address_count);
+        for (size_t i = 0; i < config->dns.service_ttl_count; i++)
+                free(config->dns.service_ttls[i].name);
+        free(config->dns.service_ttls);
+        for (size_t i = 0; i < config->recursor_count; i++)
+                free(config->recursors[i]);
+        free(config->recursors);
+        json_decref(config->http_response_headers);
+        json_decref(config->http_block_endpoints);
+        json_decref(config->http_allow_write_from);
+        json_decref(config->services);
+        json_decref(config->checks);
+        json_decref(config->merged);
+        config_dataplane_fini(&config->dataplane);
+        free(config);
+}
+
+void config_report_fini(struct config_report *report)
+{
+        for (size_t i = 0; i < report->warning_count; i++)
+                free(report->warnings[i]);
+        free(report->warnings);
+        free(report->error);
+        *report = (struct config_report){0};
+}

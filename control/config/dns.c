@@ -1,0 +1,139 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "control/config/internal.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+static uint32_t seconds(int64_t ns)
+{
+        if (ns < 0)
+                return 0;
+        return ns / NS_PER_S > INT32_MAX ? INT32_MAX : (uint32_t)(ns / NS_PER_S);
+}
+
+static bool is_prefix(const struct config_service_ttl *ttl)
+{
+        size_t length = strlen(ttl->name);
+
+        return length > 0 && ttl->name[length - 1] == '*';
+}
+
+// Exact names first; prefixes from the longest to the shortest, so the first match decides.
+static int by_precedence(const void *left, const void *right)
+{
+        const struct config_service_ttl *a = left, *b = right;
+        size_t a_length = strlen(a->name), b_length = strlen(b->name);
+
+        if (is_prefix(a) != is_prefix(b))
+                return is_prefix(a) ? 1 : -1;
+        if (a_length != b_length)
+                return a_length > b_length ? -1 : 1;
+        return strcasecmp(a->name, b->name);
+}
+
+static int set_service_ttls(struct build *build, struct config_dns *dns)
+{
+        const json_t *map = setting_get(build->merged, "dns_config.service_ttl");
+        const char *key;
+        json_t *value;
+
+        dns->service_ttls = calloc(json_object_size(map) + 1, sizeof(*dns->service_ttls));
+        if (dns->service_ttls == NULL)
+                return -ENOMEM;
+        json_object_foreach((json_t *)map, key, value)
+        {
+                struct config_service_ttl *ttl = &dns->service_ttls[dns->service_ttl_count];
+                int64_t ns = 0;
+
+                // A malformed one has been reported already.
+                (void)config_parse_duration(json_string_value(value), &ns);
+                ttl->name = strdup(key);
+                if (ttl->name == NULL)
+                        return -ENOMEM;
+                ttl->ttl_s = seconds(ns);
+                dns->service_ttl_count++;
+        }
+        qsort(dns->service_ttls, dns->service_ttl_count, sizeof(*dns->service_ttls), by_precedence);
+        return 0;
+}
+
+static uint32_t soa_value(const struct build *build, const char *path, uint32_t fallback)
+{
+        int64_t value = setting_int(build->merged, path, fallback);
+
+        return value < 0 || value > UINT32_MAX ? fallback : (uint32_t)value;
+}
+
+static int set_limit(struct build *build, const char *path, int64_t fallback, uint16_t *out)
+{
+        int64_t value = setting_int(build->merged, path, fallback);
+
+        if (value < 0)
+                return lines_add(&build->errors,
+                                 "%s cannot be %lld. Must be greater than or equal to zero", path,
+                                 (long long)value);
+        *out = value > UINT16_MAX ? UINT16_MAX : (uint16_t)value;
+        return 0;
+}
+
+int build_dns(struct build *build)
+{
+        struct config_dns *dns = &build->config->dns;
+        const json_t *merged = build->merged;
+        int ret;
+
+        dns->node_ttl_s = seconds(setting_duration_ns(merged, "dns_config.node_ttl", 0));
+        dns->soa = (struct lictor_soa){
+            .refresh_s = soa_value(build, "dns_config.soa.refresh", 3600),
+            .retry_s = soa_value(build, "dns_config.soa.retry", 600),
+            .expire_s = soa_value(build, "dns_config.soa.expire", 86400),
+            .min_ttl_s = soa_value(build, "dns_config.soa.min_ttl", 0),
+        };
+        dns->enable_truncate = setting_bool(merged, "dns_config.enable_truncate", false);
+        dns->disable_compression = setting_bool(merged, "dns_config.disable_compression", false);
+        dns->only_passing = setting_bool(merged, "dns_config.only_passing", false);
+        dns->node_meta_txt =
+            setting_bool(merged, "dns_config.enable_additional_node_meta_txt", true);
+        ret = set_limit(build, "dns_config.udp_answer_limit", 3, &dns->udp_answer_limit);
+        if (ret == 0)
+                ret = set_limit(build, "dns_config.a_record_limit", 0, &dns->a_record_limit);
+        if (ret < 0)
+                return ret;
+        return set_service_ttls(build, dns);
+}
+
+uint32_t config_service_ttl(const struct config *config, const char *service)
+{
+        for (size_t i = 0; i < config->dns.service_ttl_count; i++) {
+                const struct config_service_ttl *ttl = &config->dns.service_ttls[i];
+                size_t length = strlen(ttl->name);
+
+                if (is_prefix(ttl) ? strncasecmp(ttl->name, service, length - 1) == 0
+                                   : strcasecmp(ttl->name, service) == 0)
+                        return ttl->ttl_s;
+        }
+        return 0;
+}
+
+void config_zone(const struct config *config, struct lictor_zone *out)
+{
+        const struct config_dns *dns = &config->dns;
+
+        *out = (struct lictor_zone){
+            .domain = config->domain,
+            .alt_domain = config->alt_domain[0] != '\0' ? config->alt_domain : NULL,
+            .datacenter = config->datacenter,
+            .soa = dns->soa,
+            .node_ttl_s = dns->node_ttl_s,
+            .udp_answer_limit = dns->udp_answer_limit,
+            .a_record_limit = dns->a_record_limit,
+            .enable_truncate = dns->enable_truncate,
+            .disable_compression = dns->disable_compression,
+            .node_meta_txt = dns->node_meta_txt,
+            // Forwarding to recursors is not built: foreign names are refused.
+            .recursion = false,
+        };
+}

@@ -1,0 +1,426 @@
+#include "control/config/internal.h"
+
+// Shorthands for the tables below.
+#define STRING(key)                                                                                \
+        {                                                                                          \
+                key, SCHEMA_STRING, 0, NULL                                                        \
+        }
+#define INT(key)                                                                                   \
+        {                                                                                          \
+                key, SCHEMA_INT, 0, NULL                                                           \
+        }
+#define FLOAT(key)                                                                                 \
+        {                                                                                          \
+                key, SCHEMA_FLOAT, 0, NULL                                                         \
+        }
+#define BOOL(key)                                                                                  \
+        {                                                                                          \
+                key, SCHEMA_BOOL, 0, NULL                                                          \
+        }
+#define DURATION(key)                                                                              \
+        {                                                                                          \
+                key, SCHEMA_DURATION, 0, NULL                                                      \
+        }
+#define STRINGS(key)                                                                               \
+        {                                                                                          \
+                key, SCHEMA_STRINGS, 0, NULL                                                       \
+        }
+#define MAP(key)                                                                                   \
+        {                                                                                          \
+                key, SCHEMA_MAP, 0, NULL                                                           \
+        }
+#define ANY(key)                                                                                   \
+        {                                                                                          \
+                key, SCHEMA_ANY, 0, NULL                                                           \
+        }
+#define ANY_LIST(key)                                                                              \
+        {                                                                                          \
+                key, SCHEMA_ANY_LIST, 0, NULL                                                      \
+        }
+#define OBJECT(key, fields)                                                                        \
+        {                                                                                          \
+                key, SCHEMA_OBJECT, 0, fields                                                      \
+        }
+#define OBJECTS(key, fields)                                                                       \
+        {                                                                                          \
+                key, SCHEMA_OBJECTS, 0, fields                                                     \
+        }
+#define LATER(key, kind)                                                                           \
+        {                                                                                          \
+                key, SCHEMA_##kind, SCHEMA_LATER, NULL                                             \
+        }
+#define LATER_OBJECT(key, fields)                                                                  \
+        {                                                                                          \
+                key, SCHEMA_OBJECT, SCHEMA_LATER, fields                                           \
+        }
+#define END                                                                                        \
+        {                                                                                          \
+                NULL, SCHEMA_END, 0, NULL                                                          \
+        }
+
+static const struct schema_field check_fields[] = {
+    STRING("id"),
+    STRING("check_id"),
+    STRING("name"),
+    STRING("notes"),
+    STRING("service_id"),
+    STRING("token"),
+    STRING("status"),
+    STRINGS("args"),
+    STRINGS("script_args"),
+    STRING("http"),
+    {"header", SCHEMA_ANY, 0, NULL},
+    STRING("method"),
+    STRING("body"),
+    INT("output_max_size"),
+    STRING("tcp"),
+    STRING("h2ping"),
+    ANY("interval"),
+    STRING("docker_container_id"),
+    STRING("shell"),
+    STRING("grpc"),
+    BOOL("grpc_use_tls"),
+    STRING("tls_server_name"),
+    BOOL("tls_skip_verify"),
+    STRING("alias_node"),
+    STRING("alias_service"),
+    ANY("timeout"),
+    ANY("ttl"),
+    INT("success_before_passing"),
+    INT("failures_before_critical"),
+    INT("failures_before_warning"),
+    ANY("deregister_critical_service_after"),
+    END,
+};
+
+static const struct schema_field tagged_address_fields[] = {STRING("address"), INT("port"), END};
+static const struct schema_field weight_fields[] = {INT("passing"), INT("warning"), END};
+static const struct schema_field service_connect_fields[] = {BOOL("native"), ANY("sidecar_service"),
+                                                             END};
+
+static const struct schema_field service_fields[] = {
+    STRING("kind"),
+    STRING("id"),
+    STRING("name"),
+    STRINGS("tags"),
+    STRING("address"),
+    {"tagged_addresses", SCHEMA_OBJECT_MAP, 0, tagged_address_fields},
+    MAP("meta"),
+    INT("port"),
+    STRING("socket_path"),
+    OBJECT("check", check_fields),
+    OBJECTS("checks", check_fields),
+    STRING("token"),
+    OBJECT("weights", weight_fields),
+    BOOL("enable_tag_override"),
+    ANY("proxy"),
+    OBJECT("connect", service_connect_fields),
+    STRING("namespace"),
+    END,
+};
+
+static const struct schema_field acl_token_fields[] = {
+    STRING("master"),
+    STRING("agent_master"),
+    STRING("replication"),
+    STRING("agent"),
+    STRING("default"),
+    ANY_LIST("managed_service_provider"),
+    END,
+};
+
+static const struct schema_field acl_fields[] = {
+    BOOL("enabled"),
+    STRING("down_policy"),
+    STRING("default_policy"),
+    BOOL("enable_key_list_policy"),
+    BOOL("enable_token_persistence"),
+    BOOL("enable_token_replication"),
+    DURATION("policy_ttl"),
+    DURATION("role_ttl"),
+    DURATION("token_ttl"),
+    BOOL("msp_disable_bootstrap"),
+    OBJECT("tokens", acl_token_fields),
+    END,
+};
+
+static const struct schema_field address_fields[] = {STRING("dns"), STRING("http"), STRING("https"),
+                                                     STRING("grpc"), END};
+
+static const struct schema_field autopilot_fields[] = {
+    BOOL("cleanup_dead_servers"),
+    BOOL("disable_upgrade_migration"),
+    DURATION("last_contact_threshold"),
+    INT("max_trailing_logs"),
+    INT("min_quorum"),
+    STRING("redundancy_zone_tag"),
+    DURATION("server_stabilization_time"),
+    STRING("upgrade_version_tag"),
+    END,
+};
+
+static const struct schema_field soa_fields[] = {INT("refresh"), INT("retry"), INT("expire"),
+                                                 INT("min_ttl"), END};
+
+static const struct schema_field dns_fields[] = {
+    BOOL("allow_stale"),
+    INT("a_record_limit"),
+    BOOL("disable_compression"),
+    BOOL("enable_truncate"),
+    DURATION("max_stale"),
+    DURATION("node_ttl"),
+    BOOL("only_passing"),
+    DURATION("recursor_timeout"),
+    {"service_ttl", SCHEMA_TTL_MAP, 0, NULL},
+    INT("udp_answer_limit"),
+    BOOL("enable_additional_node_meta_txt"),
+    OBJECT("soa", soa_fields),
+    BOOL("use_cache"),
+    DURATION("cache_max_age"),
+    BOOL("prefer_namespace"),
+    END,
+};
+
+static const struct schema_field gossip_fields[] = {
+    INT("gossip_nodes"),
+    DURATION("gossip_interval"),
+    INT("retransmit_mult"),
+    INT("suspicion_mult"),
+    DURATION("probe_interval"),
+    DURATION("probe_timeout"),
+    END,
+};
+
+static const struct schema_field http_fields[] = {
+    STRINGS("block_endpoints"), STRINGS("allow_write_http_from"), MAP("response_headers"),
+    BOOL("use_cache"),          INT("max_header_bytes"),          END,
+};
+
+static const struct schema_field limit_fields[] = {
+    INT("http_max_conns_per_client"),
+    DURATION("https_handshake_timeout"),
+    DURATION("rpc_handshake_timeout"),
+    INT("rpc_max_burst"),
+    INT("rpc_max_conns_per_client"),
+    FLOAT("rpc_rate"),
+    INT("kv_max_value_size"),
+    INT("txn_max_req_len"),
+    END,
+};
+
+static const struct schema_field performance_fields[] = {
+    DURATION("leave_drain_time"), INT("raft_multiplier"), DURATION("rpc_hold_timeout"), END};
+
+static const struct schema_field port_fields[] = {
+    INT("dns"),
+    INT("http"),
+    INT("https"),
+    INT("serf_lan"),
+    INT("serf_wan"),
+    INT("server"),
+    INT("grpc"),
+    INT("sidecar_min_port"),
+    INT("sidecar_max_port"),
+    INT("expose_min_port"),
+    INT("expose_max_port"),
+    END,
+};
+
+static const struct schema_field telemetry_fields[] = {
+    LATER("circonus_api_app", STRING),
+    LATER("circonus_api_token", STRING),
+    LATER("circonus_api_url", STRING),
+    LATER("circonus_broker_id", STRING),
+    LATER("circonus_broker_select_tag", STRING),
+    LATER("circonus_check_display_name", STRING),
+    LATER("circonus_check_force_metric_activation", STRING),
+    LATER("circonus_check_id", STRING),
+    LATER("circonus_check_instance_id", STRING),
+    LATER("circonus_check_search_tag", STRING),
+    LATER("circonus_check_tags", STRING),
+    LATER("circonus_submission_interval", STRING),
+    LATER("circonus_submission_url", STRING),
+    BOOL("disable_hostname"),
+    BOOL("disable_compat_1.9"),
+    LATER("dogstatsd_addr", STRING),
+    LATER("dogstatsd_tags", STRINGS),
+    BOOL("filter_default"),
+    STRINGS("prefix_filter"),
+    STRING("metrics_prefix"),
+    DURATION("prometheus_retention_time"),
+    LATER("statsd_address", STRING),
+    LATER("statsite_address", STRING),
+    END,
+};
+
+static const struct schema_field unix_socket_fields[] = {STRING("group"), STRING("mode"),
+                                                         STRING("user"), END};
+static const struct schema_field cache_fields[] = {INT("entry_fetch_max_burst"),
+                                                   FLOAT("entry_fetch_rate"), END};
+static const struct schema_field rpc_fields[] = {BOOL("enable_streaming"), END};
+static const struct schema_field ui_fields[] = {
+    BOOL("enabled"),
+    STRING("dir"),
+    STRING("content_path"),
+    STRING("metrics_provider"),
+    STRINGS("metrics_provider_files"),
+    STRING("metrics_provider_options_json"),
+    ANY("metrics_proxy"),
+    MAP("dashboard_url_templates"),
+    END,
+};
+
+static const struct schema_field dataplane_port_fields[] = {
+    STRING("device"),    STRING("mac"), STRINGS("addresses"), STRING("gateway"), INT("queues"),
+    STRING("exception"), END,
+};
+
+static const struct schema_field dataplane_fields[] = {
+    STRING("driver"),
+    STRINGS("eal"),
+    {"lcores", SCHEMA_INTS, 0, NULL},
+    STRING("idle"),
+    INT("socket_workers"),
+    OBJECTS("ports", dataplane_port_fields),
+    END,
+};
+
+const struct schema_field config_schema[] = {
+    LATER_OBJECT("acl", acl_fields),
+    LATER("acl_agent_master_token", STRING),
+    LATER("acl_agent_token", STRING),
+    LATER("acl_datacenter", STRING),
+    LATER("acl_default_policy", STRING),
+    LATER("acl_down_policy", STRING),
+    LATER("acl_enable_key_list_policy", BOOL),
+    LATER("acl_master_token", STRING),
+    LATER("acl_replication_token", STRING),
+    LATER("acl_token", STRING),
+    LATER("acl_ttl", DURATION),
+    OBJECT("addresses", address_fields),
+    STRING("advertise_addr"),
+    STRING("advertise_addr_ipv4"),
+    STRING("advertise_addr_ipv6"),
+    STRING("advertise_addr_wan"),
+    STRING("advertise_addr_wan_ipv4"),
+    STRING("advertise_addr_wan_ipv6"),
+    DURATION("advertise_reconnect_timeout"),
+    STRING("alt_domain"),
+    LATER("audit", ANY),
+    LATER("auto_config", ANY),
+    LATER("auto_encrypt", ANY),
+    OBJECT("autopilot", autopilot_fields),
+    STRING("bind_addr"),
+    BOOL("bootstrap"),
+    INT("bootstrap_expect"),
+    LATER("ca_file", STRING),
+    LATER("ca_path", STRING),
+    OBJECT("cache", cache_fields),
+    LATER("cert_file", STRING),
+    {"check", SCHEMA_OBJECT, SCHEMA_LOOSE, check_fields},
+    INT("check_output_max_size"),
+    DURATION("check_update_interval"),
+    {"checks", SCHEMA_OBJECTS, SCHEMA_LOOSE, check_fields},
+    STRING("client_addr"),
+    LATER("config_entries", ANY),
+    LATER("connect", ANY),
+    STRING("data_dir"),
+    OBJECT("dataplane", dataplane_fields),
+    STRING("datacenter"),
+    DURATION("default_query_time"),
+    BOOL("disable_anonymous_signature"),
+    BOOL("disable_coordinates"),
+    BOOL("disable_host_node_id"),
+    BOOL("disable_http_unprintable_char_filter"),
+    BOOL("disable_keyring_file"),
+    BOOL("disable_remote_exec"),
+    BOOL("disable_update_check"),
+    BOOL("discard_check_output"),
+    DURATION("discovery_max_stale"),
+    OBJECT("dns_config", dns_fields),
+    STRING("domain"),
+    LATER("enable_acl_replication", BOOL),
+    LATER("enable_agent_tls_for_checks", BOOL),
+    BOOL("enable_central_service_config"),
+    BOOL("enable_debug"),
+    BOOL("enable_local_script_checks"),
+    BOOL("enable_script_checks"),
+    LATER("enable_syslog", BOOL),
+    LATER("encrypt", STRING),
+    LATER("encrypt_verify_incoming", BOOL),
+    LATER("encrypt_verify_outgoing", BOOL),
+    LATER_OBJECT("gossip_lan", gossip_fields),
+    LATER_OBJECT("gossip_wan", gossip_fields),
+    OBJECT("http_config", http_fields),
+    LATER("key_file", STRING),
+    BOOL("leave_on_terminate"),
+    OBJECT("limits", limit_fields),
+    LATER("log_file", STRING),
+    BOOL("log_json"),
+    STRING("log_level"),
+    LATER("log_rotate_bytes", INT),
+    LATER("log_rotate_duration", DURATION),
+    LATER("log_rotate_max_files", INT),
+    DURATION("max_query_time"),
+    STRING("node_id"),
+    MAP("node_meta"),
+    STRING("node_name"),
+    LATER("non_voting_server", BOOL),
+    OBJECT("performance", performance_fields),
+    STRING("pid_file"),
+    OBJECT("ports", port_fields),
+    STRING("primary_datacenter"),
+    LATER("primary_gateways", STRINGS),
+    LATER("primary_gateways_interval", DURATION),
+    INT("protocol"),
+    INT("raft_protocol"),
+    INT("raft_snapshot_threshold"),
+    DURATION("raft_snapshot_interval"),
+    INT("raft_trailing_logs"),
+    LATER("read_replica", BOOL),
+    LATER("reconnect_timeout", DURATION),
+    LATER("reconnect_timeout_wan", DURATION),
+    LATER("recursors", STRINGS),
+    LATER("rejoin_after_leave", BOOL),
+    LATER("retry_interval", DURATION),
+    LATER("retry_interval_wan", DURATION),
+    LATER("retry_join", STRINGS),
+    LATER("retry_join_wan", STRINGS),
+    LATER("retry_max", INT),
+    LATER("retry_max_wan", INT),
+    OBJECT("rpc", rpc_fields),
+    LATER("segment", STRING),
+    LATER("segments", ANY_LIST),
+    STRING("serf_lan"),
+    LATER("serf_lan_allowed_cidrs", STRINGS),
+    STRING("serf_wan"),
+    LATER("serf_wan_allowed_cidrs", STRINGS),
+    BOOL("server"),
+    STRING("server_name"),
+    {"service", SCHEMA_OBJECT, SCHEMA_LOOSE, service_fields},
+    {"services", SCHEMA_OBJECTS, SCHEMA_LOOSE, service_fields},
+    LATER("session_ttl_min", DURATION),
+    BOOL("skip_leave_on_interrupt"),
+    LATER("start_join", STRINGS),
+    LATER("start_join_wan", STRINGS),
+    LATER("syslog_facility", STRING),
+    MAP("tagged_addresses"),
+    OBJECT("telemetry", telemetry_fields),
+    LATER("tls_cipher_suites", STRING),
+    LATER("tls_min_version", STRING),
+    LATER("tls_prefer_server_cipher_suites", BOOL),
+    BOOL("translate_wan_addrs"),
+    LATER("ui", BOOL),
+    LATER_OBJECT("ui_config", ui_fields),
+    LATER("ui_content_path", STRING),
+    LATER("ui_dir", STRING),
+    OBJECT("unix_sockets", unix_socket_fields),
+    BOOL("use_streaming_backend"),
+    LATER("verify_incoming", BOOL),
+    LATER("verify_incoming_https", BOOL),
+    LATER("verify_incoming_rpc", BOOL),
+    LATER("verify_outgoing", BOOL),
+    LATER("verify_server_hostname", BOOL),
+    LATER("watches", ANY_LIST),
+    END,
+};
