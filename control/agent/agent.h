@@ -15,7 +15,8 @@
 
 struct store;
 struct fsm;
-struct proposer;
+struct local_log;
+struct log_proposer;
 struct publisher;
 struct local_state;
 struct http_server;
@@ -39,7 +40,8 @@ struct agent {
 
         struct store *store;
         struct fsm *fsm;
-        struct proposer *proposer;
+        struct local_log *local_log;
+        struct log_proposer *proposer; /* every change goes through it */
         struct lictor_dataplane *dataplane;
         struct publisher *publisher;
         struct runtime *runtime;

@@ -56,7 +56,7 @@ static void find_own_address(char out[static INET6_ADDRSTRLEN])
         struct ifaddrs *list, *item;
         bool found_private = false;
 
-        strcpy(out, "127.0.0.1");
+        snprintf(out, INET6_ADDRSTRLEN, "%s", "127.0.0.1");
         if (getifaddrs(&list) < 0)
                 return;
         for (item = list; item != NULL && !found_private; item = item->ifa_next) {
@@ -123,7 +123,7 @@ static int add_unix(struct build *build, const char *key, const char *path, bool
                                  path);
         memset(local, 0, sizeof(listen->addresses[0]));
         local->sun_family = AF_UNIX;
-        strcpy(local->sun_path, path);
+        snprintf(local->sun_path, sizeof(local->sun_path), "%s", path);
         listen->count++;
         return 0;
 }

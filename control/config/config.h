@@ -46,7 +46,7 @@ struct config_service_ttl {
 
 struct config_dns {
         uint32_t node_ttl_s;
-        struct config_service_ttl *service_ttls; /* sorted: exact names, then longest prefix */
+        struct config_service_ttl *service_ttls; /* in any order */
         size_t service_ttl_count;
         struct lictor_soa soa;
         uint16_t udp_answer_limit;
@@ -148,9 +148,6 @@ int config_build(const struct config_input *input, struct config **out,
                  struct config_report *report);
 void config_destroy(struct config *take_config);
 void config_report_fini(struct config_report *report);
-
-/** Time to live of a service's answers: the exact name, else the longest prefix, else 0. */
-uint32_t config_service_ttl(const struct config *config, const char *service);
 
 /** The zone as the data plane wants it; strings borrowed from the configuration. */
 void config_zone(const struct config *config, struct lictor_zone *out);

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "control/config/internal.h"
 
@@ -12,26 +11,6 @@ static uint32_t seconds(int64_t ns)
         if (ns < 0)
                 return 0;
         return ns / NS_PER_S > INT32_MAX ? INT32_MAX : (uint32_t)(ns / NS_PER_S);
-}
-
-static bool is_prefix(const struct config_service_ttl *ttl)
-{
-        size_t length = strlen(ttl->name);
-
-        return length > 0 && ttl->name[length - 1] == '*';
-}
-
-// Exact names first; prefixes from the longest to the shortest, so the first match decides.
-static int by_precedence(const void *left, const void *right)
-{
-        const struct config_service_ttl *a = left, *b = right;
-        size_t a_length = strlen(a->name), b_length = strlen(b->name);
-
-        if (is_prefix(a) != is_prefix(b))
-                return is_prefix(a) ? 1 : -1;
-        if (a_length != b_length)
-                return a_length > b_length ? -1 : 1;
-        return strcasecmp(a->name, b->name);
 }
 
 static int set_service_ttls(struct build *build, struct config_dns *dns)
@@ -56,7 +35,6 @@ static int set_service_ttls(struct build *build, struct config_dns *dns)
                 ttl->ttl_s = seconds(ns);
                 dns->service_ttl_count++;
         }
-        qsort(dns->service_ttls, dns->service_ttl_count, sizeof(*dns->service_ttls), by_precedence);
         return 0;
 }
 
@@ -103,19 +81,6 @@ int build_dns(struct build *build)
         if (ret < 0)
                 return ret;
         return set_service_ttls(build, dns);
-}
-
-uint32_t config_service_ttl(const struct config *config, const char *service)
-{
-        for (size_t i = 0; i < config->dns.service_ttl_count; i++) {
-                const struct config_service_ttl *ttl = &config->dns.service_ttls[i];
-                size_t length = strlen(ttl->name);
-
-                if (is_prefix(ttl) ? strncasecmp(ttl->name, service, length - 1) == 0
-                                   : strcasecmp(ttl->name, service) == 0)
-                        return ttl->ttl_s;
-        }
-        return 0;
 }
 
 void config_zone(const struct config *config, struct lictor_zone *out)

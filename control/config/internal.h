@@ -48,6 +48,7 @@ struct lines {
         size_t count;
 };
 
+/** Append one formatted line. returns 0 or -ENOMEM. */
 int lines_add(struct lines *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void lines_fini(struct lines *lines);
 
@@ -85,7 +86,7 @@ int source_list_directory(const char *path, struct lines *out, char **error);
 /** Lay overlay over base: scalars replace, lists append, objects merge key by key. */
 int settings_merge(json_t *base, const json_t *overlay);
 
-/* Values at dotted paths of merged settings; the schema has checked their types. */
+/** Values at dotted paths of merged settings; the schema has checked their types. */
 const json_t *setting_get(const json_t *merged, const char *path);
 const char *setting_string(const json_t *merged, const char *path, const char *fallback);
 bool setting_bool(const json_t *merged, const char *path, bool fallback);
@@ -100,7 +101,7 @@ struct build {
         struct lines warnings;
 };
 
-/** Fill names, switches, limits. Errors and warnings are added to the build. */
+/** One step of a build each. Mistakes and warnings become lines. returns 0 or -ENOMEM. */
 int build_general(struct build *build);
 int build_dns(struct build *build);
 int build_addresses(struct build *build);
@@ -109,6 +110,7 @@ int build_dataplane(struct build *build);
 /** Checks that concern several settings at once, in the order an operator should mend them. */
 int build_check(struct build *build);
 
+/** Free what build_dataplane allocated. */
 void config_dataplane_fini(struct runtime_config *dataplane);
 
 /** Numeric IPv4 or IPv6 address, "[::1]" accepted, port set. returns 0 or -EINVAL. */
