@@ -16,6 +16,8 @@
 
 #include "dataplane/dns/dns_burst.h"
 #include "dataplane/packet/frame.h"
+#include "dataplane/worker/slow_path.h"
+#include "dataplane/worker/worker_counters.h"
 #include "lictor/dataplane.h"
 
 #define RUNTIME_LCORE_MAX  64u
@@ -69,13 +71,6 @@ void runtime_stop(struct runtime *take_rt);
  * Slow path. A punted query is borrowed by the control thread between take and reply; the newest
  * comes first, and what is older than RUNTIME_SLOW_DEADLINE_MS is dropped and counted.
  */
-#define RUNTIME_SLOW_DEADLINE_MS 2000u
-
-struct runtime_slow_query {
-        struct dns_message message;
-        uint64_t received_ns; /* CLOCK_MONOTONIC */
-        struct sockaddr_storage client;
-};
 
 /** A descriptor that polls readable while punted queries wait. Owned by the runtime. */
 int runtime_slow_fd(const struct runtime *rt);
@@ -87,30 +82,15 @@ unsigned runtime_slow_take(struct runtime *rt, struct runtime_slow_query *out[],
  */
 void runtime_slow_reply(struct runtime *rt, struct runtime_slow_query *take_query);
 
-/* Written by one worker, read by the control thread; monotonic since start. */
-struct runtime_counters {
-        uint64_t received;
-        uint64_t answered;
-        uint64_t answered_by_rcode[16];
-        uint64_t dns_dropped[DNS_VERDICT_COUNT];
-        uint64_t frames[FRAME_VERDICT_COUNT];
-        uint64_t punted;
-        uint64_t punt_dropped_full;
-        uint64_t punt_dropped_late;
-        uint64_t send_dropped;
-        uint64_t exception_to_kernel;
-        uint64_t exception_from_kernel;
-        uint64_t exception_dropped;
-        uint64_t bursts;      /* that held at least one packet */
-        uint64_t busy_cycles; /* spent in those */
-        uint64_t total_cycles;
-        uint64_t sleeps;
-};
-
 struct runtime_worker_info {
-        char name[32]; /* "lcore0", "udp 127.0.0.1:8600 #0" */
+        char name[72]; /* "lcore0", "udp 127.0.0.1:8600 #0" */
         struct runtime_counters counters;
 };
+
+/** The address a listener got; tells which port the kernel chose for port 0. returns 0 or -EINVAL.
+ */
+int runtime_listen_address(const struct runtime *rt, size_t listen_index,
+                           struct sockaddr_storage *out);
 
 /** Copy every worker's counters. returns  how many workers, at most n. */
 unsigned runtime_counters_read(const struct runtime *rt, struct runtime_worker_info out[],

@@ -1,0 +1,84 @@
+#ifndef LICTOR_RUNTIME_INTERNAL_H
+#define LICTOR_RUNTIME_INTERNAL_H
+
+/** What the runtime's own files share. */
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/runtime/runtime.h"
+#include "dataplane/worker/worker.h"
+
+/* Where an error line goes. */
+struct runtime_error {
+        char *text;
+        size_t size;
+};
+
+/** Write the line. returns  code. */
+int runtime_fail(const struct runtime_error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** "127.0.0.1:8600" or "[::1]:8600". @out holds RUNTIME_ADDRESS_TEXT bytes. */
+#define RUNTIME_ADDRESS_TEXT 64u
+void runtime_address_text(const struct sockaddr_storage *address, char *out);
+
+/** Check what can be told without touching the machine. @cpus those this process may run on. */
+int runtime_config_check(const struct runtime_config *config, const cpu_set_t *cpus,
+                         const struct runtime_error *error);
+
+struct runtime_worker {
+        struct worker *worker;
+        char name[72];
+        int cpu;     /* -1: wherever the scheduler likes */
+        bool is_eal; /* needs an EAL lcore id of its own for mempool caches */
+        bool is_running;
+        pthread_t thread;
+        int entered; /* what becoming a worker returned; valid after ready */
+        sem_t ready;
+};
+
+struct dpdk_port;
+
+struct runtime {
+        struct lictor_dataplane *dp;
+        int slow_fd;
+        unsigned worker_count;
+        struct runtime_worker workers[RUNTIME_WORKER_MAX];
+        size_t listen_count;
+        struct sockaddr_storage listen[RUNTIME_LISTEN_MAX];
+        unsigned port_count;
+        struct dpdk_port *ports[RUNTIME_PORT_MAX];
+        bool has_moved; /* the caller's thread was taken off the polling CPUs */
+        cpu_set_t cpus_before;
+};
+
+/**
+ * Add a worker without queues, to be started by runtime_threads_start.
+ * @buffer_size  of its slow path's items.
+ */
+int runtime_worker_add(struct runtime *rt, const struct runtime_config *config, size_t buffer_size,
+                       struct runtime_worker **out);
+
+/** Start every worker's thread; on failure those started are left for runtime_threads_stop. */
+int runtime_threads_start(struct runtime *rt, const struct runtime_error *error);
+void runtime_threads_stop(struct runtime *rt);
+
+/** Initialise EAL, open the configured ports and give their queues to workers. */
+int runtime_dpdk_open(struct runtime *rt, const struct runtime_config *config,
+                      const struct runtime_error *error);
+void runtime_dpdk_close(struct runtime *rt);
+
+/** Make the calling thread one EAL knows. returns 0 or a negative errno. */
+int runtime_eal_enter(void);
+void runtime_eal_leave(void);
+
+/** Take the calling thread, and those it will start, off the polling CPUs; give them back. */
+void runtime_leave_polling_cpus(struct runtime *rt, const struct runtime_config *config);
+void runtime_restore_cpus(struct runtime *rt);
+
+#endif
