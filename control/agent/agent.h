@@ -19,7 +19,7 @@ struct local_log;
 struct log_proposer;
 struct publisher;
 struct local_state;
-struct http_server;
+struct api;
 struct dns_tcp;
 struct dns_slow;
 struct runtime;
@@ -46,7 +46,7 @@ struct agent {
         struct publisher *publisher;
         struct runtime *runtime;
         struct local_state *local;
-        struct http_server *http;
+        struct api *api;
         struct dns_tcp *dns_tcp;
         struct dns_slow *dns_slow;
 

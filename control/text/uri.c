@@ -65,7 +65,19 @@ static bool is_clean(const char *path)
         return true;
 }
 
-static enum uri_verdict parse_query(char *query, struct uri *out)
+static size_t count_params(const char *target)
+{
+        size_t count = 0;
+
+        target = strchr(target, '?');
+        while (target != NULL) {
+                count++;
+                target = strpbrk(target + 1, "&;");
+        }
+        return count;
+}
+
+static void parse_query(char *query, struct uri *out)
 {
         while (query != NULL && *query != '\0') {
                 char *next = strpbrk(query, "&;");
@@ -76,49 +88,42 @@ static enum uri_verdict parse_query(char *query, struct uri *out)
                 value = strchr(query, '=');
                 if (value != NULL)
                         *value++ = '\0';
-                if (*query != '\0' || value != NULL) {
-                        if (out->param_count == URI_PARAM_MAX)
-                                return URI_TOO_MANY_PARAMS;
-                        if (unescape(query, true) && (value == NULL || unescape(value, true))) {
-                                out->params[out->param_count].key = query;
-                                out->params[out->param_count].value = value != NULL ? value : "";
-                                out->param_count++;
-                        }
+                if ((*query != '\0' || value != NULL) && unescape(query, true) &&
+                    (value == NULL || unescape(value, true))) {
+                        out->params[out->param_count].key = query;
+                        out->params[out->param_count].value = value != NULL ? value : "";
+                        out->param_count++;
                 }
                 query = next;
         }
-        return URI_OK;
 }
 
 enum uri_verdict uri_parse(const char *target, struct uri *out)
 {
-        size_t len = strlen(target);
-        enum uri_verdict verdict;
+        size_t len = strlen(target), param_max = count_params(target);
         char *query;
 
+        if (param_max > URI_PARAM_MAX)
+                return URI_TOO_MANY_PARAMS;
         out->param_count = 0;
-        out->storage = malloc(len + 1);
+        out->storage = malloc(param_max * sizeof(out->params[0]) + len + 1);
         if (out->storage == NULL)
                 return URI_NO_MEMORY;
-        memcpy(out->storage, target, len + 1);
-        query = strchr(out->storage, '?');
+        out->params = out->storage;
+        out->path = (char *)(out->params + param_max);
+        memcpy(out->path, target, len + 1);
+        query = strchr(out->path, '?');
         if (query != NULL)
                 *query++ = '\0';
-        out->path = out->storage;
-        verdict = URI_BAD_ESCAPE;
-        if (out->path[0] != '/' || !unescape(out->path, false))
-                goto free_storage;
-        verdict = URI_UNPRINTABLE;
-        if (!is_printable(out->path))
-                goto free_storage;
+        // Before escapes are undone: an escaped slash is part of a name.
         out->path_is_clean = is_clean(out->path);
-        verdict = parse_query(query, out);
-        if (verdict != URI_OK)
-                goto free_storage;
+        if (out->path[0] != '/' || !unescape(out->path, false)) {
+                uri_fini(out);
+                return URI_BAD_ESCAPE;
+        }
+        out->path_is_printable = is_printable(out->path);
+        parse_query(query, out);
         return URI_OK;
-free_storage:
-        uri_fini(out);
-        return verdict;
 }
 
 void uri_fini(struct uri *uri)

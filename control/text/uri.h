@@ -14,17 +14,17 @@ struct uri_param {
 
 // A request target taken apart. All strings live in `storage`.
 struct uri {
-        char *path;         // decoded
-        bool path_is_clean; // no "//", "/./" or "/../" in it
+        char *path;             // decoded
+        bool path_is_clean;     // no "//", "/./" or "/../" in it, escapes aside
+        bool path_is_printable; // no control characters in it
         size_t param_count;
-        struct uri_param params[URI_PARAM_MAX];
-        char *storage;
+        struct uri_param *params;
+        void *storage; // holds all of the above
 };
 
 enum uri_verdict {
         URI_OK,
         URI_BAD_ESCAPE,
-        URI_UNPRINTABLE,
         URI_TOO_MANY_PARAMS,
         URI_NO_MEMORY,
 };

@@ -1,0 +1,126 @@
+#ifndef CONTROL_HTTP_HTTP_H
+#define CONTROL_HTTP_HTTP_H
+
+// HTTP on a libuv loop: connections, bounded bodies, routing, answers now or later.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "control/http/router.h"
+#include "control/text/json_writer.h"
+
+struct http_server;
+struct http_request;
+
+#define HTTP_JSON "application/json"
+#define HTTP_TEXT "text/plain; charset=utf-8"
+
+struct http_header {
+        const char *name;
+        const char *value;
+};
+
+// A network whose members may use methods other than GET.
+struct http_prefix {
+        struct sockaddr_storage address;
+        unsigned bits;
+};
+
+struct http_server_config {
+        const struct sockaddr_storage *addresses; // port 0 takes a free one
+        size_t address_count;
+        const struct http_route *routes; // borrowed for the server's life
+        size_t route_count;
+        void *app; // handed to every handler
+
+        unsigned connection_limit;         // 0: as many as descriptors allow
+        unsigned connections_per_client;   // 0: no limit
+        unsigned idle_timeout_s;           // 0: 120
+        size_t body_limit;                 // bytes; 0: 1 MiB
+        size_t header_limit;               // bytes; 0: 32 KiB
+        const struct http_header *headers; // sent with every answer; borrowed for the server's life
+        size_t header_count;
+        const char *const *blocked; // path prefixes answered with 403; borrowed likewise
+        size_t blocked_count;
+        const struct http_prefix *writers; // copied; none: everybody may write
+        size_t writer_count;
+        bool path_may_be_unprintable;
+};
+
+struct http_stats {
+        uint64_t accepted;
+        uint64_t refused; // over a connection limit
+        uint64_t requests;
+        uint64_t bodies_too_large;
+};
+
+/**
+ * Listen and serve on the loop.
+ * @error   on failure one line for the operator.
+ * returns  0 or a negative errno.
+ * context  control thread, like everything here.
+ */
+int http_server_create(struct http_server **out, uv_loop_t *loop,
+                       const struct http_server_config *config, char *error, size_t error_size);
+
+/**
+ * Stop listening, end every request (their cancel functions run), close all connections. Memory is
+ * freed by the loop's next turns; the server must not be used any more.
+ */
+void http_server_destroy(struct http_server *take_server);
+
+/** Port of the i-th address, in host order. */
+uint16_t http_server_port(const struct http_server *server, size_t i);
+
+/** Figures since the start. */
+void http_server_stats(const struct http_server *server, struct http_stats *out);
+
+/** Connections open now. */
+unsigned http_server_connections(const struct http_server *server);
+
+// --- The request; everything it returns is borrowed until it is answered.
+
+/** The part of the decoded path after the route's pattern; "" when there is none. */
+const char *http_request_rest(const struct http_request *request);
+/** First value of a query parameter: NULL when absent, "" without a value. */
+const char *http_request_param(const struct http_request *request, const char *key);
+/** The n-th value of a repeated query parameter, NULL after the last. */
+const char *http_request_param_at(const struct http_request *request, const char *key, size_t n);
+/** A request header's value or NULL. */
+const char *http_request_header(const struct http_request *request, const char *name);
+/** The method as an enum http_method. */
+enum http_method http_request_method(const struct http_request *request);
+/** The body; never NULL. */
+const char *http_request_body(const struct http_request *request, size_t *len);
+/** Address of the client. */
+const struct sockaddr *http_request_peer(const struct http_request *request);
+/** Whether ?pretty was asked for: what a JSON answer's writer is to be initialised with. */
+bool http_request_pretty(const struct http_request *request);
+
+/**
+ * Have a function called when the request ends without an answer, because the server stops.
+ * @cancel  must not reply and must forget the request; replaces an earlier one, NULL removes it.
+ */
+void http_request_on_cancel(struct http_request *request, void (*cancel)(void *arg), void *arg);
+
+// --- The answer. A handler that returns without one leaves the connection waiting for it.
+
+/** Add a header to the answer to come; beyond 4 KiB in all they are left out. */
+void http_reply_header(struct http_request *request, const char *name, const char *value);
+/** Add a header with a number. */
+void http_reply_header_uint(struct http_request *request, const char *name, uint64_t value);
+/** Answer without a body. */
+void http_reply_empty(struct http_request *request, unsigned status);
+/** Answer with a line of text, as Consul reports errors. */
+void http_reply_text(struct http_request *request, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/** Answer with JSON; the writer is emptied. Out of memory becomes 500. */
+void http_reply_json(struct http_request *request, unsigned status, struct json_writer *take_json);
+/** Answer with bytes that are freed with free(). */
+void http_reply_bytes(struct http_request *request, unsigned status, const char *content_type,
+                      char *take_data, size_t len);
+
+#endif

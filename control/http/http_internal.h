@@ -1,0 +1,103 @@
+#ifndef CONTROL_HTTP_HTTP_INTERNAL_H
+#define CONTROL_HTTP_HTTP_INTERNAL_H
+
+#include <microhttpd.h>
+
+#include "control/http/http.h"
+#include "control/text/uri.h"
+
+#define HTTP_LISTEN_MAX 16
+// Bytes of all headers a handler may add to an answer.
+#define HTTP_HEADERS_MAX 4096
+// Bodies up to this size are read and dropped when they are refused, so that the client gets to
+// read the answer; bigger ones have their connection closed.
+#define HTTP_DRAIN_MAX (64u << 20)
+
+struct http_listener {
+        struct http_server *server;
+        uv_poll_t poll;
+        int fd;
+        uint16_t port;
+};
+
+struct http_server {
+        uv_loop_t *loop;
+        struct http_server_config config;
+        struct http_router *router;
+        struct http_prefix *writers;
+        struct MHD_Daemon *daemon;
+        struct http_listener listeners[HTTP_LISTEN_MAX];
+        size_t listener_count;
+        uv_poll_t poll;             // of the daemon's epoll descriptor
+        uv_timer_t timer;           // the daemon's own deadlines
+        uv_timer_t accept_timer;    // when accepting is paused
+        unsigned open_handle_count; // to be closed before the memory goes
+        bool accept_paused;
+        bool running; // inside MHD_run(): what it is told now it will see
+        bool stopping;
+        struct http_request *waiting; // suspended, doubly linked
+        struct http_stats stats;
+};
+
+struct http_request {
+        struct http_server *server;
+        struct MHD_Connection *connection;
+        char *target;
+        struct uri uri;
+        bool uri_parsed;
+        bool started;
+        bool suspended;
+        bool drain; // the body is read and dropped
+        enum http_method method;
+        struct http_match match;
+
+        char *body;
+        size_t body_len;
+        size_t body_capacity;
+        size_t body_limit;
+
+        struct MHD_Response *response;
+        unsigned status;
+        char *headers; // "name\0value\0" one after the other
+        size_t headers_len;
+
+        void (*cancel)(void *arg);
+        void *cancel_arg;
+        struct http_request *next, **link; // in server->waiting
+};
+
+// listen.c
+int http_listen_open(struct http_server *server, char *error, size_t error_size);
+void http_listen_pause(struct http_server *server);
+void http_listen_resume(struct http_server *server);
+void http_listen_close(struct http_server *server);
+
+// server.c
+void http_server_kick(struct http_server *server);
+// Have the daemon run soon, from inside a callback of its own or from outside.
+void http_server_wake(struct http_server *server);
+void http_server_release_handle(struct http_server *server);
+
+// request.c
+void *http_request_begin(void *cls, const char *target, struct MHD_Connection *connection);
+enum MHD_Result http_request_access(void *cls, struct MHD_Connection *connection, const char *url,
+                                    const char *method, const char *version,
+                                    const char *upload_data, size_t *upload_data_size,
+                                    void **state);
+void http_request_completed(void *cls, struct MHD_Connection *connection, void **state,
+                            enum MHD_RequestTerminationCode why);
+void http_request_resume(struct http_request *request);
+void http_request_cancel_all(struct http_server *server);
+
+// guard.c: what is refused whatever the endpoint
+bool http_guard_is_blocked(const struct http_server *server, const char *path);
+bool http_guard_may_write(const struct http_server *server, const struct sockaddr *peer);
+
+// reply.c
+enum MHD_Result http_reply_queue(struct http_request *request);
+
+// compress.c
+// Gzip when it is worth it: replaces *data and *len and returns true, or leaves them.
+bool http_compress(char **data, size_t *len);
+
+#endif

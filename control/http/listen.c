@@ -1,0 +1,185 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/http/http_internal.h"
+
+// Accepted in one turn of the loop, so that a flood of connections does not starve the rest.
+#define ACCEPT_BURST 64
+// How long accepting rests when descriptors ran out.
+#define ACCEPT_PAUSE_MS 100
+
+static unsigned connection_count(const struct http_server *server)
+{
+        const union MHD_DaemonInfo *info =
+            MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+        return info != NULL ? info->num_connections : 0;
+}
+
+unsigned http_server_connections(const struct http_server *server)
+{
+        return connection_count(server);
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+        http_listen_resume(timer->data);
+}
+
+void http_listen_pause(struct http_server *server)
+{
+        server->accept_paused = true;
+        for (size_t i = 0; i < server->listener_count; i++)
+                uv_poll_stop(&server->listeners[i].poll);
+        uv_timer_start(&server->accept_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+        struct http_listener *listener = poll->data;
+        struct http_server *server = listener->server;
+
+        (void)events;
+        if (status < 0)
+                return;
+        for (unsigned i = 0; i < ACCEPT_BURST; i++) {
+                struct sockaddr_storage peer;
+                socklen_t len = sizeof(peer);
+                int fd;
+
+                if (connection_count(server) >= server->config.connection_limit) {
+                        server->stats.refused++;
+                        http_listen_pause(server);
+                        break;
+                }
+                fd = accept4(listener->fd, (struct sockaddr *)&peer, &len,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+                if (fd < 0) {
+                        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+                            errno == ENOMEM)
+                                http_listen_pause(server);
+                        break;
+                }
+                // The daemon closes the descriptor when it refuses it.
+                if (MHD_add_connection(server->daemon, fd, (struct sockaddr *)&peer, len) ==
+                    MHD_YES)
+                        server->stats.accepted++;
+                else
+                        server->stats.refused++;
+        }
+        http_server_kick(server);
+}
+
+void http_listen_resume(struct http_server *server)
+{
+        if (!server->accept_paused || server->stopping)
+                return;
+        server->accept_paused = false;
+        uv_timer_stop(&server->accept_timer);
+        for (size_t i = 0; i < server->listener_count; i++)
+                uv_poll_start(&server->listeners[i].poll, UV_READABLE, on_connection);
+}
+
+static void format_address(const struct sockaddr_storage *address, char *out, size_t size)
+{
+        char host[INET6_ADDRSTRLEN] = "?";
+
+        if (address->ss_family == AF_INET6) {
+                const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+
+                inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+                snprintf(out, size, "[%s]:%u", host, ntohs(in6->sin6_port));
+        } else {
+                const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+
+                inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+                snprintf(out, size, "%s:%u", host, ntohs(in->sin_port));
+        }
+}
+
+static int open_socket(const struct sockaddr_storage *address)
+{
+        socklen_t len = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                       : sizeof(struct sockaddr_in);
+        int on = 1, fd, ret;
+
+        fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+                goto close_fd;
+        // [::] must not claim 0.0.0.0 as well, which may be listed beside it.
+        if (address->ss_family == AF_INET6 &&
+            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+                goto close_fd;
+        if (bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, SOMAXCONN) < 0)
+                goto close_fd;
+        return fd;
+close_fd:
+        ret = -errno;
+        close(fd);
+        return ret;
+}
+
+static uint16_t bound_port(int fd)
+{
+        struct sockaddr_storage address;
+        socklen_t len = sizeof(address);
+
+        if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+                return 0;
+        // The port stands at the same place in both families.
+        return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+int http_listen_open(struct http_server *server, char *error, size_t error_size)
+{
+        int ret;
+
+        for (size_t i = 0; i < server->config.address_count; i++) {
+                struct http_listener *listener = &server->listeners[i];
+
+                listener->server = server;
+                listener->fd = open_socket(&server->config.addresses[i]);
+                ret = listener->fd;
+                if (ret >= 0) {
+                        ret = uv_poll_init(server->loop, &listener->poll, listener->fd);
+                        if (ret < 0)
+                                close(listener->fd);
+                }
+                if (ret < 0) {
+                        char text[64];
+
+                        format_address(&server->config.addresses[i], text, sizeof(text));
+                        snprintf(error, error_size, "HTTP cannot listen on %s: %s", text,
+                                 strerror(-ret));
+                        return ret;
+                }
+                listener->port = bound_port(listener->fd);
+                listener->poll.data = listener;
+                server->listener_count++;
+                server->open_handle_count++;
+                uv_poll_start(&listener->poll, UV_READABLE, on_connection);
+        }
+        return 0;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+        struct http_listener *listener = handle->data;
+
+        http_server_release_handle(listener->server);
+}
+
+void http_listen_close(struct http_server *server)
+{
+        for (size_t i = 0; i < server->listener_count; i++) {
+                uv_poll_stop(&server->listeners[i].poll);
+                close(server->listeners[i].fd);
+                uv_close((uv_handle_t *)&server->listeners[i].poll, on_listener_closed);
+        }
+}

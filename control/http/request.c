@@ -1,0 +1,320 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/http/http_internal.h"
+
+void *http_request_begin(void *cls, const char *target, struct MHD_Connection *connection)
+{
+        struct http_request *request = calloc(1, sizeof(*request));
+
+        if (request == NULL)
+                return NULL;
+        request->server = cls;
+        request->connection = connection;
+        request->target = strdup(target);
+        if (request->target == NULL) {
+                free(request);
+                return NULL;
+        }
+        return request;
+}
+
+static void redirect_to_clean_path(struct http_request *request)
+{
+        size_t path_len = strcspn(request->target, "?");
+        char *path = strndup(request->target, path_len);
+        char *clean = path != NULL ? uri_clean_path(path) : NULL;
+        char *location = NULL;
+
+        free(path);
+        if (clean == NULL || asprintf(&location, "%s%s", clean, request->target + path_len) < 0) {
+                free(clean);
+                http_reply_empty(request, MHD_HTTP_INTERNAL_SERVER_ERROR);
+                return;
+        }
+        http_reply_header(request, "Location", location);
+        http_reply_empty(request, MHD_HTTP_MOVED_PERMANENTLY);
+        free(location);
+        free(clean);
+}
+
+static void answer_wrong_method(struct http_request *request, const char *method)
+{
+        char allow[64];
+
+        http_match_allow(&request->match, allow, sizeof(allow));
+        http_reply_header(request, "Allow", allow);
+        if (request->method == HTTP_OPTIONS)
+                http_reply_empty(request, MHD_HTTP_OK);
+        else
+                http_reply_text(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method %.40s not allowed",
+                                method);
+}
+
+// Refuses before any byte of the body is looked at, or returns with no answer given.
+static void check_target(struct http_request *request, const char *method)
+{
+        struct http_server *server = request->server;
+        enum uri_verdict verdict = uri_parse(request->target, &request->uri);
+
+        request->uri_parsed = verdict == URI_OK;
+        if (verdict != URI_OK) {
+                http_reply_empty(request, verdict == URI_NO_MEMORY ? MHD_HTTP_SERVICE_UNAVAILABLE
+                                                                   : MHD_HTTP_BAD_REQUEST);
+                return;
+        }
+        if (!request->uri.path_is_printable && !server->config.path_may_be_unprintable) {
+                http_reply_empty(request, MHD_HTTP_BAD_REQUEST);
+                return;
+        }
+        if (!request->uri.path_is_clean) {
+                redirect_to_clean_path(request);
+                return;
+        }
+        if (http_guard_is_blocked(server, request->uri.path)) {
+                http_reply_text(request, MHD_HTTP_FORBIDDEN,
+                                "Endpoint is blocked by agent configuration");
+                return;
+        }
+        if (http_router_match(server->router, request->uri.path, request->method, &request->match) <
+            0) {
+                http_reply_empty(request, MHD_HTTP_NOT_FOUND);
+                return;
+        }
+        if (request->match.route == NULL) {
+                answer_wrong_method(request, method);
+                return;
+        }
+        if (request->method != HTTP_GET &&
+            !http_guard_may_write(server, http_request_peer(request)))
+                http_reply_text(request, MHD_HTTP_FORBIDDEN, "Access is restricted");
+}
+
+static void refuse_body(struct http_request *request, unsigned long long size)
+{
+        request->server->stats.bodies_too_large++;
+        request->drain = true;
+        free(request->body);
+        request->body = NULL;
+        request->body_len = request->body_capacity = 0;
+        if (request->response == NULL)
+                http_reply_text(request, MHD_HTTP_CONTENT_TOO_LARGE,
+                                "Request body(%llu bytes) too large, max size: %zu bytes. "
+                                "See the limits section of the configuration.",
+                                size, request->body_limit);
+}
+
+// The request line and headers are there. Returns true when the body is not worth waiting for.
+static bool start_request(struct http_request *request, const char *method)
+{
+        const char *length_text = http_request_header(request, "Content-Length");
+        unsigned long long length = length_text != NULL ? strtoull(length_text, NULL, 10) : 0;
+
+        request->started = true;
+        request->server->stats.requests++;
+        request->method = http_method_parse(method);
+        check_target(request, method);
+        request->body_limit = request->server->config.body_limit;
+        if (request->match.route != NULL && request->match.route->body_limit > 0)
+                request->body_limit = request->match.route->body_limit;
+        if (request->response != NULL)
+                request->drain = true;
+        else if (length > request->body_limit)
+                refuse_body(request, length);
+        if (request->response == NULL)
+                return false;
+        // A client that asks first, or that has too much to say, hears the answer now.
+        return length > HTTP_DRAIN_MAX || http_request_header(request, "Expect") != NULL;
+}
+
+static int append_body(struct http_request *request, const char *data, size_t len)
+{
+        if (request->body_capacity - request->body_len < len) {
+                size_t capacity = request->body_capacity > 0 ? request->body_capacity : 1024;
+                char *body;
+
+                while (capacity - request->body_len < len)
+                        capacity *= 2;
+                body = realloc(request->body, capacity);
+                if (body == NULL)
+                        return -ENOMEM;
+                request->body = body;
+                request->body_capacity = capacity;
+        }
+        memcpy(request->body + request->body_len, data, len);
+        request->body_len += len;
+        return 0;
+}
+
+static void suspend(struct http_request *request)
+{
+        struct http_server *server = request->server;
+
+        request->suspended = true;
+        request->next = server->waiting;
+        request->link = &server->waiting;
+        if (request->next != NULL)
+                request->next->link = &request->next;
+        server->waiting = request;
+        MHD_suspend_connection(request->connection);
+}
+
+static void unlink_waiting(struct http_request *request)
+{
+        *request->link = request->next;
+        if (request->next != NULL)
+                request->next->link = request->link;
+        request->link = NULL;
+}
+
+static void dispatch(struct http_request *request)
+{
+        struct http_server *server = request->server;
+
+        if (server->stopping)
+                http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "agent is shutting down");
+        else
+                request->match.route->handler(request, server->config.app);
+}
+
+enum MHD_Result http_request_access(void *cls, struct MHD_Connection *connection, const char *url,
+                                    const char *method, const char *version,
+                                    const char *upload_data, size_t *upload_data_size, void **state)
+{
+        struct http_request *request = *state;
+
+        (void)cls;
+        (void)connection;
+        (void)url;
+        (void)version;
+        if (request == NULL)
+                return MHD_NO;
+        if (!request->started)
+                return start_request(request, method) ? http_reply_queue(request) : MHD_YES;
+        if (*upload_data_size > 0) {
+                size_t len = *upload_data_size;
+
+                *upload_data_size = 0;
+                if (request->drain)
+                        return MHD_YES;
+                // Only a chunked body gets here without having announced its size.
+                if (len > request->body_limit - request->body_len)
+                        refuse_body(request, request->body_len + len);
+                else if (append_body(request, upload_data, len) < 0)
+                        return MHD_NO;
+                return MHD_YES;
+        }
+        // Called again after a resume with the answer ready.
+        if (request->response == NULL)
+                dispatch(request);
+        if (request->response != NULL)
+                return http_reply_queue(request);
+        suspend(request);
+        return MHD_YES;
+}
+
+void http_request_completed(void *cls, struct MHD_Connection *connection, void **state,
+                            enum MHD_RequestTerminationCode why)
+{
+        struct http_request *request = *state;
+
+        (void)cls;
+        (void)connection;
+        (void)why;
+        if (request == NULL)
+                return;
+        *state = NULL;
+        assert(!request->suspended);
+        if (request->uri_parsed)
+                uri_fini(&request->uri);
+        if (request->response != NULL)
+                MHD_destroy_response(request->response);
+        free(request->target);
+        free(request->headers);
+        free(request->body);
+        free(request);
+}
+
+void http_request_resume(struct http_request *request)
+{
+        if (!request->suspended)
+                return;
+        unlink_waiting(request);
+        request->suspended = false;
+        MHD_resume_connection(request->connection);
+        http_server_wake(request->server);
+}
+
+void http_request_cancel_all(struct http_server *server)
+{
+        while (server->waiting != NULL) {
+                struct http_request *request = server->waiting;
+                void (*cancel)(void *arg) = request->cancel;
+
+                request->cancel = NULL;
+                if (cancel != NULL)
+                        cancel(request->cancel_arg);
+                if (request->response == NULL)
+                        http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                        "agent is shutting down");
+                else
+                        http_request_resume(request);
+        }
+}
+
+const char *http_request_rest(const struct http_request *request)
+{
+        return request->match.rest;
+}
+
+const char *http_request_param(const struct http_request *request, const char *key)
+{
+        return uri_param(&request->uri, key);
+}
+
+const char *http_request_param_at(const struct http_request *request, const char *key, size_t n)
+{
+        for (size_t i = 0; i < request->uri.param_count; i++) {
+                if (strcmp(request->uri.params[i].key, key) == 0 && n-- == 0)
+                        return request->uri.params[i].value;
+        }
+        return NULL;
+}
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+        return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+enum http_method http_request_method(const struct http_request *request)
+{
+        return request->method;
+}
+
+const char *http_request_body(const struct http_request *request, size_t *len)
+{
+        *len = request->body_len;
+        return request->body != NULL ? request->body : "";
+}
+
+const struct sockaddr *http_request_peer(const struct http_request *request)
+{
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+        return info != NULL ? info->client_addr : NULL;
+}
+
+bool http_request_pretty(const struct http_request *request)
+{
+        return http_request_param(request, "pretty") != NULL;
+}
+
+void http_request_on_cancel(struct http_request *request, void (*cancel)(void *arg), void *arg)
+{
+        request->cancel = cancel;
+        request->cancel_arg = arg;
+}
