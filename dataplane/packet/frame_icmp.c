@@ -18,6 +18,20 @@ static void turn_type(uint8_t *icmp, uint8_t type)
         checksum_store(icmp + ICMP_CHECKSUM, checksum_replace(checksum, from, checksum_load(icmp)));
 }
 
+// Swapped addresses leave the header's sum as it was; only the TTL's word changes.
+static void turn_ipv4(uint8_t *ip)
+{
+        uint16_t from = checksum_load(ip + IPV4_TTL), checksum = checksum_load(ip + IPV4_CHECKSUM);
+        uint8_t source[4];
+
+        memcpy(source, ip + IPV4_SOURCE, 4);
+        memcpy(ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
+        memcpy(ip + IPV4_DESTINATION, source, 4);
+        ip[IPV4_TTL] = REPLY_TTL;
+        checksum_store(ip + IPV4_CHECKSUM,
+                       checksum_replace(checksum, from, checksum_load(ip + IPV4_TTL)));
+}
+
 enum frame_verdict frame_classify_icmp(const struct frame_packet *p, uint16_t offset,
                                        uint16_t length)
 {
@@ -32,8 +46,7 @@ enum frame_verdict frame_classify_icmp(const struct frame_packet *p, uint16_t of
         if (icmp[1] != 0 || checksum_fold(checksum_add(0, icmp, length)) != 0xffff)
                 return FRAME_DROP_BAD_ICMP;
         turn_type(icmp, ICMP_ECHO_REPLY);
-        frame_swap_ipv4(ip);
-        frame_fill_ipv4(ip, (uint16_t)(IPV4_LENGTH + length), false);
+        turn_ipv4(ip);
         frame_turn_ether(p->host, p->data);
         p->info->frame_length = (uint16_t)(offset + length);
         return FRAME_REPLY;

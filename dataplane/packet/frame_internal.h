@@ -20,6 +20,7 @@ enum {
 
         IPV4_LENGTH = 20,
         IPV4_TOTAL_LENGTH = 2,
+        IPV4_ID = 4,
         IPV4_FRAGMENT = 6,
         IPV4_TTL = 8,
         IPV4_PROTOCOL = 9,
@@ -115,11 +116,7 @@ static inline void frame_send_ether(const struct frame_host *host, uint8_t *data
 bool frame_source_ipv4_good(const struct frame_host *host, const uint8_t *address);
 bool frame_source_ipv6_good(const struct frame_host *host, const uint8_t *address);
 
-/** Fill total length, TTL and header checksum; addresses and the rest are the caller's. */
-void frame_fill_ipv4(uint8_t *ip, uint16_t total_length, bool offload);
-
 /** Exchange the header's addresses. */
-void frame_swap_ipv4(uint8_t *ip);
 void frame_swap_ipv6(uint8_t *ip);
 
 /** Classify what follows the Ethernet header. */

@@ -60,21 +60,3 @@ enum frame_verdict frame_classify_ipv4(const struct frame_packet *p)
                 return frame_classify_icmp(p, offset, length);
         return frame_leave(p, FRAME_DROP_UNHANDLED);
 }
-
-void frame_fill_ipv4(uint8_t *ip, uint16_t total_length, bool offload)
-{
-        store_be16(ip + IPV4_TOTAL_LENGTH, total_length);
-        ip[IPV4_TTL] = REPLY_TTL;
-        checksum_store(ip + IPV4_CHECKSUM, 0);
-        if (!offload)
-                checksum_store(ip + IPV4_CHECKSUM,
-                               (uint16_t)~checksum_fold(checksum_ipv4_header(ip)));
-}
-
-void frame_swap_ipv4(uint8_t *ip)
-{
-        uint32_t source = checksum_load32(ip + IPV4_SOURCE);
-
-        memcpy(ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
-        memcpy(ip + IPV4_DESTINATION, &source, 4);
-}
