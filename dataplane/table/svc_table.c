@@ -1,0 +1,225 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "dataplane/table/reclaim.h"
+#include "dataplane/table/slab.h"
+#include "dataplane/table/svc_index.h"
+#include "dataplane/table/svc_table_internal.h"
+
+// A put retires one entry, or one entry's worth of segment when it splits; taking back more than
+// that with each new entry keeps up with any rate of change and never makes one of them slow.
+#define DRAIN_PER_ENTRY  4u
+#define DRAIN_PER_COMMIT 1024u
+
+struct svc_table {
+        struct svc_index index; /* its first word is all that readers read of the table */
+        alignas(SLAB_LINE_BYTES) struct slab slab;
+        struct reclaim reclaim;
+        uint64_t entry_bytes;
+};
+
+uint64_t svc_key_hash(const uint8_t *bytes, size_t length)
+{
+        return XXH3_64bits(bytes, length);
+}
+
+int svc_table_create_on(const struct page_source *source, size_t expected_entries,
+                        struct svc_table **out)
+{
+        struct svc_table *t = aligned_alloc(alignof(struct svc_table), sizeof(*t));
+        int ret;
+
+        if (t == NULL)
+                return -ENOMEM;
+        memset(t, 0, sizeof(*t));
+        slab_init(&t->slab, source);
+        reclaim_init(&t->reclaim, &t->slab);
+        ret = svc_index_init(&t->index, &t->slab, &t->reclaim, expected_entries);
+        if (ret < 0) {
+                svc_table_destroy(t);
+                return ret;
+        }
+        *out = t;
+        return 0;
+}
+
+int svc_table_create(size_t expected_entries, struct svc_table **out)
+{
+        const struct page_source kernel = page_source_kernel();
+
+        return svc_table_create_on(&kernel, expected_entries, out);
+}
+
+void svc_table_destroy(struct svc_table *t)
+{
+        if (t == NULL)
+                return;
+        reclaim_fini(&t->reclaim);
+        slab_fini(&t->slab);
+        free(t);
+}
+
+int svc_table_new_entry(struct svc_table *t, const struct svc_key *key, size_t payload_length,
+                        struct svc_entry **out)
+{
+        const size_t key_end = sizeof(struct svc_entry) + key->length;
+        const size_t payload_offset = (key_end + 7) & ~(size_t)7;
+        struct svc_entry *entry;
+
+        assert(key->length > 0 && key->length <= SVC_KEY_MAX);
+        if (payload_length > UINT32_MAX - payload_offset)
+                return -E2BIG;
+        reclaim_drain(&t->reclaim, DRAIN_PER_ENTRY);
+        entry = slab_alloc(&t->slab, reclaim_entry_bytes(payload_offset + payload_length));
+        if (entry == NULL)
+                return -ENOMEM;
+        *entry = (struct svc_entry){.hash = key->hash,
+                                    .size = (uint32_t)(payload_offset + payload_length),
+                                    .key_length = key->length,
+                                    .payload_offset = (uint16_t)payload_offset};
+        memcpy(entry->key, key->bytes, key->length);
+        memset(entry->key + key->length, 0, payload_offset - key_end);
+        *out = entry;
+        return 0;
+}
+
+void svc_table_discard(struct svc_table *t, struct svc_entry *take_entry)
+{
+        if (take_entry != NULL)
+                slab_free(&t->slab, take_entry, reclaim_entry_bytes(take_entry->size));
+}
+
+int svc_table_put(struct svc_table *t, struct svc_entry *take_entry)
+{
+        struct svc_entry *replaced;
+        const int ret = svc_index_put(&t->index, take_entry, &replaced);
+
+        if (ret < 0) {
+                svc_table_discard(t, take_entry);
+                return ret;
+        }
+        t->entry_bytes += take_entry->size;
+        if (replaced != NULL) {
+                t->entry_bytes -= replaced->size;
+                reclaim_retire_entry(&t->reclaim, replaced);
+        }
+        return 0;
+}
+
+int svc_table_remove(struct svc_table *t, const struct svc_key *key)
+{
+        struct svc_entry *removed = svc_index_remove(&t->index, key);
+
+        if (removed == NULL)
+                return -ENOENT;
+        t->entry_bytes -= removed->size;
+        reclaim_retire_entry(&t->reclaim, removed);
+        return 0;
+}
+
+void svc_table_commit(struct svc_table *t)
+{
+        reclaim_drain(&t->reclaim, DRAIN_PER_COMMIT);
+        reclaim_submit(&t->reclaim);
+}
+
+// The whole probe from the start, for a key that left its home bucket.
+static const struct svc_entry *find_away(const struct svc_directory *directory,
+                                         const struct svc_key *key)
+{
+        const struct svc_segment *segment = svc_segment_of(directory, key->hash);
+        const uint8_t fingerprint = svc_fingerprint(key->hash);
+        unsigned position = svc_home_of(key->hash);
+
+        for (unsigned probe = 0; probe < SVC_PROBE_MAX; probe++) {
+                const struct svc_bucket *bucket = &segment->bucket[position];
+                const uint64_t tags = atomic_load_explicit(&bucket->tags, memory_order_acquire);
+
+                for (uint64_t m = svc_tags_match(tags, fingerprint); m != 0; m &= m - 1) {
+                        const struct svc_entry *entry = atomic_load_explicit(
+                            &bucket->entry[svc_match_slot(m)], memory_order_acquire);
+
+                        if (svc_entry_has_key(entry, key))
+                                return entry;
+                }
+                if (svc_tags_overflow(tags) == 0)
+                        return NULL;
+                position = svc_next_bucket(position);
+        }
+        return NULL;
+}
+
+// A key's home bucket as its fingerprints showed it, and the first entry they point at.
+struct candidate {
+        const struct svc_bucket *bucket;
+        const struct svc_entry *entry;
+        uint64_t tags;
+        uint64_t match;
+};
+
+static void start_entry(struct candidate *c, const struct svc_key *key)
+{
+        c->entry = NULL;
+        c->tags = atomic_load_explicit(&c->bucket->tags, memory_order_acquire);
+        c->match = svc_tags_match(c->tags, svc_fingerprint(key->hash));
+        if (c->match == 0)
+                return;
+        c->entry =
+            atomic_load_explicit(&c->bucket->entry[svc_match_slot(c->match)], memory_order_acquire);
+        __builtin_prefetch(c->entry);
+        __builtin_prefetch((const uint8_t *)c->entry + SLAB_LINE_BYTES);
+}
+
+static const struct svc_entry *finish(const struct svc_directory *directory, struct candidate *c,
+                                      const struct svc_key *key)
+{
+        while (c->match != 0) {
+                if (svc_entry_has_key(c->entry, key))
+                        return c->entry;
+                c->match &= c->match - 1;
+                if (c->match != 0)
+                        c->entry = atomic_load_explicit(&c->bucket->entry[svc_match_slot(c->match)],
+                                                        memory_order_acquire);
+        }
+        return svc_tags_overflow(c->tags) == 0 ? NULL : find_away(directory, key);
+}
+
+unsigned svc_table_lookup_burst(const struct svc_table *t, const struct svc_key keys[],
+                                const struct svc_entry *out[], unsigned n)
+{
+        const struct svc_directory *directory =
+            atomic_load_explicit(&t->index.directory, memory_order_acquire);
+        struct candidate candidates[SVC_BURST_MAX];
+        unsigned hits = 0;
+
+        assert(n <= SVC_BURST_MAX);
+        for (unsigned i = 0; i < n; i++) {
+                const struct svc_segment *segment = svc_segment_of(directory, keys[i].hash);
+
+                candidates[i].bucket = &segment->bucket[svc_home_of(keys[i].hash)];
+                __builtin_prefetch(candidates[i].bucket);
+        }
+        for (unsigned i = 0; i < n; i++)
+                start_entry(&candidates[i], &keys[i]);
+        for (unsigned i = 0; i < n; i++) {
+                out[i] = finish(directory, &candidates[i], &keys[i]);
+                hits += out[i] != NULL;
+        }
+        return hits;
+}
+
+void svc_table_stats(const struct svc_table *t, struct svc_table_stats *out)
+{
+        *out = (struct svc_table_stats){
+            .entry_count = t->index.entry_count,
+            .slot_count = t->index.segment_count * SVC_SEGMENT_SLOTS,
+            .entry_bytes = t->entry_bytes,
+            .memory_bytes = slab_mapped_bytes(&t->slab),
+            .on_huge_pages = slab_is_huge(&t->slab),
+        };
+}
