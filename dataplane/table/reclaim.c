@@ -1,6 +1,6 @@
 #include "dataplane/table/reclaim.h"
 
-#include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "dataplane/table/svc_reader.h"
@@ -27,15 +27,28 @@ void reclaim_init(struct reclaim *r, struct slab *slab)
 {
         memset(r, 0, sizeof(*r));
         r->slab = slab;
+        pthread_mutex_init(&r->mutex, NULL);
+        pthread_cond_init(&r->changed, NULL);
         // Starts liburcu's thread here rather than in the middle of the first change.
         (void)urcu_qsbr_get_default_call_rcu_data();
 }
 
+// Not rcu_barrier: that waits for everybody's callbacks, and allocates where ThreadSanitizer sees a
+// race inside liburcu.
 void reclaim_fini(struct reclaim *r)
 {
-        if (atomic_load_explicit(&r->state, memory_order_acquire) == WAITING)
-                urcu_qsbr_barrier();
-        assert(atomic_load_explicit(&r->state, memory_order_acquire) != WAITING);
+        const bool was_online = urcu_qsbr_read_ongoing() != 0;
+
+        if (was_online)
+                svc_reader_offline();
+        pthread_mutex_lock(&r->mutex);
+        while (atomic_load_explicit(&r->state, memory_order_relaxed) == WAITING)
+                pthread_cond_wait(&r->changed, &r->mutex);
+        pthread_mutex_unlock(&r->mutex);
+        if (was_online)
+                svc_reader_online();
+        pthread_cond_destroy(&r->changed);
+        pthread_mutex_destroy(&r->mutex);
 }
 
 void reclaim_retire_entry(struct reclaim *r, struct svc_entry *take_entry)
@@ -56,7 +69,10 @@ static void grace_period_over(struct rcu_head *head)
 
         TSAN_ACQUIRE(SVC_READER_SYNC);
         TSAN_ACQUIRE(head);
+        pthread_mutex_lock(&r->mutex);
         atomic_store_explicit(&r->state, GRACE_OVER, memory_order_release);
+        pthread_cond_signal(&r->changed);
+        pthread_mutex_unlock(&r->mutex);
 }
 
 // Returned memory has to be drained before the next batch may come back, which bounds both lists.

@@ -10,6 +10,7 @@
  * retired meanwhile goes with the next, at most one grace period later.
  */
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -36,11 +37,16 @@ struct reclaim {
         struct reclaim_list returned;  /* nobody's: free to take back */
         struct rcu_head head;
         atomic_uint state;
+        pthread_mutex_t mutex; /* with changed: how reclaim_fini waits */
+        pthread_cond_t changed;
 };
 
 void reclaim_init(struct reclaim *r, struct slab *slab);
 
-/** Wait for the batch that is out. No reader may be left. The slab's memory is left to the slab. */
+/**
+ * Wait for the batch that is out; the calling thread is offline meanwhile. The memory is left to
+ * the slab.
+ */
 void reclaim_fini(struct reclaim *r);
 
 /** Bytes a block for an entry of this size needs: behind the entry lies its link. */

@@ -300,6 +300,7 @@ void slab_free(struct slab *s, void *take_block, size_t bytes)
         }
         span = span_of(take_block);
         assert(span->class == class_for(lines_for(bytes)) && span->live > 0);
+        ASAN_UNPOISON(take_block, sizeof(span->free));
         memcpy(take_block, &span->free, sizeof(span->free));
         span->free = take_block;
         // All but the link, so that a use after this is caught.

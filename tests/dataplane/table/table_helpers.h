@@ -3,6 +3,8 @@
 
 /** What the table's tests share: numbered keys, entries that can check themselves, scarce pages. */
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -96,6 +98,30 @@ static inline const struct svc_entry *look_up(const struct svc_table *t, const s
 
         svc_table_lookup_burst(t, key, &entry, 1);
         return entry;
+}
+
+struct grace_period {
+        struct rcu_head head;
+        atomic_bool over;
+};
+
+static inline void grace_period_ends(struct rcu_head *head)
+{
+        // The head is the first member.
+        atomic_store(&((struct grace_period *)head)->over, true);
+}
+
+/* Wait until everything submitted to RCU by now is over; callbacks run in order. */
+static inline void wait_for_grace_period(void)
+{
+        static struct grace_period period;
+
+        atomic_store(&period.over, false);
+        urcu_qsbr_call_rcu(&period.head, grace_period_ends);
+        svc_reader_offline();
+        while (!atomic_load(&period.over))
+                sched_yield();
+        svc_reader_online();
 }
 
 /* Pages from the kernel until the allowance is used up. */

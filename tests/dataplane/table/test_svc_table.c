@@ -332,7 +332,7 @@ Test(svc_table, churn_does_not_grow_memory, .timeout = 60)
                 if (i % ROUND != ROUND - 1)
                         continue;
                 // Grace periods take what time they take; from round to round none is open.
-                urcu_qsbr_barrier();
+                wait_for_grace_period();
                 svc_table_stats(table, &stats);
                 if (i == 5 * ROUND - 1)
                         settled = stats.memory_bytes;
