@@ -27,8 +27,8 @@ void reclaim_init(struct reclaim *r, struct slab *slab)
 {
         memset(r, 0, sizeof(*r));
         r->slab = slab;
-        pthread_mutex_init(&r->mutex, NULL);
-        pthread_cond_init(&r->changed, NULL);
+        mtx_init(&r->mutex, mtx_plain);
+        cnd_init(&r->changed);
         // Starts liburcu's thread here rather than in the middle of the first change.
         (void)urcu_qsbr_get_default_call_rcu_data();
 }
@@ -41,14 +41,14 @@ void reclaim_fini(struct reclaim *r)
 
         if (was_online)
                 svc_reader_offline();
-        pthread_mutex_lock(&r->mutex);
+        mtx_lock(&r->mutex);
         while (atomic_load_explicit(&r->state, memory_order_relaxed) == WAITING)
-                pthread_cond_wait(&r->changed, &r->mutex);
-        pthread_mutex_unlock(&r->mutex);
+                cnd_wait(&r->changed, &r->mutex);
+        mtx_unlock(&r->mutex);
         if (was_online)
                 svc_reader_online();
-        pthread_cond_destroy(&r->changed);
-        pthread_mutex_destroy(&r->mutex);
+        cnd_destroy(&r->changed);
+        mtx_destroy(&r->mutex);
 }
 
 void reclaim_retire_entry(struct reclaim *r, struct svc_entry *take_entry)
@@ -69,10 +69,10 @@ static void grace_period_over(struct rcu_head *head)
 
         TSAN_ACQUIRE(SVC_READER_SYNC);
         TSAN_ACQUIRE(head);
-        pthread_mutex_lock(&r->mutex);
+        mtx_lock(&r->mutex);
         atomic_store_explicit(&r->state, GRACE_OVER, memory_order_release);
-        pthread_cond_signal(&r->changed);
-        pthread_mutex_unlock(&r->mutex);
+        cnd_signal(&r->changed);
+        mtx_unlock(&r->mutex);
 }
 
 // Returned memory has to be drained before the next batch may come back, which bounds both lists.

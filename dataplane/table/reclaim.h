@@ -10,9 +10,9 @@
  * retired meanwhile goes with the next, at most one grace period later.
  */
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <threads.h>
 
 #include <urcu-qsbr.h>
 
@@ -37,10 +37,11 @@ struct reclaim {
         struct reclaim_list returned;  /* nobody's: free to take back */
         struct rcu_head head;
         atomic_uint state;
-        pthread_mutex_t mutex; /* with changed: how reclaim_fini waits */
-        pthread_cond_t changed;
+        mtx_t mutex; /* with changed: how reclaim_fini waits */
+        cnd_t changed;
 };
 
+/** @slab is borrowed until reclaim_fini. */
 void reclaim_init(struct reclaim *r, struct slab *slab);
 
 /**

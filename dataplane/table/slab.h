@@ -38,6 +38,7 @@ struct slab {
         size_t block_bytes; /* handed out, rounding included */
 };
 
+/** @source is copied. */
 void slab_init(struct slab *s, const struct page_source *source);
 
 /** Unmap everything, blocks still handed out included. */

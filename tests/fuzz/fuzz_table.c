@@ -72,7 +72,7 @@ static void drop(struct state *s, unsigned number)
 static void check(const struct state *s, unsigned first, unsigned n)
 {
         uint8_t bytes[SVC_BURST_MAX][SVC_KEY_MAX];
-        struct svc_key keys[SVC_BURST_MAX];
+        struct svc_key keys[SVC_BURST_MAX] = {0};
         const struct svc_entry *out[SVC_BURST_MAX];
 
         for (unsigned i = 0; i < n; i++)
