@@ -1,0 +1,22 @@
+#ifndef LICTOR_CLI_AGENT_FLAGS_H
+#define LICTOR_CLI_AGENT_FLAGS_H
+
+/** The flags of `lictor agent`: each is a setting laid over the files'. */
+
+#include "control/config/config.h"
+
+struct agent_flags {
+        struct config_source *sources; /* -config-file and -config-dir in the order given */
+        size_t source_count;
+        json_t *settings;
+        bool dev_mode;
+};
+
+/**
+ * Read the arguments behind "agent"; help and mistakes have been printed.
+ * returns  -1 to go on, or the exit status.
+ */
+int agent_flags_parse(int argc, char *const argv[], struct agent_flags *out);
+void agent_flags_fini(struct agent_flags *flags);
+
+#endif

@@ -1,0 +1,56 @@
+#ifndef LICTOR_CLI_H
+#define LICTOR_CLI_H
+
+/** The command line: one table of commands, each with its own flags and help. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/** Run the program's arguments. returns  the exit status; 127 for no or an unknown command. */
+int cli_run(int argc, char *const argv[]);
+
+/* ---- Flags: one or two dashes, "-flag=value" or "-flag value". ---- */
+
+enum flag_kind { FLAG_BOOL, FLAG_STRING, FLAG_INT, FLAG_DURATION };
+
+struct flag {
+        const char *name;
+        enum flag_kind kind;
+        const char *value_name; /* in the help, e.g. "<address>"; "" for FLAG_BOOL */
+        const char *help;
+        /**
+         * Take a value; its kind has been checked, "true" or "false" for FLAG_BOOL.
+         * returns  0, or a negative errno with *why set when the value is refused.
+         */
+        int (*set)(void *context, const struct flag *flag, const char *value, const char **why);
+        const char *target; /* for set */
+};
+
+struct flag_set {
+        const char *usage; /* "Usage: lictor reload [options]" */
+        const char *about; /* paragraphs below it */
+        const struct flag *flags;
+        size_t flag_count;
+};
+
+enum flags_outcome { FLAGS_OK, FLAGS_HELP, FLAGS_BAD };
+
+/**
+ * Read the flags that lead the arguments. Help goes to stdout, mistakes with it to stderr.
+ * @rest  index of the first argument that is no flag.
+ */
+enum flags_outcome flags_parse(const struct flag_set *set, int argc, char *const argv[],
+                               void *context, int *rest);
+
+/** Write usage, description and flags. */
+void flags_print_help(const struct flag_set *set, FILE *out);
+
+/* ---- Commands: arguments begin behind the command's name; the exit status is returned. ---- */
+
+int command_agent(int argc, char *const argv[]);
+int command_reload(int argc, char *const argv[]);
+int command_validate(int argc, char *const argv[]);
+int command_version(int argc, char *const argv[]);
+
+#endif

@@ -1,0 +1,57 @@
+#include <stdlib.h>
+
+#include "control/cli/cli.h"
+#include "control/cli/client.h"
+#include "lictor/bytes.h"
+
+static int set_option(void *context, const struct flag *flag, const char *value, const char **why)
+{
+        struct client_options *options = context;
+
+        (void)why;
+        *(flag->target[0] == 'a' ? &options->http_addr : &options->token) = value;
+        return 0;
+}
+
+static const struct flag flags[] = {
+    {"http-addr", FLAG_STRING, "<address>",
+     "The agent's HTTP address, host:port or unix:///path, optionally with a scheme. Can be given "
+     "by LICTOR_HTTP_ADDR or CONSUL_HTTP_ADDR instead. The default is 127.0.0.1:8500.",
+     set_option, "address"},
+    {"token", FLAG_STRING, "<value>",
+     "ACL token to use. Can be given by CONSUL_HTTP_TOKEN instead.", set_option, "token"},
+};
+
+static const struct flag_set flag_set = {
+    "Usage: lictor reload [options]",
+    "  Causes the agent to read its configuration files again. Services, checks, DNS settings, node\n"
+    "  metadata and the log level take effect at once; what the files get wrong is reported, and\n"
+    "  then nothing changes. The same as sending the agent SIGHUP.",
+    flags,
+    ARRAY_LEN(flags),
+};
+
+int command_reload(int argc, char *const argv[])
+{
+        struct client_options options = {0};
+        struct client_reply reply;
+        char error[512];
+        int rest = 0, status = 1;
+        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+
+        if (outcome != FLAGS_OK)
+                return outcome == FLAGS_HELP ? 0 : 1;
+        if (client_request(&options, "PUT", "/v1/agent/reload", &reply, error, sizeof(error)) < 0) {
+                fprintf(stderr, "Error reloading: %s\n", error);
+                return 1;
+        }
+        if (reply.status == 200) {
+                puts("Configuration reload triggered");
+                status = 0;
+        } else {
+                fprintf(stderr, "Error reloading: Unexpected response code: %ld (%s)\n",
+                        reply.status, reply.body);
+        }
+        free(reply.body);
+        return status;
+}
