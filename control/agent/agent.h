@@ -6,6 +6,7 @@
  * members belong to the control thread.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -20,6 +21,7 @@ struct log_proposer;
 struct publisher;
 struct local_state;
 struct api;
+struct drop_report;
 struct dns_tcp;
 struct dns_slow;
 struct runtime;
@@ -55,22 +57,35 @@ struct agent {
         int64_t start_unix_s;
         int data_dir_lock; /* descriptor; -1 without data_dir */
         int exit_status;
+        char leader_address[64];
+        bool loop_open;
+        bool handles_open; /* the signals and the timer */
+        bool pid_file_written;
         uv_signal_t signals[3]; /* SIGHUP, SIGTERM, SIGINT */
         uv_timer_t report_timer;
+        struct drop_report *drop_report;
 };
 
 /**
- * Build and start everything, or nothing.
+ * Take the first configuration, open the data directory and settle the node's ID.
+ * @options  its configuration changes hands in any case.
+ * @error    on failure one line for the operator.
+ * returns   0 or a negative errno, and then there is nothing to stop.
+ */
+int agent_prepare(struct agent *agent, const struct agent_options *options, char *error,
+                  size_t error_size);
+
+/**
+ * Start every part. agent_stop is due afterwards, also on failure.
  * @error  on failure one line for the operator.
  * returns  0 or a negative errno.
  */
-int agent_start(struct agent *agent, const struct agent_options *options, char *error,
-                size_t error_size);
+int agent_start(struct agent *agent, char *error, size_t error_size);
 
 /** Run until a signal or agent_shutdown. returns  the process's exit status. */
 int agent_run(struct agent *agent);
 
-/** Stop in reverse order and free everything, the configuration included. */
+/** Stop what was started, in reverse order, and free everything, the configuration included. */
 void agent_stop(struct agent *agent);
 
 /** End agent_run from inside the loop with this exit status. */
@@ -84,7 +99,7 @@ void agent_shutdown(struct agent *agent, int exit_status);
  */
 int agent_reload(struct agent *agent, char *error, size_t error_size);
 
-/** "127.0.0.1:8300": the address /v1/status/leader names; "" while there is no leader. */
+/** The address /v1/status/leader names, "127.0.0.1:8300"; "" while there is no leader. */
 const char *agent_leader_address(const struct agent *agent);
 
 #endif

@@ -119,16 +119,21 @@ out:
         return ret;
 }
 
-#define SETTING(name, kind, value, help, path) {name, FLAG_##kind, value, help, set_setting, path}
-#define LIST(name, value, help, path)          {name, FLAG_STRING, value, help, add_setting, path}
+#define SETTING(name, kind, value, help, path)                                                     \
+        {                                                                                          \
+                name, FLAG_##kind, value, help, set_setting, path                                  \
+        }
+#define LIST(name, value, help, path)                                                              \
+        {                                                                                          \
+                name, FLAG_STRING, value, help, add_setting, path                                  \
+        }
 
 static const struct flag flags[] = {
     SETTING("advertise", STRING, "<address>", "Address other nodes reach this one by.",
             "advertise_addr"),
-    SETTING("advertise-wan", STRING, "<address>",
-            "Address other datacenters reach this node by.", "advertise_addr_wan"),
-    SETTING("alt-domain", STRING, "<name>", "A second domain that DNS answers for.",
-            "alt_domain"),
+    SETTING("advertise-wan", STRING, "<address>", "Address other datacenters reach this node by.",
+            "advertise_addr_wan"),
+    SETTING("alt-domain", STRING, "<name>", "A second domain that DNS answers for.", "alt_domain"),
     SETTING("bind", STRING, "<address>",
             "Address for traffic inside the cluster. The default is 0.0.0.0.", "bind_addr"),
     SETTING("bootstrap", BOOL, "", "Make this server the leader without waiting for others.",
@@ -185,14 +190,13 @@ static const struct flag flags[] = {
             "node_name"),
     SETTING("node-id", STRING, "<uuid>", "ID of this node. The default is kept in data_dir.",
             "node_id"),
-    {"node-meta", FLAG_STRING, "<key:value>",
-     "Metadata of this node. Can be given several times.", set_pair, "node_meta"},
+    {"node-meta", FLAG_STRING, "<key:value>", "Metadata of this node. Can be given several times.",
+     set_pair, "node_meta"},
     SETTING("pid-file", STRING, "<path>", "File to write the process's ID to.", "pid_file"),
     SETTING("primary-datacenter", STRING, "<name>", "Datacenter that owns ACLs.",
             "primary_datacenter"),
     SETTING("protocol", INT, "<version>", "Protocol version to speak.", "protocol"),
-    SETTING("raft-protocol", INT, "<version>", "Raft protocol version to speak.",
-            "raft_protocol"),
+    SETTING("raft-protocol", INT, "<version>", "Raft protocol version to speak.", "raft_protocol"),
     LIST("recursor", "<address>", "Server to forward foreign names to. Can be given several times.",
          "recursors"),
     SETTING("rejoin", BOOL, "", "Join the cluster again after leaving it.", "rejoin_after_leave"),

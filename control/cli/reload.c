@@ -24,7 +24,8 @@ static const struct flag flags[] = {
 
 static const struct flag_set flag_set = {
     "Usage: lictor reload [options]",
-    "  Causes the agent to read its configuration files again. Services, checks, DNS settings, node\n"
+    "  Causes the agent to read its configuration files again. Services, checks, DNS settings, "
+    "node\n"
     "  metadata and the log level take effect at once; what the files get wrong is reported, and\n"
     "  then nothing changes. The same as sending the agent SIGHUP.",
     flags,

@@ -23,7 +23,8 @@ static const struct flag flags[] = {
 
 static const struct flag_set flag_set = {
     "Usage: lictor validate [options] FILE_OR_DIRECTORY...",
-    "  Reads configuration files and directories as the agent would, without starting it. The exit\n"
+    "  Reads configuration files and directories as the agent would, without starting it. The "
+    "exit\n"
     "  status is 0 when they are valid, and 1 when they are not.",
     flags,
     ARRAY_LEN(flags),

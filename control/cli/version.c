@@ -38,10 +38,10 @@ static const struct flag_set flag_set = {
 
 static int print_json(void)
 {
-        json_t *version = json_pack("{s:s, s:s, s:s, s:{s:i, s:i, s:i}}", "Version", LICTOR_VERSION,
-                                    "Revision", "", "ConsulVersion", LICTOR_CONSUL_API_VERSION,
-                                    "RPC", "Default", PROTOCOL_DEFAULT, "Min", PROTOCOL_MIN, "Max",
-                                    PROTOCOL_MAX);
+        json_t *version =
+            json_pack("{s:s, s:s, s:s, s:{s:i, s:i, s:i}}", "Version", LICTOR_VERSION, "Revision",
+                      "", "ConsulVersion", LICTOR_CONSUL_API_VERSION, "RPC", "Default",
+                      PROTOCOL_DEFAULT, "Min", PROTOCOL_MIN, "Max", PROTOCOL_MAX);
         int ret = version == NULL || json_dumpf(version, stdout, JSON_INDENT(4)) < 0;
 
         json_decref(version);

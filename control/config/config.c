@@ -219,3 +219,22 @@ void config_report_fini(struct config_report *report)
         free(report->error);
         *report = (struct config_report){0};
 }
+
+#define SWAP(a, b)                                                                                 \
+        do {                                                                                       \
+                __typeof__(a) swapped = (a);                                                       \
+                (a) = (b);                                                                         \
+                (b) = swapped;                                                                     \
+        } while (0)
+
+void config_swap_reloadable(struct config *running, struct config *fresh)
+{
+        SWAP(running->node_meta, fresh->node_meta);
+        SWAP(running->node_meta_count, fresh->node_meta_count);
+        SWAP(running->dns, fresh->dns);
+        SWAP(running->services, fresh->services);
+        SWAP(running->checks, fresh->checks);
+        SWAP(running->check_update_interval_ms, fresh->check_update_interval_ms);
+        SWAP(running->log_level, fresh->log_level);
+        SWAP(running->log_level_text, fresh->log_level_text);
+}

@@ -149,6 +149,12 @@ int config_build(const struct config_input *input, struct config **out,
 void config_destroy(struct config *take_config);
 void config_report_fini(struct config_report *report);
 
+/**
+ * Exchange what a reload may change - definitions, node metadata, dns_config, log level - between
+ * the settings in force and fresh ones. Calling it again undoes it.
+ */
+void config_swap_reloadable(struct config *running, struct config *fresh);
+
 /** The zone as the data plane wants it; strings borrowed from the configuration. */
 void config_zone(const struct config *config, struct lictor_zone *out);
 

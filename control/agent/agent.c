@@ -1,0 +1,383 @@
+#include "control/agent/agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/agent/data_dir.h"
+#include "control/agent/drop_report.h"
+#include "control/agent/local.h"
+#include "control/api/api.h"
+#include "control/dns/dns_tcp.h"
+#include "control/dns/slow.h"
+#include "control/fsm/propose.h"
+#include "control/publisher/publisher.h"
+#include "control/store/store.h"
+#include "lictor/bytes.h"
+
+#define REPORT_INTERVAL_MS 5000u
+
+int agent_prepare(struct agent *agent, const struct agent_options *options, char *error,
+                  size_t error_size)
+{
+        struct config *config = options->config;
+        int ret;
+
+        *agent = (struct agent){.input = options->input,
+                                .config = config,
+                                .log = options->log,
+                                .data_dir_lock = -1,
+                                .exit_status = 1};
+        ret = data_dir_open(config->data_dir, &agent->data_dir_lock, error, error_size);
+        if (ret == 0)
+                ret = data_dir_node_id(config->data_dir, config->node_id, agent->node_id, error,
+                                       error_size);
+        if (ret < 0) {
+                if (agent->data_dir_lock >= 0)
+                        close(agent->data_dir_lock);
+                config_destroy(config);
+                return ret;
+        }
+        if (config->server)
+                snprintf(agent->leader_address, sizeof(agent->leader_address),
+                         strchr(config->advertise_address, ':') != NULL ? "[%s]:%d" : "%s:%d",
+                         config->advertise_address, config->ports.server);
+        return 0;
+}
+
+static void publisher_settings(const struct config *config, struct ttl_rule *rules,
+                               struct publisher_config *out)
+{
+        for (size_t i = 0; i < config->dns.service_ttl_count; i++)
+                rules[i] = (struct ttl_rule){config->dns.service_ttls[i].name,
+                                             config->dns.service_ttls[i].ttl_s};
+        *out = (struct publisher_config){.service_ttl = rules,
+                                         .service_ttl_count = config->dns.service_ttl_count,
+                                         .only_passing = config->dns.only_passing};
+        config_zone(config, &out->zone);
+}
+
+static int start_registry(struct agent *agent, char *error, size_t error_size)
+{
+        agent->store = store_create();
+        agent->fsm = fsm_create(agent->store);
+        agent->local_log = local_log_create(agent->fsm, 0);
+        if (agent->store == NULL || agent->fsm == NULL || agent->local_log == NULL) {
+                snprintf(error, error_size, "out of memory");
+                return -ENOMEM;
+        }
+        agent->proposer = local_log_proposer(agent->local_log);
+        return 0;
+}
+
+static int start_publisher(struct agent *agent, char *error, size_t error_size)
+{
+        size_t rule_count = agent->config->dns.service_ttl_count;
+        struct ttl_rule *rules = calloc(rule_count + 1, sizeof(*rules));
+        struct publisher_config settings;
+        int ret = -ENOMEM;
+
+        if (rules == NULL)
+                return ret;
+        publisher_settings(agent->config, rules, &settings);
+        ret = lictor_dataplane_create(&settings.zone, &agent->dataplane);
+        if (ret == 0)
+                ret =
+                    publisher_create(agent->store, agent->dataplane, &settings, &agent->publisher);
+        free(rules);
+        if (ret < 0)
+                snprintf(error, error_size,
+                         "cannot set up the zone: domain \"%s\", alt_domain \"%s\" and datacenter "
+                         "\"%s\" must be DNS names: %s",
+                         agent->config->domain, agent->config->alt_domain,
+                         agent->config->datacenter, strerror(-ret));
+        return ret;
+}
+
+static int start_local(struct agent *agent, char *error, size_t error_size)
+{
+        const struct local_options options = {
+            .loop = &agent->loop,
+            .proposer = agent->proposer,
+            .log = agent->log,
+            .node_id = agent->node_id,
+            .register_server = agent->config->server,
+        };
+        int ret = local_create(&agent->local, &options);
+
+        if (ret < 0) {
+                snprintf(error, error_size, "cannot set up the local state: %s", strerror(-ret));
+                return ret;
+        }
+        return local_configure(agent->local, agent->config, error, error_size);
+}
+
+static int start_dns(struct agent *agent, char *error, size_t error_size)
+{
+        const struct dns_tcp_config settings = {
+            .addresses = agent->config->dns_listen.addresses,
+            .address_count = agent->config->dns_listen.count,
+        };
+        char reason[256] = "";
+        int ret;
+
+        ret = dns_tcp_start(&agent->loop, agent->dataplane, &settings, &agent->dns_tcp, reason,
+                            sizeof(reason));
+        if (ret < 0) {
+                snprintf(error, error_size, "Failed to start DNS: %s", reason);
+                return ret;
+        }
+        ret = runtime_start(&agent->config->dataplane, agent->dataplane, &agent->runtime, reason,
+                            sizeof(reason));
+        if (ret < 0) {
+                snprintf(error, error_size, "Failed to start the data plane: %s", reason);
+                return ret;
+        }
+        ret = dns_slow_start(&agent->loop, agent->runtime, agent->dataplane, &agent->dns_slow);
+        if (ret < 0)
+                snprintf(error, error_size, "cannot watch the slow path: %s", strerror(-ret));
+        return ret;
+}
+
+static int start_api(struct agent *agent, char *error, size_t error_size)
+{
+        char reason[512] = "";
+        int ret = api_create(&agent->api, agent, reason, sizeof(reason));
+
+        if (ret < 0)
+                snprintf(error, error_size, "Failed to start HTTP: %s", reason);
+        return ret;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+        struct agent *agent = handle->data;
+        const struct config *config = agent->config;
+        bool leave =
+            number == SIGTERM ? config->leave_on_terminate : !config->skip_leave_on_interrupt;
+        char error[1024];
+
+        log_info(agent->log, "agent", "Caught: signal=%s",
+                 number == SIGHUP    ? "hangup"
+                 : number == SIGTERM ? "terminated"
+                                     : "interrupt");
+        if (number == SIGHUP) {
+                if (agent_reload(agent, error, sizeof(error)) < 0)
+                        log_error(agent->log, "agent", "Failed to reload: error=\"%s\"", error);
+                return;
+        }
+        if (leave)
+                log_info(agent->log, "agent", "Gracefully shutting down agent...");
+        agent_shutdown(agent, leave ? 0 : 1);
+}
+
+static void on_report(uv_timer_t *timer)
+{
+        struct agent *agent = timer->data;
+
+        drop_report_run(agent->drop_report, agent->runtime, agent->log, uv_now(&agent->loop));
+}
+
+static int start_handles(struct agent *agent, char *error, size_t error_size)
+{
+        static const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+
+        snprintf(error, error_size, "out of memory");
+        agent->drop_report = drop_report_create();
+        if (agent->drop_report == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+                uv_signal_init(&agent->loop, &agent->signals[i]);
+                agent->signals[i].data = agent;
+        }
+        uv_timer_init(&agent->loop, &agent->report_timer);
+        agent->report_timer.data = agent;
+        agent->handles_open = true;
+        for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+                if (uv_signal_start(&agent->signals[i], on_signal, numbers[i]) < 0)
+                        return -EIO;
+        }
+        return uv_timer_start(&agent->report_timer, on_report, REPORT_INTERVAL_MS,
+                              REPORT_INTERVAL_MS);
+}
+
+static int write_pid_file(struct agent *agent, char *error, size_t error_size)
+{
+        const char *path = agent->config->pid_file;
+        FILE *file;
+        int ret = 0;
+
+        if (*path == '\0')
+                return 0;
+        file = fopen(path, "we");
+        if (file != NULL) {
+                agent->pid_file_written = true;
+                fprintf(file, "%d", getpid());
+                if (fclose(file) == 0)
+                        return 0;
+        }
+        ret = errno != 0 ? -errno : -EIO;
+        snprintf(error, error_size, "could not write pid_file %s: %s", path,
+                 ret == -ENOENT ? "no such file or directory" : strerror(-ret));
+        return ret;
+}
+
+// In the order they depend on each other; agent_stop goes the other way. DNS comes before HTTP, so
+// that whoever sees the API answer may ask both.
+int agent_start(struct agent *agent, char *error, size_t error_size)
+{
+        static int (*const parts[])(struct agent *, char *, size_t) = {
+            write_pid_file, start_registry, start_publisher, start_handles,
+            start_local,    start_dns,      start_api,
+        };
+        int ret = uv_loop_init(&agent->loop);
+
+        if (ret < 0) {
+                snprintf(error, error_size, "cannot start the event loop: %s", uv_strerror(ret));
+                return ret;
+        }
+        signal(SIGPIPE, SIG_IGN);
+        agent->loop_open = true;
+        agent->start_ms = uv_now(&agent->loop);
+        agent->start_unix_s = time(NULL);
+        // The control thread reads the table only while it answers, and is offline otherwise.
+        lictor_reader_register();
+        lictor_reader_offline();
+        for (size_t i = 0; ret == 0 && i < ARRAY_LEN(parts); i++)
+                ret = parts[i](agent, error, error_size);
+        if (ret < 0)
+                return ret;
+        if (!agent->config->server)
+                log_warn(agent->log, "agent",
+                         "Client agents do not reach servers in this version: this one serves "
+                         "what is registered with it");
+        log_info(agent->log, "agent", "Started agent: node=%s datacenter=%s",
+                 agent->config->node_name, agent->config->datacenter);
+        return 0;
+}
+
+int agent_run(struct agent *agent)
+{
+        log_info(agent->log, "agent", "Lictor agent running!");
+        uv_run(&agent->loop, UV_RUN_DEFAULT);
+        return agent->exit_status;
+}
+
+void agent_shutdown(struct agent *agent, int exit_status)
+{
+        agent->exit_status = exit_status;
+        uv_stop(&agent->loop);
+}
+
+static void stop_handles(struct agent *agent)
+{
+        if (!agent->handles_open)
+                return;
+        for (size_t i = 0; i < ARRAY_LEN(agent->signals); i++)
+                uv_close((uv_handle_t *)&agent->signals[i], NULL);
+        uv_close((uv_handle_t *)&agent->report_timer, NULL);
+}
+
+// What closes handles gives its memory back in the loop's last turns, so those come before the
+// parts below are freed.
+static void close_loop(struct agent *agent)
+{
+        if (!agent->loop_open)
+                return;
+        uv_run(&agent->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&agent->loop);
+        lictor_reader_unregister();
+}
+
+void agent_stop(struct agent *agent)
+{
+        if (agent->api != NULL)
+                api_destroy(agent->api);
+        dns_slow_stop(agent->dns_slow);
+        if (agent->runtime != NULL)
+                runtime_stop(agent->runtime);
+        dns_tcp_stop(agent->dns_tcp);
+        local_destroy(agent->local);
+        stop_handles(agent);
+        close_loop(agent);
+        if (agent->publisher != NULL)
+                publisher_destroy(agent->publisher);
+        if (agent->dataplane != NULL)
+                lictor_dataplane_destroy(agent->dataplane);
+        if (agent->local_log != NULL)
+                local_log_destroy(agent->local_log);
+        if (agent->fsm != NULL)
+                fsm_destroy(agent->fsm);
+        if (agent->store != NULL)
+                store_destroy(agent->store);
+        free(agent->drop_report);
+        if (agent->pid_file_written)
+                unlink(agent->config->pid_file);
+        if (agent->data_dir_lock >= 0)
+                close(agent->data_dir_lock);
+        log_info(agent->log, "agent", "Exit code: code=%d", agent->exit_status);
+        config_destroy(agent->config);
+}
+
+const char *agent_leader_address(const struct agent *agent)
+{
+        return agent->leader_address;
+}
+
+static int build_again(struct agent *agent, struct config **out, char *error, size_t error_size)
+{
+        struct config_report report;
+        enum log_level level;
+        int ret = config_build(&agent->input, out, &report);
+
+        if (ret < 0)
+                snprintf(error, error_size, "Failed reading config: %s",
+                         report.error != NULL ? report.error : strerror(-ret));
+        else if (log_level_parse((*out)->log_level_text, &level) < 0) {
+                snprintf(error, error_size, "Invalid log level: %s", (*out)->log_level_text);
+                config_destroy(*out);
+                ret = -EINVAL;
+        }
+        config_report_fini(&report);
+        return ret;
+}
+
+static int apply_again(struct agent *agent, char *error, size_t error_size)
+{
+        struct ttl_rule *rules = calloc(agent->config->dns.service_ttl_count + 1, sizeof(*rules));
+        struct publisher_config settings;
+        int ret = -ENOMEM;
+
+        snprintf(error, error_size, "out of memory");
+        if (rules == NULL)
+                return ret;
+        ret = local_configure(agent->local, agent->config, error, error_size);
+        if (ret == 0) {
+                publisher_settings(agent->config, rules, &settings);
+                // The names it could refuse are not reloadable.
+                ret = publisher_configure(agent->publisher, &settings);
+        }
+        free(rules);
+        return ret;
+}
+
+int agent_reload(struct agent *agent, char *error, size_t error_size)
+{
+        struct config *fresh;
+        int ret = build_again(agent, &fresh, error, error_size);
+
+        if (ret < 0)
+                return ret;
+        log_info(agent->log, "agent", "Reloading configuration...");
+        config_swap_reloadable(agent->config, fresh);
+        ret = apply_again(agent, error, error_size);
+        if (ret < 0)
+                config_swap_reloadable(agent->config, fresh);
+        else
+                agent->log->level = agent->config->log_level;
+        config_destroy(fresh);
+        return ret;
+}

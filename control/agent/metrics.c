@@ -1,0 +1,260 @@
+#include "control/agent/metrics.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/agent/agent.h"
+#include "control/dns/dns_tcp.h"
+#include "control/publisher/publisher.h"
+#include "control/store/store.h"
+#include "lictor/bytes.h"
+
+struct list {
+        struct metric *items;
+        size_t count;
+        size_t capacity;
+        int status;
+};
+
+static struct metric *add(struct list *list, enum metric_kind kind, const char *name,
+                          const char *help, uint64_t value)
+{
+        // Written to when there is no memory left, so that callers need not look.
+        static struct metric spill;
+        struct metric *metric;
+
+        if (list->count == list->capacity) {
+                size_t capacity = list->capacity == 0 ? 128 : 2 * list->capacity;
+                struct metric *items = realloc(list->items, capacity * sizeof(*items));
+
+                if (items == NULL) {
+                        list->status = -ENOMEM;
+                        return &spill;
+                }
+                list->items = items;
+                list->capacity = capacity;
+        }
+        metric = &list->items[list->count++];
+        *metric = (struct metric){.name = name, .help = help, .kind = kind, .value = (double)value};
+        return metric;
+}
+
+static void label(struct metric *metric, const char *name, const char *value)
+{
+        struct metric_label *slot = &metric->labels[metric->label_count++ % METRIC_LABEL_MAX];
+
+        slot->name = name;
+        snprintf(slot->value, sizeof(slot->value), "%s", value);
+        if (metric->label_count > METRIC_LABEL_MAX)
+                metric->label_count = METRIC_LABEL_MAX;
+}
+
+static void add_worker(struct list *list, const struct runtime_worker_info *worker)
+{
+        const struct runtime_counters *c = &worker->counters;
+        const struct {
+                const char *name, *help;
+                uint64_t value;
+        } counters[] = {
+            {"lictor.dataplane.received", "Packets received.", c->received},
+            {"lictor.dataplane.answered", "DNS queries answered.", c->answered},
+            {"lictor.dataplane.punted", "Queries handed to the control thread.", c->punted},
+            {"lictor.dataplane.punt_dropped_full", "Queries dropped: the slow path was full.",
+             c->punt_dropped_full},
+            {"lictor.dataplane.punt_dropped_late", "Queries dropped: the slow path was late.",
+             c->punt_dropped_late},
+            {"lictor.dataplane.send_dropped", "Answers the port did not take.", c->send_dropped},
+            {"lictor.dataplane.exception_to_kernel", "Packets passed to the kernel interface.",
+             c->exception_to_kernel},
+            {"lictor.dataplane.exception_from_kernel", "Packets sent for the kernel interface.",
+             c->exception_from_kernel},
+            {"lictor.dataplane.exception_dropped", "Packets the kernel interface did not take.",
+             c->exception_dropped},
+            {"lictor.dataplane.bursts", "Bursts that held a packet.", c->bursts},
+            {"lictor.dataplane.busy_cycles", "CPU cycles spent on packets.", c->busy_cycles},
+            {"lictor.dataplane.total_cycles", "CPU cycles since the start.", c->total_cycles},
+            {"lictor.dataplane.sleeps", "Times the worker went to sleep.", c->sleeps},
+        };
+        struct metric *metric;
+
+        for (size_t i = 0; i < ARRAY_LEN(counters); i++)
+                label(add(list, METRIC_COUNTER, counters[i].name, counters[i].help,
+                          counters[i].value),
+                      "worker", worker->name);
+        metric = add(list, METRIC_GAUGE, "lictor.dataplane.cycles_per_burst",
+                     "CPU cycles a burst took on average.", 0);
+        metric->value = c->bursts > 0 ? (double)c->busy_cycles / (double)c->bursts : 0;
+        label(metric, "worker", worker->name);
+        metric = add(list, METRIC_GAUGE, "lictor.dataplane.busy_fraction",
+                     "Share of the worker's time spent on packets.", 0);
+        metric->value = c->total_cycles > 0 ? (double)c->busy_cycles / (double)c->total_cycles : 0;
+        label(metric, "worker", worker->name);
+}
+
+static void add_reason(struct list *list, const char *name, const char *help,
+                       const struct runtime_worker_info *worker, const char *key, const char *value,
+                       uint64_t count)
+{
+        struct metric *metric = add(list, METRIC_COUNTER, name, help, count);
+
+        label(metric, "worker", worker->name);
+        label(metric, key, value);
+}
+
+static void add_worker_reasons(struct list *list, const struct runtime_worker_info *worker)
+{
+        static const char *const rcodes[16] = {
+            "noerror",  "formerr", "servfail", "nxdomain", "notimp",  "refused",
+            "yxdomain", "yxrrset", "nxrrset",  "notauth",  "notzone", "11",
+            "12",       "13",      "14",       "15",
+        };
+        static const char *const dns[DNS_VERDICT_COUNT] = {
+            [DNS_DROP_SHORT] = "short",
+            [DNS_DROP_NOT_QUERY] = "not_a_query",
+            [DNS_DROP_NO_ROOM] = "no_room",
+        };
+        const struct runtime_counters *c = &worker->counters;
+
+        // Codes the responder never gives are left out until it does.
+        for (unsigned i = 0; i < 16; i++) {
+                if (i <= 5 || c->answered_by_rcode[i] > 0)
+                        add_reason(list, "lictor.dataplane.answered_by_rcode",
+                                   "DNS queries answered, by response code.", worker, "rcode",
+                                   rcodes[i], c->answered_by_rcode[i]);
+        }
+        for (unsigned i = DNS_DROP_SHORT; i < DNS_VERDICT_COUNT; i++)
+                add_reason(list, "lictor.dataplane.dns_dropped",
+                           "Messages dropped by the responder, by reason.", worker, "reason",
+                           dns[i], c->dns_dropped[i]);
+        for (unsigned i = FRAME_DROP_SHORT; i < FRAME_VERDICT_COUNT; i++)
+                add_reason(list, "lictor.dataplane.frame_dropped", "Frames dropped, by reason.",
+                           worker, "reason", frame_verdict_name((enum frame_verdict)i),
+                           c->frames[i]);
+}
+
+static void add_workers(struct list *list, const struct runtime *runtime)
+{
+        struct runtime_worker_info *workers = calloc(RUNTIME_WORKER_MAX, sizeof(*workers));
+        unsigned count;
+
+        if (workers == NULL) {
+                list->status = -ENOMEM;
+                return;
+        }
+        count = runtime_counters_read(runtime, workers, RUNTIME_WORKER_MAX);
+        for (unsigned i = 0; i < count; i++) {
+                add_worker(list, &workers[i]);
+                add_worker_reasons(list, &workers[i]);
+        }
+        free(workers);
+}
+
+static void add_table(struct list *list, const struct agent *agent)
+{
+        struct lictor_table_stats table;
+        struct publisher_stats publisher;
+
+        lictor_table_stats(agent->dataplane, &table);
+        publisher_stats(agent->publisher, &publisher);
+        add(list, METRIC_GAUGE, "lictor.table.entries", "Names in the service table.",
+            table.entry_count);
+        add(list, METRIC_GAUGE, "lictor.table.slots", "Places in the service table.",
+            table.slot_count);
+        add(list, METRIC_GAUGE, "lictor.table.entry_bytes", "Memory in use by entries.",
+            table.entry_bytes);
+        add(list, METRIC_GAUGE, "lictor.table.memory_bytes", "Memory mapped for the table.",
+            table.memory_bytes);
+        add(list, METRIC_GAUGE, "lictor.table.on_huge_pages", "1 when the table has huge pages.",
+            table.on_huge_pages);
+        add(list, METRIC_COUNTER, "lictor.publisher.commits", "Batches of changes published.",
+            publisher.commits);
+        add(list, METRIC_COUNTER, "lictor.publisher.entries_set", "Entries published.",
+            publisher.entries_set);
+        add(list, METRIC_COUNTER, "lictor.publisher.entries_removed", "Entries removed.",
+            publisher.entries_removed);
+        add(list, METRIC_COUNTER, "lictor.publisher.entries_refused",
+            "Names that cannot be written in DNS.", publisher.entries_refused);
+}
+
+static void add_registry(struct list *list, const struct agent *agent)
+{
+        add(list, METRIC_GAUGE, "lictor.state.nodes", "Nodes registered.",
+            store_count(agent->store, STORE_NODES));
+        add(list, METRIC_GAUGE, "lictor.state.services", "Names of services registered.",
+            store_service_name_count(agent->store));
+        add(list, METRIC_GAUGE, "lictor.state.service_instances", "Service instances registered.",
+            store_count(agent->store, STORE_SERVICES));
+        add(list, METRIC_GAUGE, "lictor.state.checks", "Checks registered.",
+            store_count(agent->store, STORE_CHECKS));
+        add(list, METRIC_GAUGE, "lictor.state.applied_index", "Index of the last change.",
+            store_applied_index(agent->store));
+}
+
+static void add_dns_tcp(struct list *list, const struct agent *agent)
+{
+        struct dns_tcp_stats tcp;
+
+        dns_tcp_stats(agent->dns_tcp, &tcp);
+        add(list, METRIC_GAUGE, "lictor.dns_tcp.connections", "DNS connections open.",
+            dns_tcp_connections(agent->dns_tcp));
+        add(list, METRIC_COUNTER, "lictor.dns_tcp.accepted", "DNS connections accepted.",
+            tcp.accepted);
+        add(list, METRIC_COUNTER, "lictor.dns_tcp.evicted", "DNS connections closed for others.",
+            tcp.evicted);
+        add(list, METRIC_COUNTER, "lictor.dns_tcp.timed_out", "DNS connections that idled.",
+            tcp.timed_out);
+        add(list, METRIC_COUNTER, "lictor.dns_tcp.received", "DNS queries over TCP.", tcp.received);
+        add(list, METRIC_COUNTER, "lictor.dns_tcp.answered", "DNS answers over TCP.", tcp.answered);
+}
+
+static void add_process(struct list *list, const struct agent *agent)
+{
+        unsigned long pages = 0;
+        FILE *statm = fopen("/proc/self/statm", "re");
+
+        if (statm != NULL) {
+                if (fscanf(statm, "%*u %lu", &pages) != 1)
+                        pages = 0;
+                fclose(statm);
+        }
+        add(list, METRIC_GAUGE, "lictor.runtime.resident_bytes", "Memory the process occupies.",
+            pages * (uint64_t)sysconf(_SC_PAGESIZE));
+        add(list, METRIC_GAUGE, "lictor.runtime.uptime_seconds", "Seconds since the start.",
+            (uv_now(&agent->loop) - agent->start_ms) / 1000);
+}
+
+static int by_name(const void *left, const void *right)
+{
+        const struct metric *a = left, *b = right;
+        int order = strcmp(a->name, b->name);
+
+        for (unsigned i = 0; order == 0 && i < a->label_count && i < b->label_count; i++)
+                order = strcmp(a->labels[i].value, b->labels[i].value);
+        return order;
+}
+
+int metrics_gather(const struct agent *agent, struct metric **out, size_t *count)
+{
+        struct list list = {0};
+
+        if (agent->runtime != NULL)
+                add_workers(&list, agent->runtime);
+        if (agent->dataplane != NULL && agent->publisher != NULL)
+                add_table(&list, agent);
+        if (agent->store != NULL)
+                add_registry(&list, agent);
+        if (agent->dns_tcp != NULL)
+                add_dns_tcp(&list, agent);
+        add_process(&list, agent);
+        if (list.status < 0) {
+                free(list.items);
+                return list.status;
+        }
+        qsort(list.items, list.count, sizeof(*list.items), by_name);
+        *out = list.items;
+        *count = list.count;
+        return 0;
+}
