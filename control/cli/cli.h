@@ -46,8 +46,7 @@ enum flags_outcome flags_parse(const struct flag_set *set, int argc, char *const
 /** Write usage, description and flags. */
 void flags_print_help(const struct flag_set *set, FILE *out);
 
-/* ---- Commands: arguments begin behind the command's name; the exit status is returned. ---- */
-
+/** The commands: arguments begin behind the command's name. returns  the exit status. */
 int command_agent(int argc, char *const argv[]);
 int command_reload(int argc, char *const argv[]);
 int command_validate(int argc, char *const argv[]);
