@@ -53,7 +53,7 @@ int lines_add(struct lines *lines, const char *format, ...) __attribute__((forma
 void lines_fini(struct lines *lines);
 
 /**
- * Join error lines: one stays as it is, several become a list with their number.
+ * Join error lines: several become one, with their number before them.
  * returns  a string owned by the caller, or NULL without memory.
  */
 char *lines_join(const struct lines *lines);

@@ -15,8 +15,8 @@ static const struct {
     {"[]", "expected one JSON object"},
     {"{\"a\": 1, \"a\": 2}", "duplicate"},
     {"{\"bogus\": 1}", "invalid config key bogus"},
-    {"{\"bogus\": 1, \"zork\": {}}", "2 errors occurred:\n\t* invalid config key bogus\n\t* "
-                                     "invalid config key zork"},
+    {"{\"bogus\": 1, \"zork\": {}}",
+     "2 errors occurred: invalid config key bogus; invalid config key zork"},
     {"{\"ports\": {\"htp\": 1}}", "invalid config key ports.htp"},
     {"{\"dns_config\": {\"soa\": {\"x\": 1}}}", "invalid config key dns_config.soa.x"},
     {"{\"services\": [{\"name\": \"a\"}, {\"bogus\": 1}]}", "invalid config key services[1].bogus"},
