@@ -114,7 +114,7 @@ int build_check(struct build *build);
 void config_dataplane_fini(struct runtime_config *dataplane);
 
 /** Numeric IPv4 or IPv6 address, "[::1]" accepted, port set. returns 0 or -EINVAL. */
-int address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
-bool address_is_unspecified(const char *text);
+int socket_address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
+bool socket_address_is_unspecified(const char *text);
 
 #endif
