@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "control/config/internal.h"
-#include "control/text/duration.h"
 
 #define PATH_LENGTH_MAX 512
 
@@ -288,7 +287,7 @@ static int check_duration(const char *path, const json_t *value, struct lines *e
         const char *text = json_string_value(value);
         int64_t ns;
 
-        if (duration_parse(text, &ns) == 0)
+        if (config_parse_duration(text, &ns) == 0)
                 return 0;
         return lines_add(errors,
                          "%s: invalid duration: \"%s\": a number needs a unit, as in "

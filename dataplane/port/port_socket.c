@@ -73,7 +73,10 @@ static unsigned socket_receive(struct port_queue *q, struct port_packet packets[
         if (received <= 0)
                 return 0;
         s->dirty_count = (unsigned)received;
-        for (unsigned i = 0; i < s->dirty_count; i++) {
+        // Once woken for good the kernel makes up empty messages, which are from nobody.
+        while (received > 0 && s->received[received - 1].msg_hdr.msg_namelen == 0)
+                received--;
+        for (int i = 0; i < received; i++) {
                 if (s->any_address)
                         forget_interface(&s->received[i].msg_hdr);
                 packets[i] = (struct port_packet){
@@ -83,7 +86,7 @@ static unsigned socket_receive(struct port_queue *q, struct port_packet packets[
                     .capacity = SOCKET_MESSAGE_MAX,
                 };
         }
-        return s->dirty_count;
+        return (unsigned)received;
 }
 
 static unsigned socket_send(struct port_queue *q, const struct port_packet take_packets[],

@@ -22,6 +22,7 @@
 int socket_port_open(const struct sockaddr_storage *address, bool dual_stack,
                      struct port_queue *out[], size_t count);
 
+/** No worker may use the queue any more. NULL does nothing. */
 void socket_queue_destroy(struct port_queue *take_queue);
 
 /** The address bound, with the port the kernel chose for port 0. returns 0 or a negative errno. */

@@ -12,7 +12,7 @@
 #include "dataplane/runtime/runtime_internal.h"
 
 static int listen_failed(const struct sockaddr_storage *address, int code,
-                         const struct runtime_error *error)
+                         const struct port_error *error)
 {
         char text[RUNTIME_ADDRESS_TEXT];
         const char *cure = "";
@@ -25,8 +25,8 @@ static int listen_failed(const struct sockaddr_storage *address, int code,
                 cure = "; no interface here has this address: see ip address";
         else if (code == -EACCES)
                 cure = "; ports below 1024 need CAP_NET_BIND_SERVICE or root";
-        return runtime_fail(error, code, "dns: cannot listen on udp %s: %s%s", text,
-                            strerror(-code), cure);
+        return port_fail(error, code, "dns: cannot listen on udp %s: %s%s", text, strerror(-code),
+                         cure);
 }
 
 static bool is_dual_stack(const struct runtime_config *config, const struct sockaddr_storage *a)
@@ -64,7 +64,7 @@ static int add_socket_worker(struct runtime *rt, const struct runtime_config *co
 }
 
 static int add_listener(struct runtime *rt, const struct runtime_config *config, size_t index,
-                        const struct runtime_error *error)
+                        const struct port_error *error)
 {
         const struct sockaddr_storage *address = &config->listen[index];
         unsigned count = config->driver == RUNTIME_DPDK ? 1 : config->socket_worker_count;
@@ -86,8 +86,8 @@ static int add_listener(struct runtime *rt, const struct runtime_config *config,
                 ret = add_socket_worker(rt, config, queues[i], text, i);
         }
         if (ret < 0)
-                return runtime_fail(error, ret, "dataplane: no memory for udp %s: %s", text,
-                                    strerror(-ret));
+                return port_fail(error, ret, "dataplane: no memory for udp %s: %s", text,
+                                 strerror(-ret));
         return 0;
 }
 
@@ -119,7 +119,7 @@ void runtime_stop(struct runtime *take_rt)
 }
 
 static int open_everything(struct runtime *rt, const struct runtime_config *config,
-                           const struct runtime_error *error)
+                           const struct port_error *error)
 {
         int ret = 0;
 
@@ -140,25 +140,25 @@ static int open_everything(struct runtime *rt, const struct runtime_config *conf
 int runtime_start(const struct runtime_config *config, struct lictor_dataplane *dp,
                   struct runtime **out, char *error_text, size_t error_size)
 {
-        struct runtime_error error = {.text = error_text, .size = error_size};
+        struct port_error error = {.text = error_text, .size = error_size};
         struct runtime *rt;
         cpu_set_t cpus;
         int ret;
 
         CPU_ZERO(&cpus);
         if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-                return runtime_fail(&error, -errno, "dataplane: cannot tell which CPUs there are");
+                return port_fail(&error, -errno, "dataplane: cannot tell which CPUs there are");
         ret = runtime_config_check(config, &cpus, &error);
         if (ret < 0)
                 return ret;
         rt = calloc(1, sizeof(*rt));
         if (rt == NULL)
-                return runtime_fail(&error, -ENOMEM, "dataplane: no memory for the runtime");
+                return port_fail(&error, -ENOMEM, "dataplane: no memory for the runtime");
         rt->dp = dp;
         rt->slow_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (rt->slow_fd < 0) {
-                ret = runtime_fail(&error, -errno, "dataplane: no event descriptor: %s",
-                                   strerror(errno));
+                ret = port_fail(&error, -errno, "dataplane: no event descriptor: %s",
+                                strerror(errno));
                 free(rt);
                 return ret;
         }

@@ -1,22 +1,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dataplane/runtime/runtime_internal.h"
-
-int runtime_fail(const struct runtime_error *error, int code, const char *format, ...)
-{
-        va_list arguments;
-
-        if (error->size == 0)
-                return code;
-        va_start(arguments, format);
-        vsnprintf(error->text, error->size, format, arguments);
-        va_end(arguments);
-        return code;
-}
 
 void runtime_address_text(const struct sockaddr_storage *address, char *out)
 {
@@ -34,101 +21,101 @@ void runtime_address_text(const struct sockaddr_storage *address, char *out)
 }
 
 static int check_lcores(const struct runtime_config *c, const cpu_set_t *cpus,
-                        const struct runtime_error *error)
+                        const struct port_error *error)
 {
         if (c->lcore_count > RUNTIME_LCORE_MAX)
-                return runtime_fail(error, -E2BIG, "dataplane: %zu lcores; at most %u can poll",
-                                    c->lcore_count, RUNTIME_LCORE_MAX);
+                return port_fail(error, -E2BIG, "dataplane: %zu lcores; at most %u can poll",
+                                 c->lcore_count, RUNTIME_LCORE_MAX);
         if (c->driver == RUNTIME_DPDK && c->lcore_count == 0)
-                return runtime_fail(error, -EINVAL,
-                                    "dataplane: driver \"dpdk\" needs CPUs that poll: add "
-                                    "\"lcores\": [1]");
+                return port_fail(error, -EINVAL,
+                                 "dataplane: driver \"dpdk\" needs CPUs that poll: add "
+                                 "\"lcores\": [1]");
         for (size_t i = 0; i < c->lcore_count; i++) {
                 if (c->lcores[i] >= CPU_SETSIZE || !CPU_ISSET(c->lcores[i], cpus))
-                        return runtime_fail(error, -ENODEV,
-                                            "dataplane: lcore %u: no such CPU, or this process "
-                                            "may not run on it; it may use %d CPUs (see taskset "
-                                            "-pc $$)",
-                                            c->lcores[i], CPU_COUNT(cpus));
+                        return port_fail(error, -ENODEV,
+                                         "dataplane: lcore %u: no such CPU, or this process "
+                                         "may not run on it; it may use %d CPUs (see taskset "
+                                         "-pc $$)",
+                                         c->lcores[i], CPU_COUNT(cpus));
                 for (size_t j = 0; j < i; j++)
                         if (c->lcores[j] == c->lcores[i])
-                                return runtime_fail(error, -EINVAL,
-                                                    "dataplane: lcore %u is listed twice",
-                                                    c->lcores[i]);
+                                return port_fail(error, -EINVAL,
+                                                 "dataplane: lcore %u is listed twice",
+                                                 c->lcores[i]);
         }
         return 0;
 }
 
-static int check_ports(const struct runtime_config *c, const struct runtime_error *error)
+static int check_ports(const struct runtime_config *c, const struct port_error *error)
 {
         size_t queue_count = 0;
 
         if (c->driver != RUNTIME_DPDK)
                 return 0;
         if (c->port_count == 0)
-                return runtime_fail(error, -EINVAL,
-                                    "dataplane: driver \"dpdk\" needs a port: add \"ports\": "
-                                    "[{\"device\": ...}]");
+                return port_fail(error, -EINVAL,
+                                 "dataplane: driver \"dpdk\" needs a port: add \"ports\": "
+                                 "[{\"device\": ...}]");
         if (c->port_count > RUNTIME_PORT_MAX)
-                return runtime_fail(error, -E2BIG, "dataplane: %zu ports; at most %u are served",
-                                    c->port_count, RUNTIME_PORT_MAX);
+                return port_fail(error, -E2BIG, "dataplane: %zu ports; at most %u are served",
+                                 c->port_count, RUNTIME_PORT_MAX);
         for (size_t i = 0; i < c->port_count; i++) {
                 const struct runtime_port_config *port = &c->ports[i];
 
                 if (port->device == NULL || port->device[0] == '\0')
-                        return runtime_fail(error, -EINVAL,
-                                            "dataplane: port %zu has no \"device\": give devargs "
-                                            "(\"net_tap0\") or a PCI address (\"0000:03:00.0\")",
-                                            i);
+                        return port_fail(error, -EINVAL,
+                                         "dataplane: port %zu has no \"device\": give devargs "
+                                         "(\"net_tap0\") or a PCI address (\"0000:03:00.0\")",
+                                         i);
                 if (port->queue_count == 0)
-                        return runtime_fail(error, -EINVAL,
-                                            "dataplane: port %s: \"queues\" must be at least 1",
-                                            port->device);
+                        return port_fail(error, -EINVAL,
+                                         "dataplane: port %s: \"queues\" must be at least 1",
+                                         port->device);
                 if (port->address_count == 0)
-                        return runtime_fail(error, -EINVAL,
-                                            "dataplane: port %s has no \"addresses\": add one, as "
-                                            "\"10.99.0.2/24\"",
-                                            port->device);
+                        return port_fail(error, -EINVAL,
+                                         "dataplane: port %s has no \"addresses\": add one, as "
+                                         "\"10.99.0.2/24\"",
+                                         port->device);
                 queue_count += port->queue_count;
         }
         if (queue_count < c->lcore_count)
-                return runtime_fail(error, -EINVAL,
-                                    "dataplane: %zu lcores share %zu queues; raise \"queues\" or "
-                                    "list fewer \"lcores\"",
-                                    c->lcore_count, queue_count);
+                return port_fail(error, -EINVAL,
+                                 "dataplane: %zu lcores share %zu queues; raise \"queues\" or "
+                                 "list fewer \"lcores\"",
+                                 c->lcore_count, queue_count);
         if (queue_count > c->lcore_count * WORKER_UNIT_MAX)
-                return runtime_fail(error, -E2BIG,
-                                    "dataplane: %zu queues on %zu lcores; one polls at most %u",
-                                    queue_count, c->lcore_count, WORKER_UNIT_MAX);
+                return port_fail(error, -E2BIG,
+                                 "dataplane: %zu queues on %zu lcores; one polls at most %u",
+                                 queue_count, c->lcore_count, WORKER_UNIT_MAX);
         return 0;
 }
 
-static int check_listen(const struct runtime_config *c, const struct runtime_error *error)
+static int check_listen(const struct runtime_config *c, const struct port_error *error)
 {
         unsigned threads = c->driver == RUNTIME_DPDK ? 1 : c->socket_worker_count;
 
         if (c->listen_count > RUNTIME_LISTEN_MAX)
-                return runtime_fail(error, -E2BIG,
-                                    "dns: %zu addresses to listen on; at most %u are served",
-                                    c->listen_count, RUNTIME_LISTEN_MAX);
+                return port_fail(error, -E2BIG,
+                                 "dns: %zu addresses to listen on; at most %u are served",
+                                 c->listen_count, RUNTIME_LISTEN_MAX);
         if (c->driver == RUNTIME_SOCKET && c->listen_count == 0)
-                return runtime_fail(error, -EINVAL,
-                                    "dns: no address to listen on: set \"client_addr\" or "
-                                    "\"addresses\": {\"dns\": ...}");
+                return port_fail(error, -EINVAL,
+                                 "dns: no address to listen on: set \"client_addr\" or "
+                                 "\"addresses\": {\"dns\": ...}");
         if (c->driver == RUNTIME_SOCKET &&
             (threads == 0 || threads > RUNTIME_LCORE_MAX / RUNTIME_LISTEN_MAX))
-                return runtime_fail(error, -EINVAL,
-                                    "dataplane: %u socket workers per address; give 1 to %u",
-                                    threads, RUNTIME_LCORE_MAX / RUNTIME_LISTEN_MAX);
+                return port_fail(error, -EINVAL,
+                                 "dataplane: %u socket workers per address; give 1 to %u", threads,
+                                 RUNTIME_LCORE_MAX / RUNTIME_LISTEN_MAX);
         for (size_t i = 0; i < c->listen_count; i++)
                 if (c->listen[i].ss_family != AF_INET && c->listen[i].ss_family != AF_INET6)
-                        return runtime_fail(error, -EAFNOSUPPORT,
-                                            "dns: listen address %zu is neither IPv4 nor IPv6", i);
+                        return port_fail(error, -EAFNOSUPPORT,
+                                         "dns: listen address %zu is neither IPv4 nor IPv6", i);
         return 0;
 }
 
 int runtime_config_check(const struct runtime_config *config, const cpu_set_t *cpus,
-                         const struct runtime_error *error)
+                         const struct port_error *error)
 {
         int ret = check_lcores(config, cpus, error);
 

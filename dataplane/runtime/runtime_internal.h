@@ -10,18 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/port/port_error.h"
 #include "dataplane/runtime/runtime.h"
 #include "dataplane/worker/worker.h"
-
-/* Where an error line goes. */
-struct runtime_error {
-        char *text;
-        size_t size;
-};
-
-/** Write the line. returns  code. */
-int runtime_fail(const struct runtime_error *error, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /** "127.0.0.1:8600" or "[::1]:8600". @out holds RUNTIME_ADDRESS_TEXT bytes. */
 #define RUNTIME_ADDRESS_TEXT 64u
@@ -29,7 +20,7 @@ void runtime_address_text(const struct sockaddr_storage *address, char *out);
 
 /** Check what can be told without touching the machine. @cpus those this process may run on. */
 int runtime_config_check(const struct runtime_config *config, const cpu_set_t *cpus,
-                         const struct runtime_error *error);
+                         const struct port_error *error);
 
 struct runtime_worker {
         struct worker *worker;
@@ -65,12 +56,12 @@ int runtime_worker_add(struct runtime *rt, const struct runtime_config *config, 
                        struct runtime_worker **out);
 
 /** Start every worker's thread; on failure those started are left for runtime_threads_stop. */
-int runtime_threads_start(struct runtime *rt, const struct runtime_error *error);
+int runtime_threads_start(struct runtime *rt, const struct port_error *error);
 void runtime_threads_stop(struct runtime *rt);
 
 /** Initialise EAL, open the configured ports and give their queues to workers. */
 int runtime_dpdk_open(struct runtime *rt, const struct runtime_config *config,
-                      const struct runtime_error *error);
+                      const struct port_error *error);
 void runtime_dpdk_close(struct runtime *rt);
 
 /** Make the calling thread one EAL knows. returns 0 or a negative errno. */

@@ -84,7 +84,7 @@ static int thread_create(struct runtime_worker *rw)
         return -ret;
 }
 
-int runtime_threads_start(struct runtime *rt, const struct runtime_error *error)
+int runtime_threads_start(struct runtime *rt, const struct port_error *error)
 {
         for (unsigned i = 0; i < rt->worker_count; i++) {
                 struct runtime_worker *rw = &rt->workers[i];
@@ -94,17 +94,17 @@ int runtime_threads_start(struct runtime *rt, const struct runtime_error *error)
                 rw->worker->started_cycles = worker_cycles();
                 ret = thread_create(rw);
                 if (ret < 0)
-                        return runtime_fail(error, ret, "dataplane: no thread for worker %s: %s",
-                                            rw->name, strerror(-ret));
+                        return port_fail(error, ret, "dataplane: no thread for worker %s: %s",
+                                         rw->name, strerror(-ret));
                 rw->is_running = true;
                 snprintf(name, sizeof(name), "%s", rw->name);
                 pthread_setname_np(rw->thread, name);
                 while (sem_wait(&rw->ready) < 0 && errno == EINTR)
                         ;
                 if (rw->entered < 0)
-                        return runtime_fail(error, rw->entered,
-                                            "dataplane: EAL has no lcore left for worker %s: %s",
-                                            rw->name, strerror(-rw->entered));
+                        return port_fail(error, rw->entered,
+                                         "dataplane: EAL has no lcore left for worker %s: %s",
+                                         rw->name, strerror(-rw->entered));
         }
         return 0;
 }
@@ -127,7 +127,7 @@ void runtime_leave_polling_cpus(struct runtime *rt, const struct runtime_config 
 {
         cpu_set_t rest;
 
-        if (sched_getaffinity(0, sizeof(rt->cpus_before), &rt->cpus_before) < 0)
+        if (!rt->has_moved && sched_getaffinity(0, sizeof(rt->cpus_before), &rt->cpus_before) < 0)
                 return;
         rest = rt->cpus_before;
         for (size_t i = 0; i < config->lcore_count; i++)

@@ -100,7 +100,6 @@ void burst_answer_frames(struct burst *b, const struct frame_host *host, const s
         unsigned n;
 
         b->send_count = 0;
-        counter_add(&counters->received, b->count);
         n = classify(b, host, messages, owners, counters);
         if (n == 0)
                 return;
@@ -125,7 +124,6 @@ void burst_answer_datagrams(struct burst *b, const struct dns_env *env,
         struct dns_message messages[PORT_BURST_MAX];
 
         b->send_count = 0;
-        counter_add(&counters->received, b->count);
         for (unsigned i = 0; i < b->count; i++)
                 messages[i] = (struct dns_message){
                     .data = b->packets[i].data,

@@ -110,6 +110,7 @@ static bool punt(struct worker *w, const struct worker_unit *u, const struct bur
         item->query.received_ns = monotonic_ns();
         item->queue = u->queue;
         item->host = u->host;
+        counter_add(&w->counters.punted, 1);
         slow_path_punt(w->slow, item);
         return true;
 }
@@ -151,10 +152,8 @@ static void dispatch(struct worker *w, const struct worker_unit *u, const struct
                         kernel[kernel_count++] = b->packets[i];
                         break;
                 case BURST_PUNT:
-                        if (punt(w, u, b, i)) {
-                                counter_add(&w->counters.punted, 1);
+                        if (punt(w, u, b, i))
                                 break;
-                        }
                         counter_add(&w->counters.punt_dropped_full, 1);
                         dead[dead_count++] = b->packets[i];
                         break;
@@ -196,6 +195,8 @@ static unsigned serve_queue(struct worker *w, const struct worker_unit *u)
                 send_all(w, u->queue, b.packets, b.count);
         else
                 dispatch(w, u, &b);
+        // Last, so that whoever sees a packet received sees what became of it.
+        counter_add(&w->counters.received, b.count);
         counter_add(&w->counters.bursts, 1);
         counter_add(&w->counters.busy_cycles, worker_cycles() - start);
         return b.count;

@@ -1,0 +1,19 @@
+#ifndef LICTOR_KERNEL_INTERFACE_H
+#define LICTOR_KERNEL_INTERFACE_H
+
+/** Configure a kernel network interface by rtnetlink. context  control thread, CAP_NET_ADMIN. */
+
+#include <stdint.h>
+
+#include "dataplane/port/net_address.h"
+
+/** Set the MTU and bring it up. returns 0 or a negative errno. */
+int kernel_interface_up(const char *name, uint16_t mtu);
+
+/** Give it an address with its prefix. returns 0, also when it is there already. */
+int kernel_interface_add_address(const char *name, const struct net_address *address);
+
+/** A default route through gateway. returns 0, or -EEXIST when there is another. */
+int kernel_interface_add_gateway(const char *name, const struct net_address *gateway);
+
+#endif
