@@ -1,0 +1,228 @@
+#include "dataplane/dns/dns_answer.h"
+
+#include <string.h>
+
+// A record is at least a two-byte owner and ten fixed bytes.
+#define SMALLEST_RECORD DNS_RECORD_DATA
+
+#define BLOCKS_MAX DNS_CHOICE_WINDOW
+
+// The blocks drawn for one answer, and where their records went.
+struct drawn {
+        const struct dns_block *block;
+        uint32_t at;
+};
+
+// The groups whose glue is written: a set by open addressing, twice as large as it gets full.
+struct groups {
+        bool shared;
+        uint32_t mask;
+        uint32_t slots[2 * BLOCKS_MAX]; // group + 1; 0 is free
+};
+
+static void groups_init(struct groups *groups, const struct dns_payload *payload, uint32_t count)
+{
+        uint32_t size = 2;
+
+        groups->shared = (payload->flags & DNS_PAYLOAD_SHARED_GLUE) != 0;
+        if (!groups->shared)
+                return;
+        while (size < 2 * count)
+                size *= 2;
+        groups->mask = size - 1;
+        memset(groups->slots, 0, size * sizeof(groups->slots[0]));
+}
+
+// Whether this group is new. Adds it.
+static bool groups_add(struct groups *groups, uint32_t group)
+{
+        uint32_t slot;
+
+        if (!groups->shared)
+                return true;
+        for (slot = group & groups->mask; groups->slots[slot] != 0;
+             slot = (slot + 1) & groups->mask)
+                if (groups->slots[slot] == group + 1)
+                        return false;
+        groups->slots[slot] = group + 1;
+        return true;
+}
+
+static const uint8_t *first_glue(const struct dns_block *block)
+{
+        return block->wire + block->record_length + block->node_length;
+}
+
+static uint32_t owner_length(const struct dns_block *block, uint8_t owner)
+{
+        return owner == DNS_GLUE_NODE ? block->node_length
+                                      : (uint32_t)block->record_length - block->target;
+}
+
+// Upper bound of the room a block's glue needs when it ends before @end.
+static uint32_t glue_size(const struct dns_reply *reply, const struct dns_block *block,
+                          uint32_t end)
+{
+        const uint8_t *next = first_glue(block);
+        uint32_t size = 0;
+
+        if (block->glue_count == 0)
+                return 0;
+        if (!reply->full_owners && end + block->glue_length < DNS_POINTER_REACH)
+                return block->glue_length;
+        for (unsigned i = 0; i < block->glue_count; i++) {
+                const struct dns_glue *glue = (const struct dns_glue *)next;
+                uint32_t length = load_be16(glue->length);
+
+                size += length - 2 + owner_length(block, glue->owner);
+                next = glue->wire + length;
+        }
+        return size;
+}
+
+// Write what belongs beside a record, as far as it fits.
+static void emit_glue(struct dns_reply *reply, const struct dns_block *block, uint32_t target_at)
+{
+        const uint8_t *next = first_glue(block);
+        uint32_t node_at = UINT32_MAX;
+
+        for (unsigned i = 0; i < block->glue_count; i++) {
+                const struct dns_glue *glue = (const struct dns_glue *)next;
+                uint32_t length = load_be16(glue->length);
+                uint32_t owner_at = glue->owner == DNS_GLUE_NODE ? node_at : target_at;
+                bool pointer = !reply->full_owners && owner_at < DNS_POINTER_REACH;
+                uint32_t owner = pointer ? 2 : owner_length(block, glue->owner);
+
+                if (dns_reply_room(reply) < length - 2 + owner)
+                        return;
+                if (glue->owner == DNS_GLUE_NODE && !pointer)
+                        node_at = reply->at;
+                if (pointer) {
+                        uint32_t at = reply->at;
+
+                        dns_reply_copy(reply, glue->wire, length);
+                        store_be16(reply->data + at, (uint16_t)(DNS_POINTER | owner_at));
+                } else {
+                        memcpy(reply->data + reply->at,
+                               glue->owner == DNS_GLUE_NODE ? block->wire + block->record_length
+                                                            : block->wire + block->target,
+                               owner);
+                        memcpy(reply->data + reply->at + owner, glue->wire + 2, length - 2);
+                        reply->at += owner + length - 2;
+                }
+                reply->counts[DNS_ADDITIONAL]++;
+                next = glue->wire + length;
+        }
+}
+
+static uint32_t block_size(const struct dns_reply *reply, const struct dns_block *block,
+                           enum dns_block_owner owner)
+{
+        if (owner == DNS_OWNER_QUESTION)
+                return dns_reply_size(reply, block->record_length);
+        return dns_reply_domain_owner_size(reply) + block->record_length - 2;
+}
+
+// Returns where the name inside the record now stands.
+static uint32_t emit_block(struct dns_reply *reply, enum dns_section section,
+                           enum dns_block_owner owner, const struct dns_block *block)
+{
+        uint32_t at;
+
+        if (owner == DNS_OWNER_QUESTION)
+                return dns_reply_emit(reply, section, block->wire, block->record_length) +
+                       block->target;
+        at = reply->at + dns_reply_domain_owner(reply) - 2;
+        memcpy(reply->data + at + 2, block->wire + 2, block->record_length - 2u);
+        reply->at = at + block->record_length;
+        reply->counts[section]++;
+        return at + block->target;
+}
+
+static void emit_aside(struct dns_reply *reply, const struct dns_payload *payload,
+                       const struct dns_block *block, uint32_t target_at)
+{
+        if (block->glue_count > 0) {
+                emit_glue(reply, block, target_at);
+        } else if ((block->flags & DNS_BLOCK_ALIAS) != 0) {
+                struct dns_alias alias = dns_alias_begin(reply, payload, DNS_ADDITIONAL,
+                                                         load_be32(block->wire + DNS_RECORD_TTL));
+
+                dns_alias_follow(reply, &alias, target_at);
+        }
+}
+
+// Draw blocks and emit their records while these and all their glue fit. Returns how many.
+static uint32_t emit_drawn(struct dns_reply *reply, const struct dns_payload *payload,
+                           enum dns_section section, enum dns_block_owner owner, uint32_t count,
+                           struct drawn drawn[])
+{
+        uint32_t picks[BLOCKS_MAX];
+        uint32_t aside = 0;
+        struct groups groups;
+
+        dns_choose(reply->env->random, payload->block_count, count, picks);
+        groups_init(&groups, payload, count);
+        for (uint32_t i = 0; i < count; i++) {
+                const struct dns_block *block =
+                    dns_payload_block(payload, payload->blocks, picks[i]);
+                uint32_t size = block_size(reply, block, owner);
+                bool new_group = groups_add(&groups, block->group);
+                uint32_t glue = new_group ? glue_size(reply, block, reply->at + size + aside) : 0;
+                // The first goes without its glue rather than not at all.
+                uint32_t needed = i == 0 ? size : size + aside + glue;
+
+                if (dns_reply_room(reply) < needed)
+                        return i;
+                drawn[i].at = emit_block(reply, section, owner, block);
+                drawn[i].block = new_group ? block : NULL;
+                aside += glue;
+        }
+        return count;
+}
+
+static uint32_t reply_many(struct dns_reply *reply, const struct dns_payload *payload,
+                           enum dns_section section, enum dns_block_owner owner, uint32_t count)
+{
+        struct drawn drawn[BLOCKS_MAX];
+        uint32_t emitted;
+
+        emitted = emit_drawn(reply, payload, section, owner, count, drawn);
+        for (uint32_t i = 0; i < emitted; i++)
+                if (drawn[i].block != NULL)
+                        emit_aside(reply, payload, drawn[i].block, drawn[i].at);
+        return emitted;
+}
+
+static inline uint32_t reply_one(struct dns_reply *reply, const struct dns_payload *payload,
+                                 enum dns_section section, enum dns_block_owner owner)
+{
+        const struct dns_block *block = dns_payload_block(payload, payload->blocks, 0);
+
+        if (dns_reply_room(reply) < block_size(reply, block, owner))
+                return 0;
+        emit_aside(reply, payload, block, emit_block(reply, section, owner, block));
+        return 1;
+}
+
+void dns_reply_blocks(struct dns_reply *reply, const struct dns_payload *payload,
+                      enum dns_section section, enum dns_block_owner owner, uint32_t max)
+{
+        uint32_t wanted = payload->block_count < max ? payload->block_count : max;
+        uint32_t count = wanted, fitting, emitted;
+
+        if (section == DNS_ANSWER && count > reply->answer_max - reply->counts[DNS_ANSWER])
+                count = reply->answer_max - reply->counts[DNS_ANSWER];
+        if (count == 1 && payload->block_count == 1) {
+                emitted = reply_one(reply, payload, section, owner);
+        } else {
+                fitting = dns_reply_room(reply) / dns_reply_size(reply, SMALLEST_RECORD);
+                if (count > fitting)
+                        count = fitting;
+                if (count > BLOCKS_MAX)
+                        count = BLOCKS_MAX;
+                emitted = count == 0 ? 0 : reply_many(reply, payload, section, owner, count);
+        }
+        if (section == DNS_ANSWER && emitted < wanted)
+                reply->truncated = true;
+}

@@ -1,0 +1,334 @@
+#include "dataplane/dns/dns_query.h"
+
+#include <string.h>
+
+struct labels {
+        unsigned count;
+        uint8_t at[DNS_LABELS_MAX + 1]; // where each starts, inside the name
+};
+
+enum word {
+        WORD_NONE,
+        WORD_SERVICE,
+        WORD_QUERY,
+        WORD_NODE,
+        WORD_ADDR,
+        WORD_ABSENT // kinds Consul knows and we never have: connect, ingress
+};
+
+// Find the labels of a name that ends before @max. Returns its length, or 0 when it is broken.
+static inline unsigned split_labels(const uint8_t *name, unsigned max, struct labels *labels)
+{
+        unsigned at = 0, count = 0;
+
+        for (;;) {
+                unsigned length;
+
+                if (at >= max)
+                        return 0;
+                length = name[at];
+                if (length == 0)
+                        break;
+                if (length > DNS_LABEL_MAX)
+                        return 0;
+                labels->at[count++] = (uint8_t)at;
+                at += length + 1;
+        }
+        labels->count = count;
+        return at + 1;
+}
+
+// A label of up to seven bytes, its length byte included, is one integer.
+static inline uint64_t word_of(const char *label, unsigned length)
+{
+        uint64_t word = 0;
+
+        memcpy(&word, label, length);
+        return word;
+}
+
+static inline uint64_t first_bytes(uint64_t word, unsigned length)
+{
+        uint64_t mask = 0;
+
+        memset(&mask, 0xff, length);
+        return word & mask;
+}
+
+static inline enum word kind_word(const uint8_t *label)
+{
+        uint64_t word = load_u64(label);
+
+        if (word == word_of("\7service", 8))
+                return WORD_SERVICE;
+        if (first_bytes(word, 5) == word_of("\4node", 5))
+                return WORD_NODE;
+        if (first_bytes(word, 6) == word_of("\5query", 6))
+                return WORD_QUERY;
+        if (first_bytes(word, 5) == word_of("\4addr", 5))
+                return WORD_ADDR;
+        if (word == word_of("\7connect", 8) || word == word_of("\7ingress", 8))
+                return WORD_ABSENT;
+        return WORD_NONE;
+}
+
+static inline const struct dns_domain *find_domain(const struct dns_zone *zone, const uint8_t *name,
+                                                   unsigned name_length,
+                                                   const struct labels *labels)
+{
+        for (unsigned i = 0; i < zone->domain_count; i++) {
+                const struct dns_domain *domain = &zone->domains[i];
+                unsigned offset;
+
+                if (labels->count < domain->label_count)
+                        continue;
+                offset = labels->at[labels->count - domain->label_count];
+                if (name_length - offset != domain->length)
+                        continue;
+                if (((load_u64(name + offset) ^ domain->head) & domain->head_mask) != 0)
+                        continue;
+                if (domain->length <= 8 ||
+                    memcmp(name + offset + 8, domain->name.wire + 8, domain->length - 8u) == 0)
+                        return domain;
+        }
+        return NULL;
+}
+
+static inline void look_up(struct dns_query *query, enum dns_kind kind, unsigned name_bytes)
+{
+        query->action = DNS_LOOK_UP;
+        query->kind = (uint8_t)kind;
+        query->key = query->text + DNS_QUERY_NAME - 1;
+        query->key[0] = (uint8_t)kind;
+        query->key_length = (uint16_t)(1 + name_bytes);
+}
+
+// RFC 2782: _name._tag, where the tag "tcp", or none, means every instance.
+static void look_up_underscored(struct dns_query *query, const struct labels *labels)
+{
+        uint8_t *name = query->text + DNS_QUERY_NAME;
+        const uint8_t *tag = name + labels->at[1];
+        uint8_t key[2 * (DNS_LABEL_MAX + 1)];
+        unsigned name_length = name[0] - 1u, tag_length = tag[0] - 1u, length = 0;
+
+        if (name_length == 0) {
+                query->action = DNS_SAY_NXDOMAIN;
+                return;
+        }
+        if (tag_length > 0 && !(tag_length == 3 && memcmp(tag + 2, "tcp", 3) == 0)) {
+                key[0] = (uint8_t)tag_length;
+                memcpy(key + 1, tag + 2, tag_length);
+                length = 1 + tag_length;
+        }
+        key[length] = (uint8_t)name_length;
+        memcpy(key + length + 1, name + 2, name_length);
+        length += 1 + name_length;
+        memcpy(name, key, length);
+        look_up(query, DNS_KIND_SERVICE, length);
+}
+
+static void parse_addr_name(struct dns_query *query, const uint8_t *label)
+{
+        unsigned length = label[0];
+
+        query->action = DNS_SAY_NXDOMAIN;
+        if (length != 8 && length != 32)
+                return;
+        for (unsigned i = 0; i < length; i++) {
+                uint8_t c = label[1 + i];
+                unsigned digit;
+
+                if (c >= '0' && c <= '9')
+                        digit = c - '0';
+                else if (c >= 'a' && c <= 'f')
+                        digit = c - 'a' + 10u;
+                else
+                        return;
+                if (i % 2 == 0)
+                        query->address[i / 2] = (uint8_t)(digit << 4);
+                else
+                        query->address[i / 2] |= (uint8_t)digit;
+        }
+        query->address_length = (uint8_t)(length / 2);
+        query->action = DNS_SAY_ADDRESS;
+}
+
+static bool node_has_type(uint16_t type)
+{
+        return type == DNS_TYPE_A || type == DNS_TYPE_AAAA || type == DNS_TYPE_ANY ||
+               type == DNS_TYPE_TXT;
+}
+
+static inline void dispatch_service(struct dns_query *query, const struct labels *labels,
+                                    unsigned parts, unsigned prefix_length)
+{
+        const uint8_t *name = query->text + DNS_QUERY_NAME;
+
+        if (parts == 2 && name[1] == '_' && name[labels->at[1] + 1] == '_')
+                look_up_underscored(query, labels);
+        else
+                look_up(query, DNS_KIND_SERVICE, prefix_length);
+}
+
+// The name lies in the zone: find the kind's label from the right, and what stands around it.
+static inline void dispatch_kind(const struct dns_zone *zone, struct dns_query *query,
+                                 const struct labels *labels, unsigned below_domain)
+{
+        const uint8_t *name = query->text + DNS_QUERY_NAME;
+        enum word word = WORD_NONE;
+        unsigned parts, suffixes, suffix_at, prefix_length;
+        bool foreign_datacenter = false;
+
+        query->action = DNS_SAY_NXDOMAIN;
+        for (parts = below_domain; parts > 0; parts--) {
+                const uint8_t *label = name + labels->at[parts - 1];
+
+                word = kind_word(label);
+                if (word != WORD_NONE || (query->type == DNS_TYPE_SRV && label[1] == '_'))
+                        break;
+        }
+        if (parts == 0)
+                return;
+        // An underscored label of an SRV question stands for itself: the kind is left out.
+        suffixes = below_domain - parts;
+        suffix_at = parts;
+        if (word != WORD_NONE)
+                parts--;
+        prefix_length = parts < below_domain ? labels->at[parts] : query->domain_offset;
+        if (parts == 0 || (suffixes > 1 && word != WORD_ADDR))
+                return;
+        if (suffixes == 1) {
+                const uint8_t *label = name + labels->at[suffix_at];
+
+                foreign_datacenter = label[0] + 1u != zone->datacenter.length ||
+                                     memcmp(label, zone->datacenter.wire, label[0] + 1u) != 0;
+        }
+        if (word == WORD_ADDR) {
+                // Consul computes these whatever the datacenter.
+                if (parts == 1)
+                        parse_addr_name(query, name);
+        } else if (word == WORD_NODE && !node_has_type(query->type)) {
+                query->action = DNS_SAY_NOTHING;
+        } else if (foreign_datacenter || word == WORD_ABSENT) {
+                return;
+        } else if (word == WORD_NODE) {
+                look_up(query, DNS_KIND_NODE, prefix_length);
+        } else if (word == WORD_QUERY) {
+                look_up(query, DNS_KIND_QUERY, prefix_length);
+        } else {
+                dispatch_service(query, labels, parts, prefix_length);
+        }
+}
+
+static inline void dispatch_name(const struct dns_zone *zone, struct dns_query *query,
+                                 const struct labels *labels)
+{
+        const uint8_t *name = query->text + DNS_QUERY_NAME;
+        const struct dns_domain *domain = find_domain(zone, name, query->name_length, labels);
+
+        if (domain == NULL) {
+                query->action = DNS_SAY_FOREIGN;
+                if (labels->count > 0 && first_bytes(load_u64(name + labels->at[labels->count - 1]),
+                                                     6) == word_of("\4arpa", 6))
+                        dns_parse_reverse(query, name, labels->count);
+                return;
+        }
+        query->main_domain = domain->main;
+        query->domain_offset = (uint8_t)(query->name_length - domain->length);
+        if (query->type == DNS_TYPE_SOA || query->type == DNS_TYPE_NS)
+                look_up(query, DNS_KIND_NAMESERVERS, 0);
+        else if (query->type == DNS_TYPE_AXFR)
+                query->action = DNS_SAY_UNSUPPORTED;
+        else
+                dispatch_kind(zone, query, labels, labels->count - domain->label_count);
+}
+
+static inline void copy_name(struct dns_query *query, const uint8_t *name, unsigned length)
+{
+        uint8_t *text = query->text + DNS_QUERY_NAME;
+
+        query->name_length = (uint8_t)length;
+        dns_lower_copy(text, name, length);
+        memset(text + length, 0, 8);
+}
+
+static inline bool has_ordinary_header(const uint8_t *data)
+{
+        // QR and opcode zero; one question; at most one record, in the additional section.
+        return (data[2] & 0xF8) == 0 && load_be32(data + 4) == 0x00010000 &&
+               (load_be32(data + 8) & ~1u) == 0;
+}
+
+// Decide on an odd header. Returns true when the message is to be answered as a query.
+static bool accept_odd_header(const uint8_t *data, struct dns_query *query)
+{
+        unsigned opcode = (data[2] & 0x78u) >> 3;
+
+        query->action = DNS_SAY_ERROR;
+        query->rcode = DNS_FORMERR;
+        if ((data[2] & 0x80) != 0) {
+                query->action = DNS_SAY_VERDICT;
+                query->verdict = DNS_DROP_NOT_QUERY;
+                return false;
+        }
+        if (opcode != DNS_OPCODE_QUERY && opcode != DNS_OPCODE_NOTIFY) {
+                query->rcode = DNS_NOTIMP;
+                return false;
+        }
+        // A notification may carry one SOA in either section (RFC 1996, 1995); no query has more.
+        return load_be16(data + 4) == 1 && load_be16(data + 6) <= 1 && load_be16(data + 8) <= 1 &&
+               load_be16(data + 10) <= 2;
+}
+
+void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
+               struct dns_query *query)
+{
+        const uint8_t *data = message->data, *name = data + DNS_HEADER_LENGTH;
+        struct labels labels;
+        unsigned max, length;
+
+        query->has_edns = false;
+        query->main_domain = false;
+        query->ecs.family = 0;
+        query->udp_size = 0;
+        if (message->length < DNS_HEADER_LENGTH || message->capacity < message->length) {
+                query->action = DNS_SAY_VERDICT;
+                query->verdict =
+                    message->length < DNS_HEADER_LENGTH ? DNS_DROP_SHORT : DNS_DROP_NO_ROOM;
+                return;
+        }
+        if (!has_ordinary_header(data) && !accept_odd_header(data, query))
+                return;
+        // Type and class follow the name.
+        max = message->length - DNS_HEADER_LENGTH;
+        max = max < 4 ? 0 : max - 4;
+        length = split_labels(name, max < DNS_NAME_MAX ? max : DNS_NAME_MAX, &labels);
+        if (length == 0) {
+                query->action = DNS_SAY_ERROR;
+                query->rcode = DNS_FORMERR;
+                return;
+        }
+        copy_name(query, name, length);
+        query->type = load_be16(name + length);
+        query->end = (uint16_t)(DNS_HEADER_LENGTH + length + 4);
+        if ((load_be32(data + 8) | load_be16(data + 6)) != 0 && !dns_parse_edns(message, query)) {
+                query->action = DNS_SAY_ERROR;
+                query->rcode = DNS_FORMERR;
+                return;
+        }
+        dispatch_name(zone, query, &labels);
+}
+
+bool dns_parse_target(const struct dns_zone *zone, const uint8_t *name, size_t length,
+                      struct dns_query *query)
+{
+        struct labels labels;
+
+        if (split_labels(name, (unsigned)length, &labels) != length)
+                return false;
+        copy_name(query, name, (unsigned)length);
+        query->type = DNS_TYPE_ANY;
+        dispatch_name(zone, query, &labels);
+        return query->action != DNS_SAY_FOREIGN && query->action != DNS_SAY_NO_REVERSE &&
+               !(query->action == DNS_LOOK_UP && query->kind == DNS_KIND_REVERSE);
+}

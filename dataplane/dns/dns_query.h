@@ -1,0 +1,74 @@
+#ifndef LICTOR_DNS_QUERY_H
+#define LICTOR_DNS_QUERY_H
+
+/** A question understood: what is asked, under which key it is found, and how to answer. */
+
+#include "dataplane/dns/dns_burst.h"
+#include "dataplane/dns/dns_key.h"
+#include "dataplane/dns/dns_zone_fields.h"
+
+enum dns_action {
+        DNS_LOOK_UP,     /* key and kind are set */
+        DNS_SAY_NOTHING, /* NOERROR without records: types that nodes never have */
+        DNS_SAY_NXDOMAIN,
+        DNS_SAY_ADDRESS,     /* an addr name; address is set */
+        DNS_SAY_UNSUPPORTED, /* NOTIMP with the question: zone transfers */
+        DNS_SAY_NO_REVERSE,  /* a reverse name that is no address */
+        DNS_SAY_FOREIGN,     /* a name in none of our domains */
+        DNS_SAY_ERROR,       /* header only; rcode is set */
+        DNS_SAY_VERDICT      /* no answer at all; verdict is set */
+};
+
+/* RFC 7871 client subnet, as it is sent back. */
+struct dns_ecs {
+        uint8_t family; /* 0: the option was not there; else 1 more than the family */
+        uint8_t prefix;
+        uint8_t length; /* of the address: whole bytes of the prefix */
+        uint8_t address[16];
+};
+
+struct dns_query {
+        uint8_t action; /* enum dns_action */
+        uint8_t kind;   /* enum dns_kind */
+        uint8_t rcode;
+        uint8_t verdict;
+        uint16_t type;
+        uint16_t end;          /* offset in the message of the first byte behind the question */
+        uint16_t udp_size;     /* as the EDNS record says; 0 without one */
+        uint8_t name_length;   /* on the wire, root included */
+        uint8_t domain_offset; /* where the name's domain starts, inside the name */
+        bool has_edns;
+        bool main_domain; /* asked under the main domain, not the alternative one */
+        uint8_t address_length;
+        uint8_t address[16]; /* of an addr name */
+        uint16_t key_length;
+        uint8_t *key; /* points into text */
+        struct dns_ecs ecs;
+        /*
+         * The name, lower-cased, from byte DNS_QUERY_NAME on; before it there is room for the
+         * key's first byte and for the overlapping copy, behind it for whole-word loads.
+         */
+        uint8_t text[8 + DNS_NAME_MAX + 9];
+};
+
+#define DNS_QUERY_NAME 8u
+
+/** Parse a message. Reads nothing behind message->length; changes nothing in it. */
+void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
+               struct dns_query *query);
+
+/**
+ * Understand one uncompressed name as if an ANY question had asked for it.
+ * @name    at least eight bytes before it must be readable.
+ * returns  false when it is outside the zone's domains.
+ */
+bool dns_parse_target(const struct dns_zone *zone, const uint8_t *name, size_t length,
+                      struct dns_query *query);
+
+/** Read the records behind the question for EDNS. returns false when they are broken. */
+bool dns_parse_edns(const struct dns_message *message, struct dns_query *query);
+
+/** Turn a name under in-addr.arpa or ip6.arpa into its key. @name  lower-cased. */
+void dns_parse_reverse(struct dns_query *query, const uint8_t *name, unsigned label_count);
+
+#endif
