@@ -34,7 +34,7 @@ void reclaim_init(struct reclaim *r, struct slab *slab)
 }
 
 // Not rcu_barrier: that waits for everybody's callbacks, and allocates where ThreadSanitizer sees a
-// race inside liburcu.
+// race inside liburcu. The loads acquire because ThreadSanitizer does not know C11's mutexes.
 void reclaim_fini(struct reclaim *r)
 {
         const bool was_online = urcu_qsbr_read_ongoing() != 0;
@@ -42,7 +42,7 @@ void reclaim_fini(struct reclaim *r)
         if (was_online)
                 svc_reader_offline();
         mtx_lock(&r->mutex);
-        while (atomic_load_explicit(&r->state, memory_order_relaxed) == WAITING)
+        while (atomic_load_explicit(&r->state, memory_order_acquire) == WAITING)
                 cnd_wait(&r->changed, &r->mutex);
         mtx_unlock(&r->mutex);
         if (was_online)
