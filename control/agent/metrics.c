@@ -171,11 +171,11 @@ static void add_table(struct list *list, const struct agent *agent)
             table.on_huge_pages);
         add(list, METRIC_COUNTER, "lictor.publisher.commits", "Batches of changes published.",
             publisher.commits);
-        add(list, METRIC_COUNTER, "lictor.publisher.entries_set", "Entries published.",
+        add(list, METRIC_COUNTER, "lictor.publisher.published", "Entries published.",
             publisher.entries_set);
-        add(list, METRIC_COUNTER, "lictor.publisher.entries_removed", "Entries removed.",
+        add(list, METRIC_COUNTER, "lictor.publisher.withdrawn", "Entries removed.",
             publisher.entries_removed);
-        add(list, METRIC_COUNTER, "lictor.publisher.entries_refused",
+        add(list, METRIC_COUNTER, "lictor.publisher.refused",
             "Names that cannot be written in DNS.", publisher.entries_refused);
 }
 

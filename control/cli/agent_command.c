@@ -50,10 +50,13 @@ static int run_agent(const struct agent_options *options, const struct config_re
         print_banner(agent);
         for (size_t i = 0; i < report->warning_count; i++)
                 log_warn(options->log, "agent", "%s", report->warnings[i]);
-        if (agent_start(agent, error, sizeof(error)) < 0)
-                log_error(options->log, "agent", "Error starting agent: error=\"%s\"", error);
-        else
+        if (agent_start(agent, error, sizeof(error)) == 0) {
                 status = agent_run(agent);
+        } else {
+                // In the log for those who collect it, and once more where errors are looked for.
+                log_error(options->log, "agent", "Error starting agent: error=\"%s\"", error);
+                fprintf(stderr, "==> %s\n", error);
+        }
         agent_stop(agent);
         free(agent);
         return status;

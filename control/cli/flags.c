@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "control/cli/cli.h"
-#include "control/config/config.h"
+#include "control/text/duration.h"
 #include "lictor/bytes.h"
 
 #define HELP_WIDTH 76
@@ -93,7 +93,7 @@ static int set_flag(const struct flag *flag, const char *value, void *context, c
         }
         if (flag->kind == FLAG_INT && !is_int(value))
                 return -EINVAL;
-        if (flag->kind == FLAG_DURATION && config_parse_duration(value, &ns) < 0)
+        if (flag->kind == FLAG_DURATION && duration_parse(value, &ns) < 0)
                 return -EINVAL;
         return flag->set(context, flag, value, why);
 }

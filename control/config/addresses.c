@@ -10,7 +10,7 @@
 #include "control/config/internal.h"
 #include "lictor/bytes.h"
 
-int address_parse(const char *text, uint16_t port, struct sockaddr_storage *out)
+int socket_address_parse(const char *text, uint16_t port, struct sockaddr_storage *out)
 {
         struct sockaddr_in *v4 = (struct sockaddr_in *)out;
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
@@ -38,7 +38,7 @@ int address_parse(const char *text, uint16_t port, struct sockaddr_storage *out)
         return -EINVAL;
 }
 
-bool address_is_unspecified(const char *text)
+bool socket_address_is_unspecified(const char *text)
 {
         return strcmp(text, "0.0.0.0") == 0 || strcmp(text, "::") == 0 || strcmp(text, "[::]") == 0;
 }
@@ -147,8 +147,8 @@ static int add_listen(struct build *build, const char *key, const char *list, in
                 }
                 if (strncmp(word, "unix://", 7) == 0) {
                         ret = add_unix(build, key, word + 7, unix_allowed, listen);
-                } else if (address_parse(word, (uint16_t)(port > 0 ? port : 0),
-                                         &listen->addresses[listen->count]) < 0) {
+                } else if (socket_address_parse(word, (uint16_t)(port > 0 ? port : 0),
+                                                &listen->addresses[listen->count]) < 0) {
                         ret = lines_add(&build->errors, "%s: invalid ip address: %s", key, word);
                 } else {
                         listen->count++;
@@ -199,7 +199,7 @@ static int set_bind(struct build *build)
                                  bind);
         if (strncmp(bind, "unix://", 7) == 0)
                 return lines_add(&build->errors, "bind_addr cannot be a unix socket");
-        if (address_parse(bind, 0, &parsed) < 0)
+        if (socket_address_parse(bind, 0, &parsed) < 0)
                 return lines_add(&build->errors, "bind_addr: invalid ip address: %s", bind);
         return 0;
 }
@@ -208,11 +208,11 @@ static int check_advertised(struct build *build, const char *key, const char *ad
 {
         struct sockaddr_storage parsed;
 
-        if (address_is_unspecified(address))
+        if (socket_address_is_unspecified(address))
                 return lines_add(&build->errors,
                                  "Advertise%s address cannot be 0.0.0.0, :: or [::]",
                                  strstr(key, "wan") != NULL ? " WAN" : "");
-        if (address_parse(address, 0, &parsed) < 0)
+        if (socket_address_parse(address, 0, &parsed) < 0)
                 return lines_add(&build->errors, "%s: invalid ip address: %s", key, address);
         return 0;
 }
@@ -231,7 +231,7 @@ static int set_advertise(struct build *build)
                 lan = setting_string(merged, "advertise_addr_ipv6", NULL);
         if (lan == NULL) {
                 lan = config->bind_address;
-                if (address_is_unspecified(lan)) {
+                if (socket_address_is_unspecified(lan)) {
                         find_own_address(own);
                         lan = own;
                 }
@@ -278,7 +278,7 @@ static int tag_family(struct build *build, const char *lan_or_wan, const char *a
 
                 return ret < 0 ? ret : tag(build->config, key, given);
         }
-        if (address_parse(address, 0, &parsed) == 0 && parsed.ss_family == family)
+        if (socket_address_parse(address, 0, &parsed) == 0 && parsed.ss_family == family)
                 return tag(build->config, key, address);
         return 0;
 }

@@ -243,7 +243,7 @@ static int check_unique_ports(struct build *build)
                 taken[count++] = (struct taken_port){"HTTP", &config->http_listen.addresses[i]};
         for (size_t i = 0; i < ARRAY_LEN(others); i++) {
                 if (others[i].port > 0 &&
-                    address_parse(others[i].address, (uint16_t)others[i].port, &own[i]) == 0)
+                    socket_address_parse(others[i].address, (uint16_t)others[i].port, &own[i]) == 0)
                         taken[count++] = (struct taken_port){others[i].name, &own[i]};
         }
         for (size_t i = 1; i < count; i++) {

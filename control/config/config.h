@@ -158,10 +158,4 @@ void config_swap_reloadable(struct config *running, struct config *fresh);
 /** The zone as the data plane wants it; strings borrowed from the configuration. */
 void config_zone(const struct config *config, struct lictor_zone *out);
 
-/**
- * Read a duration in Go's syntax, e.g. "1m30s", "250ms", "-1s", "0".
- * returns  0 or -EINVAL; @out_ns in nanoseconds.
- */
-int config_parse_duration(const char *text, int64_t *out_ns);
-
 #endif

@@ -49,7 +49,7 @@ static bool is_cidr(const char *text)
         prefix = strtoul(slash + 1, &end, 10);
         if (slash[1] < '0' || slash[1] > '9' || *end != '\0')
                 return false;
-        return address_parse(address, 0, &parsed) == 0 &&
+        return socket_address_parse(address, 0, &parsed) == 0 &&
                prefix <= (parsed.ss_family == AF_INET ? 32u : 128u);
 }
 
@@ -89,7 +89,7 @@ static int check_port(struct build *build, size_t i, const json_t *port)
                                         "\"10.99.0.2/24\"",
                                         i, k, text);
         }
-        if (ret == 0 && gateway != NULL && address_parse(gateway, 0, &parsed) < 0)
+        if (ret == 0 && gateway != NULL && socket_address_parse(gateway, 0, &parsed) < 0)
                 ret = lines_add(errors, "dataplane.ports[%zu].gateway: invalid ip address: %s", i,
                                 gateway);
         if (ret == 0 && exception != NULL &&

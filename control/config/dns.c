@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control/config/internal.h"
+#include "control/text/duration.h"
 
 #define NS_PER_S INT64_C(1000000000)
 
@@ -28,7 +29,7 @@ static int set_service_ttls(struct build *build, struct config_dns *dns)
                 int64_t ns = 0;
 
                 // A malformed one has been reported already.
-                (void)config_parse_duration(json_string_value(value), &ns);
+                (void)duration_parse(json_string_value(value), &ns);
                 ttl->name = strdup(key);
                 if (ttl->name == NULL)
                         return -ENOMEM;

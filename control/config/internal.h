@@ -53,7 +53,7 @@ int lines_add(struct lines *lines, const char *format, ...) __attribute__((forma
 void lines_fini(struct lines *lines);
 
 /**
- * Join error lines: one stays as it is, several become a list with their number.
+ * Join error lines: several become one, with their number before them.
  * returns  a string owned by the caller, or NULL without memory.
  */
 char *lines_join(const struct lines *lines);
@@ -114,7 +114,7 @@ int build_check(struct build *build);
 void config_dataplane_fini(struct runtime_config *dataplane);
 
 /** Numeric IPv4 or IPv6 address, "[::1]" accepted, port set. returns 0 or -EINVAL. */
-int address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
-bool address_is_unspecified(const char *text);
+int socket_address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
+bool socket_address_is_unspecified(const char *text);
 
 #endif

@@ -43,9 +43,9 @@ char *lines_join(const struct lines *lines)
         stream = open_memstream(&text, &size);
         if (stream == NULL)
                 return NULL;
-        fprintf(stream, "%zu errors occurred:", lines->count);
+        fprintf(stream, "%zu errors occurred: ", lines->count);
         for (size_t i = 0; i < lines->count; i++)
-                fprintf(stream, "\n\t* %s", lines->items[i]);
+                fprintf(stream, "%s%s", i > 0 ? "; " : "", lines->items[i]);
         fclose(stream);
         return text;
 }

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "control/config/internal.h"
+#include "control/text/duration.h"
 
 #define PATH_LENGTH_MAX 512
 
@@ -287,7 +288,7 @@ static int check_duration(const char *path, const json_t *value, struct lines *e
         const char *text = json_string_value(value);
         int64_t ns;
 
-        if (config_parse_duration(text, &ns) == 0)
+        if (duration_parse(text, &ns) == 0)
                 return 0;
         return lines_add(errors,
                          "%s: invalid duration: \"%s\": a number needs a unit, as in "

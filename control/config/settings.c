@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "control/config/internal.h"
+#include "control/text/duration.h"
 
 // Objects nest as deep as the schema does; a data definition may hold a little more.
 #define MERGE_DEPTH_MAX 64
@@ -103,5 +104,5 @@ int64_t setting_duration_ns(const json_t *merged, const char *path, int64_t fall
         const char *text = setting_string(merged, path, NULL);
         int64_t ns;
 
-        return text != NULL && config_parse_duration(text, &ns) == 0 ? ns : fallback_ns;
+        return text != NULL && duration_parse(text, &ns) == 0 ? ns : fallback_ns;
 }

@@ -130,6 +130,9 @@ static inline bool fsm_result_ok(const struct fsm_result *r)
         return r->error.text[0] == 0 && r->txn_error_count == 0;
 }
 
+/** Note that one operation of a transaction failed. @error  copied. */
+void fsm_result_add_error(struct fsm_result *r, uint32_t op_index, const struct store_error *error);
+
 /**
  * Fill in defaults and refuse what Consul refuses before it reaches the log.
  * @command  changed in place: ids from names, node names, status, weights.

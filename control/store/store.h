@@ -79,7 +79,7 @@ enum store_health {
         STORE_PASSING,
         STORE_WARNING,
         STORE_CRITICAL,
-        STORE_HEALTH_OTHER /* a status of none of these texts; neither bad nor weighted */
+        STORE_HEALTH_OTHER /* a status of none of these texts: not passing, weighs 1 */
 };
 
 enum store_health store_health_of(const char *status);

@@ -20,6 +20,10 @@ struct store_error {
         char text[512];
 };
 
+/** Fill it in as printf does, cut to fit. returns  -EINVAL, for the caller to return. */
+int store_error_set(struct store_error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 void store_begin(struct store *s, uint64_t index);
 void store_commit(struct store *s);
 void store_abort(struct store *s);

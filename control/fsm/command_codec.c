@@ -1,0 +1,302 @@
+#include "control/fsm/command.h"
+#include "control/store/record_codec.h"
+#include <errno.h>
+#include <string.h>
+
+static void put_register(const struct command_register *reg, struct byte_buffer *out)
+{
+        msgpack_put_map(out, 1 + (uint32_t)reg->skip_node_update + (uint32_t)reg->has_service +
+                                 (reg->check_count > 0));
+        msgpack_put_text(out, "Node");
+        catalog_node_encode(&reg->node, out);
+        if (reg->skip_node_update) {
+                msgpack_put_text(out, "Skip");
+                msgpack_put_bool(out, true);
+        }
+        if (reg->has_service) {
+                msgpack_put_text(out, "Service");
+                catalog_service_encode(&reg->service, out);
+        }
+        if (reg->check_count > 0) {
+                msgpack_put_text(out, "Checks");
+                msgpack_put_array(out, reg->check_count);
+                for (uint32_t i = 0; i < reg->check_count; i++)
+                        catalog_check_encode(&reg->checks[i], out);
+        }
+}
+
+static void put_deregister(const struct command_deregister *dereg, struct byte_buffer *out)
+{
+        msgpack_put_map(out, 3);
+        msgpack_put_text(out, "Node");
+        msgpack_put_text(out, dereg->node);
+        msgpack_put_text(out, "Service");
+        msgpack_put_text(out, dereg->service_id);
+        msgpack_put_text(out, "Check");
+        msgpack_put_text(out, dereg->check_id);
+}
+
+static int put_txn(const struct command_txn *txn, struct byte_buffer *out)
+{
+        msgpack_put_map(out, 1);
+        msgpack_put_text(out, "Ops");
+        msgpack_put_array(out, txn->op_count);
+        for (uint32_t i = 0; i < txn->op_count; i++) {
+                const struct txn_op *op = &txn->ops[i];
+
+                if (op->verb >= TXN_VERB_COUNT)
+                        return -EINVAL;
+                msgpack_put_array(out, 4);
+                msgpack_put_uint(out, op->kind);
+                msgpack_put_uint(out, op->verb);
+                msgpack_put_uint(out, op->index);
+                switch (op->kind) {
+                case TXN_NODE:
+                        catalog_node_encode(&op->node, out);
+                        break;
+                case TXN_SERVICE:
+                        catalog_service_encode(&op->service, out);
+                        break;
+                case TXN_CHECK:
+                        catalog_check_encode(&op->check, out);
+                        break;
+                case TXN_KIND_COUNT:
+                        return -EINVAL;
+                }
+        }
+        return 0;
+}
+
+static int put_body(const struct command *command, struct byte_buffer *out)
+{
+        switch (command->type) {
+        case COMMAND_NOOP:
+                msgpack_put_map(out, 0);
+                return 0;
+        case COMMAND_REGISTER:
+                put_register(&command->reg, out);
+                return 0;
+        case COMMAND_DEREGISTER:
+                put_deregister(&command->dereg, out);
+                return 0;
+        case COMMAND_TXN:
+                return put_txn(&command->txn, out);
+        case COMMAND_QUERY_SET:
+                msgpack_put_map(out, 2);
+                msgpack_put_text(out, "Create");
+                msgpack_put_bool(out, command->query_set.create);
+                msgpack_put_text(out, "Query");
+                catalog_query_encode(&command->query_set.query, out);
+                return 0;
+        case COMMAND_QUERY_DELETE:
+                msgpack_put_map(out, 1);
+                msgpack_put_text(out, "ID");
+                msgpack_put_text(out, command->query_delete.id);
+                return 0;
+        case COMMAND_TYPE_COUNT:
+                break;
+        }
+        return -EINVAL;
+}
+
+int command_encode(const struct command *command, struct byte_buffer *out)
+{
+        const uint8_t head[2] = {COMMAND_VERSION, (uint8_t)command->type};
+        size_t start = out->len;
+        int ret;
+
+        byte_buffer_append(out, head, sizeof(head));
+        ret = put_body(command, out);
+        if (ret == 0 && out->len - start > COMMAND_BYTES_MAX)
+                ret = -E2BIG;
+        if (ret < 0)
+                out->len = start;
+        return ret;
+}
+
+struct input {
+        struct msgpack_reader reader;
+        struct arena *arena;
+};
+
+// Whether the next key is this one; if so it has been read.
+static bool at_key(struct input *in, const char *key)
+{
+        struct msgpack_reader ahead = in->reader;
+        const char *text;
+        size_t len;
+
+        if (msgpack_get_text(&ahead, &text, &len) < 0 || len != strlen(key) ||
+            memcmp(text, key, len) != 0)
+                return false;
+        in->reader = ahead;
+        return true;
+}
+
+static int get_checks(struct input *in, struct command_register *reg)
+{
+        uint32_t count;
+
+        if (msgpack_get_array(&in->reader, &count) < 0 || count == 0 || count > COMMAND_CHECKS_MAX)
+                return -EBADMSG;
+        reg->checks = arena_get(in->arena, count * sizeof(*reg->checks));
+        reg->check_count = count;
+        for (uint32_t i = 0; i < count; i++) {
+                struct catalog_check *check = &reg->checks[i];
+
+                if (catalog_check_decode(&in->reader, in->arena, check) < 0 || *check->id == 0 ||
+                    *check->status == 0)
+                        return -EBADMSG;
+        }
+        return 0;
+}
+
+static int get_register(struct input *in, uint32_t key_count, struct command_register *reg)
+{
+        reg->service = (struct catalog_service)CATALOG_SERVICE_INIT;
+        if (key_count-- == 0 || !at_key(in, "Node") ||
+            catalog_node_decode(&in->reader, in->arena, &reg->node) < 0 || *reg->node.name == 0)
+                return -EBADMSG;
+        if (key_count > 0 && at_key(in, "Skip")) {
+                key_count--;
+                if (msgpack_get_bool(&in->reader, &reg->skip_node_update) < 0 ||
+                    !reg->skip_node_update)
+                        return -EBADMSG;
+        }
+        if (key_count > 0 && at_key(in, "Service")) {
+                key_count--;
+                reg->has_service = true;
+                if (catalog_service_decode(&in->reader, in->arena, &reg->service) < 0 ||
+                    *reg->service.id == 0 || *reg->service.name == 0)
+                        return -EBADMSG;
+        }
+        if (key_count > 0 && at_key(in, "Checks")) {
+                key_count--;
+                if (get_checks(in, reg) < 0)
+                        return -EBADMSG;
+        }
+        return key_count == 0 ? 0 : -EBADMSG;
+}
+
+static int get_deregister(struct input *in, uint32_t key_count, struct command_deregister *dereg)
+{
+        if (key_count != 3 || !at_key(in, "Node") ||
+            arena_decode_text(&in->reader, in->arena, &dereg->node) < 0 || *dereg->node == 0 ||
+            !at_key(in, "Service") ||
+            arena_decode_text(&in->reader, in->arena, &dereg->service_id) < 0 ||
+            !at_key(in, "Check") || arena_decode_text(&in->reader, in->arena, &dereg->check_id) < 0)
+                return -EBADMSG;
+        return 0;
+}
+
+static int get_op(struct input *in, struct txn_op *op)
+{
+        uint64_t kind, verb;
+        uint32_t parts;
+
+        if (msgpack_get_array(&in->reader, &parts) < 0 || parts != 4 ||
+            msgpack_get_uint(&in->reader, &kind) < 0 || kind >= TXN_KIND_COUNT ||
+            msgpack_get_uint(&in->reader, &verb) < 0 || verb >= TXN_VERB_COUNT ||
+            msgpack_get_uint(&in->reader, &op->index) < 0)
+                return -EBADMSG;
+        op->kind = (enum txn_kind)kind;
+        op->verb = (enum txn_verb)verb;
+        op->verb_text = "";
+        switch (op->kind) {
+        case TXN_NODE:
+                return catalog_node_decode(&in->reader, in->arena, &op->node);
+        case TXN_SERVICE:
+                return catalog_service_decode(&in->reader, in->arena, &op->service);
+        case TXN_CHECK:
+                return catalog_check_decode(&in->reader, in->arena, &op->check);
+        case TXN_KIND_COUNT:
+                break;
+        }
+        return -EBADMSG;
+}
+
+// A row is stored under these: without them it could be neither found nor removed.
+static bool op_is_named(const struct txn_op *op)
+{
+        switch (op->kind) {
+        case TXN_NODE:
+                return *op->node.name != 0;
+        case TXN_SERVICE:
+                return *op->service.node != 0 &&
+                       (op->verb == TXN_GET || (*op->service.id != 0 && *op->service.name != 0));
+        case TXN_CHECK:
+                return *op->check.node != 0 && *op->check.id != 0 && *op->check.status != 0;
+        case TXN_KIND_COUNT:
+                break;
+        }
+        return false;
+}
+
+static int get_txn(struct input *in, uint32_t key_count, struct command_txn *txn)
+{
+        if (key_count != 1 || !at_key(in, "Ops") ||
+            msgpack_get_array(&in->reader, &txn->op_count) < 0 || txn->op_count > COMMAND_TXN_MAX)
+                return -EBADMSG;
+        txn->ops = arena_get(in->arena, txn->op_count * sizeof(*txn->ops));
+        for (uint32_t i = 0; i < txn->op_count; i++)
+                if (get_op(in, &txn->ops[i]) < 0 || !op_is_named(&txn->ops[i]))
+                        return -EBADMSG;
+        return 0;
+}
+
+static int get_query_set(struct input *in, uint32_t key_count, struct command *out)
+{
+        struct catalog_query *query = &out->query_set.query;
+
+        if (key_count != 2 || !at_key(in, "Create") ||
+            msgpack_get_bool(&in->reader, &out->query_set.create) < 0 || !at_key(in, "Query") ||
+            catalog_query_decode(&in->reader, in->arena, query) < 0 || *query->id == 0 ||
+            *query->service == 0 || query->dns_ttl_s < -1)
+                return -EBADMSG;
+        return 0;
+}
+
+static int get_body(struct input *in, struct command *out)
+{
+        uint32_t key_count;
+
+        if (msgpack_get_map(&in->reader, &key_count) < 0)
+                return -EBADMSG;
+        switch (out->type) {
+        case COMMAND_NOOP:
+                return key_count == 0 ? 0 : -EBADMSG;
+        case COMMAND_REGISTER:
+                return get_register(in, key_count, &out->reg);
+        case COMMAND_DEREGISTER:
+                return get_deregister(in, key_count, &out->dereg);
+        case COMMAND_TXN:
+                return get_txn(in, key_count, &out->txn);
+        case COMMAND_QUERY_SET:
+                return get_query_set(in, key_count, out);
+        case COMMAND_QUERY_DELETE:
+                if (key_count != 1 || !at_key(in, "ID") ||
+                    arena_decode_text(&in->reader, in->arena, &out->query_delete.id) < 0 ||
+                    *out->query_delete.id == 0)
+                        return -EBADMSG;
+                return 0;
+        case COMMAND_TYPE_COUNT:
+                break;
+        }
+        return -EBADMSG;
+}
+
+int command_decode(const uint8_t *bytes, size_t len, struct arena *arena, struct command *out)
+{
+        struct input in = {.arena = arena};
+        int ret;
+
+        memset(out, 0, sizeof(*out));
+        if (len < 2 || len > COMMAND_BYTES_MAX)
+                return -EBADMSG;
+        if (bytes[0] != COMMAND_VERSION || bytes[1] >= COMMAND_TYPE_COUNT)
+                return -ENOTSUP;
+        out->type = (enum command_type)bytes[1];
+        in.reader = (struct msgpack_reader){bytes + 2, bytes + len};
+        ret = get_body(&in, out);
+        return ret == 0 && !msgpack_at_end(&in.reader) ? -EBADMSG : ret;
+}

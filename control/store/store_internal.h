@@ -1,0 +1,93 @@
+#ifndef CONTROL_STORE_STORE_INTERNAL_H
+#define CONTROL_STORE_STORE_INTERNAL_H
+
+/**
+ * Inside the store. Every change of a row goes through store_put, which keeps all indexes of its
+ * table in step and notes the change; a commit turns the notes into moved indexes and the change
+ * feed, an abort plays them backwards.
+ */
+
+#include "control/store/record_key.h"
+#include "control/store/store_write.h"
+
+/* What moves although records do not: the last index that concerned a node or service name. */
+struct store_mark {
+        uint64_t index;
+        uint32_t instance_count; /* of a service name; it goes with the last one */
+        uint32_t key_len;
+        uint8_t key[];
+};
+
+/* Each maps to records of one kind, but for the two of marks. */
+struct store_tables {
+        struct ordered_index *nodes;
+        struct ordered_index *nodes_by_id;
+        struct ordered_index *nodes_by_address;
+        struct ordered_index *services;         /* by node, id */
+        struct ordered_index *services_by_name; /* by name, node, id */
+        struct ordered_index *services_by_address;
+        struct ordered_index *checks;             /* by node, check id */
+        struct ordered_index *checks_by_instance; /* by node, service id, check id */
+        struct ordered_index *checks_by_service;  /* by service name, node, check id */
+        struct ordered_index *queries;            /* by id */
+        struct ordered_index *queries_by_name;
+        struct ordered_index *queries_by_service;
+        struct ordered_index *node_marks;
+        struct ordered_index *service_marks;
+        uint64_t table_index[STORE_TABLE_COUNT];
+        uint64_t vanished_index; /* when a service name last went */
+        uint64_t applied_index;
+};
+
+struct store_listener {
+        store_listener_fn fn;
+        void *arg;
+};
+
+struct store {
+        struct store_tables tables;
+        struct store_change *journal; /* holds a reference to each row in it */
+        size_t journal_len;
+        size_t journal_capacity;
+        uint64_t open_index; /* of the command being applied, 0 between commands */
+        struct store_listener listeners[STORE_LISTENER_MAX];
+        unsigned listener_count;
+        bool telling;
+};
+
+void store_tables_init(struct store_tables *t);
+/** Releases every record. */
+void store_tables_fini(struct store_tables *t);
+
+/**
+ * Put one row's new record in place of its old one in every index of its table.
+ * @before  NULL when the row is new; stays referenced: the tables' reference passes to the caller.
+ * @after   NULL when the row goes; the caller's reference passes to the tables.
+ */
+void store_tables_put(struct store_tables *t, enum store_table table, union store_row before,
+                      union store_row after);
+
+/** store_tables_put between begin and commit, noted in the journal. */
+void store_put(struct store *s, enum store_table table, union store_row before,
+               union store_row after);
+
+/** Note a change without making it; takes over both references. */
+void store_note(struct store *s, enum store_table table, union store_row before,
+                union store_row after);
+
+/** Tell the listeners what the journal holds, and empty it. */
+void store_tell(struct store *s, uint64_t index);
+
+/** Insert a mark, or find it. */
+struct store_mark *store_mark_get(struct ordered_index *marks, const char *name);
+struct store_mark *store_mark_find(const struct ordered_index *marks, const char *name);
+void store_mark_drop(struct ordered_index *marks, const char *name);
+
+/** Look up a key made of parts. */
+void *store_find(const struct ordered_index *ix, const char *const parts[], size_t part_count);
+
+/** Begin a walk over the keys that begin with these parts. */
+void store_seek(const struct ordered_index *ix, const char *const parts[], size_t part_count,
+                struct store_iter *it);
+
+#endif

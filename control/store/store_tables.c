@@ -1,0 +1,152 @@
+#include "control/store/memory.h"
+#include "control/store/store_internal.h"
+#include "control/store/text.h"
+#include "lictor/bytes.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void store_tables_init(struct store_tables *t)
+{
+        struct ordered_index **indexes[] = {
+            &t->nodes,      &t->nodes_by_id,        &t->nodes_by_address,
+            &t->services,   &t->services_by_name,   &t->services_by_address,
+            &t->checks,     &t->checks_by_instance, &t->checks_by_service,
+            &t->queries,    &t->queries_by_name,    &t->queries_by_service,
+            &t->node_marks, &t->service_marks};
+
+        memset(t, 0, sizeof(*t));
+        for (size_t i = 0; i < ARRAY_LEN(indexes); i++)
+                *indexes[i] = ordered_index_create();
+}
+
+static void release_all(const struct ordered_index *ix)
+{
+        struct ordered_cursor c;
+        const struct record *r;
+
+        ordered_index_seek(ix, NULL, 0, &c);
+        while ((r = ordered_cursor_next(&c, NULL, NULL)))
+                record_release(r);
+}
+
+static void free_all(const struct ordered_index *ix)
+{
+        struct ordered_cursor c;
+        void *mark;
+
+        ordered_index_seek(ix, NULL, 0, &c);
+        while ((mark = ordered_cursor_next(&c, NULL, NULL)))
+                free(mark);
+}
+
+void store_tables_fini(struct store_tables *t)
+{
+        struct ordered_index *indexes[] = {
+            t->nodes,      t->nodes_by_id,        t->nodes_by_address,
+            t->services,   t->services_by_name,   t->services_by_address,
+            t->checks,     t->checks_by_instance, t->checks_by_service,
+            t->queries,    t->queries_by_name,    t->queries_by_service,
+            t->node_marks, t->service_marks};
+
+        // Destroying an index reads no key, so the records that hold the keys may go first.
+        release_all(t->nodes);
+        release_all(t->services);
+        release_all(t->checks);
+        release_all(t->queries);
+        free_all(t->node_marks);
+        free_all(t->service_marks);
+        for (size_t i = 0; i < ARRAY_LEN(indexes); i++)
+                ordered_index_destroy(indexes[i]);
+}
+
+struct key {
+        const uint8_t *bytes;
+        size_t len; // 0: the record is not in this index
+};
+
+static void move(struct ordered_index *ix, struct key old_key, struct key new_key,
+                 const struct record *after)
+{
+        bool same = old_key.len == new_key.len &&
+                    (old_key.len == 0 || memcmp(old_key.bytes, new_key.bytes, old_key.len) == 0);
+
+        if (old_key.len > 0 && !same)
+                ordered_index_remove(ix, old_key.bytes, old_key.len);
+        if (new_key.len > 0)
+                ordered_index_set(ix, new_key.bytes, new_key.len, (void *)after);
+}
+
+#define KEY(row, field)                                                                            \
+        (row) ? (struct key){(row)->field, (row)->field##_len} : (struct key)                      \
+        {                                                                                          \
+                NULL, 0                                                                            \
+        }
+
+static struct key id_key(const struct node_record *n)
+{
+        return n ? (struct key){(const uint8_t *)n->node.id, strlen(n->node.id)} : (struct key){0};
+}
+
+void store_tables_put(struct store_tables *t, enum store_table table, union store_row b,
+                      union store_row a)
+{
+        switch (table) {
+        case STORE_NODES:
+                move(t->nodes, KEY(b.node, name_key), KEY(a.node, name_key), a.record);
+                move(t->nodes_by_id, id_key(b.node), id_key(a.node), a.record);
+                move(t->nodes_by_address, KEY(b.node, address_key), KEY(a.node, address_key),
+                     a.record);
+                break;
+        case STORE_SERVICES:
+                move(t->services, KEY(b.service, instance_key), KEY(a.service, instance_key),
+                     a.record);
+                move(t->services_by_name, KEY(b.service, name_key), KEY(a.service, name_key),
+                     a.record);
+                move(t->services_by_address, KEY(b.service, address_key),
+                     KEY(a.service, address_key), a.record);
+                break;
+        case STORE_CHECKS:
+                move(t->checks, KEY(b.check, check_key), KEY(a.check, check_key), a.record);
+                move(t->checks_by_instance, KEY(b.check, instance_key), KEY(a.check, instance_key),
+                     a.record);
+                move(t->checks_by_service, KEY(b.check, service_key), KEY(a.check, service_key),
+                     a.record);
+                break;
+        case STORE_QUERIES:
+                move(t->queries, KEY(b.query, id_key), KEY(a.query, id_key), a.record);
+                move(t->queries_by_name, KEY(b.query, name_key), KEY(a.query, name_key), a.record);
+                move(t->queries_by_service, KEY(b.query, service_key), KEY(a.query, service_key),
+                     a.record);
+                break;
+        case STORE_TABLE_COUNT:
+                assert(false);
+        }
+}
+
+struct store_mark *store_mark_find(const struct ordered_index *marks, const char *name)
+{
+        return store_find(marks, &name, 1);
+}
+
+struct store_mark *store_mark_get(struct ordered_index *marks, const char *name)
+{
+        struct store_mark *mark = store_mark_find(marks, name);
+        size_t len = strlen(name);
+
+        if (mark)
+                return mark;
+        mark = memory_get_zeroed(1, sizeof(*mark) + len);
+        mark->key_len = (uint32_t)len;
+        text_put_lower(mark->key, name);
+        ordered_index_set(marks, mark->key, len, mark);
+        return mark;
+}
+
+void store_mark_drop(struct ordered_index *marks, const char *name)
+{
+        struct store_mark *mark = store_mark_find(marks, name);
+
+        if (mark)
+                free(ordered_index_remove(marks, mark->key, mark->key_len));
+}

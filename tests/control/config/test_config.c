@@ -1,0 +1,292 @@
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+#include "control/config/internal.h"
+#include "lictor/bytes.h"
+
+// One row a mistake: the text, and what the line for the operator must contain.
+static const struct {
+        const char *text, *expected;
+} refused[] = {
+    {"{", "0.json: 1:1: "},
+    {"[]", "expected one JSON object"},
+    {"{\"a\": 1, \"a\": 2}", "duplicate"},
+    {"{\"bogus\": 1}", "invalid config key bogus"},
+    {"{\"bogus\": 1, \"zork\": {}}",
+     "2 errors occurred: invalid config key bogus; invalid config key zork"},
+    {"{\"ports\": {\"htp\": 1}}", "invalid config key ports.htp"},
+    {"{\"dns_config\": {\"soa\": {\"x\": 1}}}", "invalid config key dns_config.soa.x"},
+    {"{\"services\": [{\"name\": \"a\"}, {\"bogus\": 1}]}", "invalid config key services[1].bogus"},
+    {"{\"service\": {\"checks\": [{\"bogus\": 1}]}}", "invalid config key service.checks[0].bogus"},
+    {"{\"ports\": {\"http\": \"8500\"}}", "'ports.http' expected type 'int', got type 'string'"},
+    {"{\"ports\": {\"http\": 1.5}}", "'ports.http' expected type 'int', got type 'float64'"},
+    {"{\"server\": \"true\"}", "'server' expected type 'bool', got type 'string'"},
+    {"{\"datacenter\": 5}", "'datacenter' expected type 'string', got type 'int'"},
+    {"{\"ports\": 1}", "'ports' expected type 'map', got type 'int'"},
+    {"{\"retry_join\": \"a\"}", "'retry_join' expected type 'list of strings'"},
+    {"{\"retry_join\": [1]}", "'retry_join' expected type 'list of strings'"},
+    {"{\"retry_interval\": 10}", "'retry_interval' expected type 'string'"},
+    {"{\"node_meta\": {\"a\": 1}}", "'node_meta' expected type 'map'"},
+    {"{\"services\": {}}", "'services' expected type 'list of maps'"},
+    {"{\"datacenter\": \"\"}", "datacenter cannot be empty"},
+    {"{\"datacenter\": \"DC 1\"}", "received: \"dc 1\""},
+    {"{\"node_name\": \"\"}", "node_name cannot be empty"},
+    {"{\"bind_addr\": \"127.0.0.1 127.0.0.2\"}", "bind_addr cannot contain multiple addresses"},
+    {"{\"bind_addr\": \"unix:///x\"}", "bind_addr cannot be a unix socket"},
+    {"{\"bind_addr\": \"host\"}", "bind_addr: invalid ip address: host"},
+    {"{\"advertise_addr\": \"0.0.0.0\"}", "Advertise address cannot be 0.0.0.0, :: or [::]"},
+    {"{\"client_addr\": \"notanip\"}", "client_addr: invalid ip address: notanip"},
+    {"{\"client_addr\": \"1.2.3\"}", "client_addr: invalid ip address: 1.2.3"},
+    {"{\"addresses\": {\"dns\": \"unix:///x\"}}", "DNS address cannot be a unix socket"},
+    {"{\"bootstrap\": true}", "'bootstrap = true' requires 'server = true'"},
+    {"{\"bootstrap_expect\": 3}", "'bootstrap_expect > 0' requires 'server = true'"},
+    {"{\"server\": true, \"bootstrap_expect\": -1}", "bootstrap_expect cannot be -1."},
+    {"{\"server\": true, \"bootstrap_expect\": 3, \"bootstrap\": true}", "mutually exclusive"},
+    {"{\"ports\": {\"http\": 65536}}", "ports.http: invalid port: 65536"},
+    {"{\"ports\": {\"http\": -2}}", "ports.http: invalid port: -2"},
+    {"{\"ports\": {\"dns\": 8500, \"http\": 8500}}",
+     "HTTP address 127.0.0.1:8500 already configured for DNS"},
+    {"{\"ports\": {\"http\": 8500, \"https\": 8500}}",
+     "HTTPS address 127.0.0.1:8500 already configured for HTTP"},
+    {"{\"retry_interval\": \"10\", \"check_update_interval\": \"x\"}",
+     "check_update_interval: invalid duration: \"x\""},
+    {"{\"dns_config\": {\"node_ttl\": \"10\"}}", "dns_config.node_ttl: invalid duration: \"10\""},
+    {"{\"dns_config\": {\"service_ttl\": {\"web\": \"5\"}}}",
+     "dns_config.service_ttl[web]: invalid duration: \"5\""},
+    {"{\"dns_config\": {\"udp_answer_limit\": -1}}", "dns_config.udp_answer_limit cannot be -1."},
+    {"{\"encrypt\": \"notbase64\"}", "encrypt has invalid key: "},
+    {"{\"alt_domain\": \"service.x\"}",
+     "alt_domain cannot start with {service,connect,node,query,addr,dc1}"},
+    {"{\"alt_domain\": \"DC1.x\"}", "alt_domain cannot start with"},
+    {"{\"node_meta\": {\"consul-x\": \"b\"}}",
+     "Couldn't load metadata pair ('consul-x', 'b'): Key prefix 'consul-' is reserved"},
+    {"{\"node_meta\": {\"a b\": \"c\"}}", "Key contains invalid characters"},
+    {"{\"node_meta\": {\"\": \"c\"}}", "Key cannot be blank"},
+    {"{\"raft_protocol\": 2}", "raft_protocol version 2 is not supported"},
+    {"{\"performance\": {\"raft_multiplier\": 0}}", "Must be between 1 and 10"},
+    {"{\"acl\": {\"tokens\": {\"bogus\": \"x\"}}}", "invalid config key acl.tokens.bogus"},
+};
+
+Test(config, what_is_wrong_is_told_in_the_operators_terms)
+{
+        for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+                struct built built = build_from(&refused[i].text, 1,
+                                                strstr(refused[i].text, "bind_addr") != NULL
+                                                    ? "{\"data_dir\": \"/nonexistent/d\"}"
+                                                    : "{\"data_dir\": \"/nonexistent/d\", "
+                                                      "\"bind_addr\": \"127.0.0.1\"}",
+                                                false);
+
+                cr_expect_null(built.config, "%s", refused[i].text);
+                cr_expect(built.report.error != NULL &&
+                              strstr(built.report.error, refused[i].expected) != NULL,
+                          "%s: got \"%s\"", refused[i].text, built.report.error);
+                built_fini(&built);
+        }
+}
+
+Test(config, defaults_are_consuls)
+{
+        struct built b = build_text("{}");
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_expect_str_eq(b.config->datacenter, "dc1");
+        cr_expect_str_eq(b.config->domain, "consul");
+        cr_expect_eq(b.config->ports.dns, 8600);
+        cr_expect_eq(b.config->ports.http, 8500);
+        cr_expect_eq(b.config->ports.https, -1);
+        cr_expect_eq(b.config->ports.server, 8300);
+        cr_expect_not(b.config->server);
+        cr_expect(b.config->leave_on_terminate);
+        cr_expect_eq(b.config->dns.udp_answer_limit, 3);
+        cr_expect_eq(b.config->dns.soa.refresh_s, 3600);
+        cr_expect_eq(b.config->dns_listen.count, 1);
+        cr_expect_eq(b.config->dataplane.driver, RUNTIME_SOCKET);
+        cr_expect_eq(b.config->dataplane.listen_count, 1);
+        cr_expect_eq(b.report.warning_count, 0);
+        built_fini(&b);
+}
+
+Test(config, keys_match_in_any_letter_case_and_comments_are_skipped)
+{
+        struct built b = build_text("// one\n{ # two\n/* three\n */ \"NODE_NAME\": \"a//b#c/*d*/\","
+                                    "\"Ports\": {\"HTTP\": 1}, \"server\": null }");
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_expect_str_eq(b.config->node_name, "a//b#c/*d*/");
+        cr_expect_eq(b.config->ports.http, 1);
+        built_fini(&b);
+}
+
+Test(config, comments_keep_line_numbers)
+{
+        struct built b = build_text("/* a\n b */\n{ # c\n !");
+
+        cr_assert_null(b.config);
+        cr_expect(strstr(b.report.error, "0.json: 4:2: ") != NULL, "%s", b.report.error);
+        built_fini(&b);
+}
+
+Test(config, later_files_win_lists_append_and_maps_merge)
+{
+        static const char *const files[] = {
+            "{\"services\": [{\"name\": \"a\"}], \"node_meta\": {\"x\": \"1\", \"y\": \"1\"},"
+            " \"dns_config\": {\"node_ttl\": \"5s\", \"service_ttl\": {\"a\": \"7s\"}}}",
+            "{\"service\": {\"Name\": \"b\"}, \"check\": {\"name\": \"c\"},"
+            " \"node_meta\": {\"y\": \"2\"}, \"dns_config\": {\"node_ttl\": \"1m30s\"}}",
+        };
+        struct built b = build_from(
+            files, 2, "{\"data_dir\": \"/nonexistent/d\", \"node_meta\": {\"z\": \"f\"}}", false);
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_expect_eq(json_array_size(b.config->services), 2);
+        cr_expect_eq(json_array_size(b.config->checks), 1);
+        cr_expect_eq(b.config->node_meta_count, 3);
+        cr_expect_eq(b.config->dns.node_ttl_s, 90);
+        cr_expect_eq(b.config->dns.service_ttl_count, 1);
+        cr_expect_eq(b.config->dns.service_ttls[0].ttl_s, 7);
+        built_fini(&b);
+}
+
+Test(config, definition_keys_may_leave_out_underscores)
+{
+        struct built b = build_text("{\"service\": {\"EnableTagOverride\": true, \"check\":"
+                                    " {\"CheckID\": \"x\", \"TLSSkipVerify\": true}}}");
+        const json_t *service;
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        service = json_array_get(b.config->services, 0);
+        cr_expect(json_is_true(json_object_get(service, "enable_tag_override")));
+        cr_expect(
+            json_is_true(json_object_get(json_object_get(service, "check"), "tls_skip_verify")));
+        built_fini(&b);
+}
+
+Test(config, known_settings_without_a_feature_warn_once)
+{
+        static const char *const files[] = {"{\"recursors\": [\"1.1.1.1\"]}",
+                                            "{\"recursors\": [\"8.8.8.8\"]}"};
+        struct built b = build_from(files, 2, "{\"data_dir\": \"/nonexistent/d\"}", false);
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_assert_eq(b.report.warning_count, 1);
+        cr_expect(strstr(b.report.warnings[0], "recursors") != NULL);
+        built_fini(&b);
+}
+
+Test(config, development_mode_is_a_server_on_loopback_without_a_directory)
+{
+        struct built b = build_from(NULL, 0, NULL, true);
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_expect(b.config->server);
+        cr_expect_str_eq(b.config->data_dir, "");
+        cr_expect_str_eq(b.config->advertise_address, "127.0.0.1");
+        cr_expect_eq(b.config->log_level, LOG_LEVEL_DEBUG);
+        built_fini(&b);
+}
+
+Test(config, several_client_addresses_are_listened_on)
+{
+        struct built b = build_text("{\"client_addr\": \"127.0.0.1  ::1\", \"addresses\":"
+                                    " {\"http\": \"[::1] unix:///tmp/x\"}}");
+        const struct sockaddr_in6 *v6;
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_assert_eq(b.config->dns_listen.count, 2);
+        v6 = (const struct sockaddr_in6 *)&b.config->dns_listen.addresses[1];
+        cr_expect_eq(v6->sin6_family, AF_INET6);
+        cr_expect_eq(ntohs(v6->sin6_port), 8600);
+        cr_assert_eq(b.config->http_listen.count, 2);
+        cr_expect_eq(b.config->http_listen.addresses[1].ss_family, AF_UNIX);
+        built_fini(&b);
+}
+
+Test(config, a_disabled_port_listens_nowhere)
+{
+        struct built b = build_text("{\"ports\": {\"dns\": -1, \"http\": 0}}");
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_expect_eq(b.config->dns_listen.count, 0);
+        cr_expect_eq(b.config->http_listen.count, 0);
+        cr_expect_eq(b.config->ports.http, -1);
+        built_fini(&b);
+}
+
+Test(config, addresses_of_a_node_are_tagged_by_family)
+{
+        struct built b = build_text("{\"advertise_addr\": \"::1\", \"advertise_addr_wan\":"
+                                    " \"10.0.0.1\", \"advertise_addr_ipv4\": \"10.0.0.9\"}");
+        static const char *const expected[][2] = {{"lan", "::1"},
+                                                  {"lan_ipv4", "10.0.0.9"},
+                                                  {"lan_ipv6", "::1"},
+                                                  {"wan", "10.0.0.1"},
+                                                  {"wan_ipv4", "10.0.0.1"}};
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_assert_eq(b.config->tagged_address_count, ARRAY_LEN(expected));
+        for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+                cr_expect_str_eq(b.config->tagged_addresses[i].key, expected[i][0]);
+                cr_expect_str_eq(b.config->tagged_addresses[i].value, expected[i][1]);
+        }
+        built_fini(&b);
+}
+
+Test(config, a_reload_exchanges_what_may_change_and_can_be_undone)
+{
+        struct built running = build_text("{\"node_name\": \"a\", \"service\": {\"name\": \"x\"}}");
+        struct built fresh = build_text("{\"node_name\": \"b\", \"log_level\": \"warn\"}");
+
+        config_swap_reloadable(running.config, fresh.config);
+        cr_expect_str_eq(running.config->node_name, "a");
+        cr_expect_eq(json_array_size(running.config->services), 0);
+        cr_expect_eq(running.config->log_level, LOG_LEVEL_WARN);
+        config_swap_reloadable(running.config, fresh.config);
+        cr_expect_eq(json_array_size(running.config->services), 1);
+        built_fini(&running);
+        built_fini(&fresh);
+}
+
+Test(config, files_that_cannot_be_read_are_named)
+{
+        static const struct {
+                struct config_source source;
+                const char *expected;
+        } rows[] = {
+            {{CONFIG_FILE, "/nonexistent/x.json"},
+             "config: Open failed on /nonexistent/x.json. open /nonexistent/x.json: no such file"},
+            {{CONFIG_DIRECTORY, "/nonexistent"}, "config: Open failed on /nonexistent. "},
+            {{CONFIG_FILE, "/tmp"}, "is a directory"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                struct config_input input = {.sources = &rows[i].source, .source_count = 1};
+                struct built b;
+
+                config_build(&input, &b.config, &b.report);
+                cr_expect_null(b.config);
+                cr_expect(b.report.error != NULL &&
+                              strstr(b.report.error, rows[i].expected) != NULL,
+                          "got \"%s\"", b.report.error);
+                built_fini(&b);
+        }
+}
+
+Test(config, deep_settings_are_merged_without_recursion)
+{
+        json_t *base = json_object(), *overlay = json_object();
+        json_t *at_base = base, *at_overlay = overlay;
+
+        for (int i = 0; i < 100; i++) {
+                json_object_set_new(at_base, "k", json_object());
+                json_object_set_new(at_overlay, "k", json_object());
+                at_base = json_object_get(at_base, "k");
+                at_overlay = json_object_get(at_overlay, "k");
+        }
+        cr_expect_lt(settings_merge(base, overlay), 0);
+        json_decref(base);
+        json_decref(overlay);
+}

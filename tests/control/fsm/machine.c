@@ -1,0 +1,138 @@
+#include "tests/control/fsm/machine.h"
+#include "lictor/bytes.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static void listen(void *arg, uint64_t index, const struct store_change changes[], size_t count)
+{
+        struct machine *m = arg;
+        size_t at = 0;
+
+        cr_assert_gt(count, 0);
+        m->change_count = count;
+        m->change_index = index;
+        m->touched[0] = 0;
+        for (size_t i = 0; i < count && at < sizeof(m->touched); i++)
+                at += (size_t)snprintf(m->touched + at, sizeof(m->touched) - at, "%s%s/%s",
+                                       i ? " " : "", changes[i].node, changes[i].service);
+}
+
+void machine_init(struct machine *m)
+{
+        memset(m, 0, sizeof(*m));
+        m->store = store_create();
+        m->fsm = fsm_create(m->store);
+        m->log = local_log_create(m->fsm, 0);
+        cr_assert_eq(store_listen(m->store, listen, m), 0);
+}
+
+void machine_fini(struct machine *m)
+{
+        store_unlisten(m->store, listen, m);
+        local_log_destroy(m->log);
+        fsm_destroy(m->fsm);
+        store_destroy(m->store);
+}
+
+static void done(void *arg, const struct fsm_result *result)
+{
+        struct machine *m = arg;
+
+        m->done_count++;
+        m->last = *result;
+        m->last.txn_rows = NULL;
+        m->last.txn_errors = NULL;
+        if (result->txn_error_count)
+                m->last.error = result->txn_errors[0].error;
+}
+
+const char *machine_run(struct machine *m, struct command *c)
+{
+        unsigned before = m->done_count;
+
+        m->change_count = 0;
+        m->touched[0] = 0;
+        propose_command(local_log_proposer(m->log), c, done, m);
+        cr_assert_eq(m->done_count, before + 1);
+        return m->last.error.text;
+}
+
+const char *machine_node(struct machine *m, const char *node, const char *address)
+{
+        struct command c = {.type = COMMAND_REGISTER};
+
+        c.reg.node = (struct catalog_node)CATALOG_NODE_INIT;
+        c.reg.node.name = node;
+        c.reg.node.address = address;
+        return machine_run(m, &c);
+}
+
+const char *machine_service(struct machine *m, const char *node, const char *id, const char *name,
+                            const char *tags, const char *address, int port)
+{
+        struct command c = {.type = COMMAND_REGISTER};
+        char text[128] = "";
+        const char *items[8];
+        uint32_t count = 0;
+
+        c.reg.node = (struct catalog_node)CATALOG_NODE_INIT;
+        c.reg.node.name = node;
+        c.reg.skip_node_update = true;
+        c.reg.has_service = true;
+        c.reg.service = (struct catalog_service)CATALOG_SERVICE_INIT;
+        c.reg.service.id = id;
+        c.reg.service.name = name;
+        c.reg.service.address = address;
+        c.reg.service.port = port;
+        snprintf(text, sizeof(text), "%s", tags ? tags : "");
+        for (char *save, *t = strtok_r(text, ",", &save); t; t = strtok_r(NULL, ",", &save))
+                items[count++] = t;
+        c.reg.service.tags = (struct text_list){items, count};
+        return machine_run(m, &c);
+}
+
+const char *machine_check(struct machine *m, const char *node, const char *id,
+                          const char *service_id, const char *status)
+{
+        struct command c = {.type = COMMAND_REGISTER};
+        struct catalog_check check = CATALOG_CHECK_INIT;
+
+        check.name = id;
+        check.service_id = service_id;
+        check.status = status;
+        c.reg.node = (struct catalog_node)CATALOG_NODE_INIT;
+        c.reg.node.name = node;
+        c.reg.skip_node_update = true;
+        c.reg.checks = &check;
+        c.reg.check_count = 1;
+        return machine_run(m, &c);
+}
+
+const char *machine_deregister(struct machine *m, const char *node, const char *service_id,
+                               const char *check_id)
+{
+        struct command c = {.type = COMMAND_DEREGISTER, .dereg = {node, service_id, check_id}};
+
+        return machine_run(m, &c);
+}
+
+const char *machine_txn(struct machine *m, struct txn_op ops[], uint32_t op_count)
+{
+        struct command c = {.type = COMMAND_TXN, .txn = {ops, op_count}};
+
+        return machine_run(m, &c);
+}
+
+const char *machine_query(struct machine *m, const char *id, const char *name, const char *service,
+                          bool create)
+{
+        struct command c = {.type = COMMAND_QUERY_SET};
+
+        c.query_set.create = create;
+        c.query_set.query = (struct catalog_query)CATALOG_QUERY_INIT;
+        c.query_set.query.id = id;
+        c.query_set.query.name = name;
+        c.query_set.query.service = service;
+        return machine_run(m, &c);
+}

@@ -1,0 +1,236 @@
+#include "control/store/ordered_index.h"
+#include "lictor/bytes.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct item {
+        size_t len;
+        uint8_t key[24];
+};
+
+static uint64_t next_random(uint64_t *state)
+{
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        return *state;
+}
+
+// A small alphabet makes long shared prefixes, equal keys and keys that begin others.
+static struct item *item_create(uint64_t *state)
+{
+        struct item *it = calloc(1, sizeof(*it));
+
+        it->len = next_random(state) % sizeof(it->key);
+        for (size_t i = 0; i < it->len; i++)
+                it->key[i] = (uint8_t)(next_random(state) % 3 ? 'a' : next_random(state) % 256);
+        return it;
+}
+
+static int order(const struct item *a, const uint8_t *key, size_t len)
+{
+        size_t shared = a->len < len ? a->len : len;
+        int diff = memcmp(a->key, key, shared);
+
+        return diff != 0 ? diff : (a->len > len) - (a->len < len);
+}
+
+// The naive model: a sorted array.
+struct model {
+        struct item *items[8192];
+        size_t count;
+};
+
+static size_t model_slot(const struct model *m, const uint8_t *key, size_t len)
+{
+        size_t i = 0;
+
+        while (i < m->count && order(m->items[i], key, len) < 0)
+                i++;
+        return i;
+}
+
+static struct item *model_set(struct model *m, struct item *it)
+{
+        size_t i = model_slot(m, it->key, it->len);
+        struct item *old = NULL;
+
+        if (i < m->count && order(m->items[i], it->key, it->len) == 0) {
+                old = m->items[i];
+        } else {
+                memmove(&m->items[i + 1], &m->items[i], (m->count - i) * sizeof(it));
+                m->count++;
+        }
+        m->items[i] = it;
+        return old;
+}
+
+static struct item *model_remove(struct model *m, const uint8_t *key, size_t len)
+{
+        size_t i = model_slot(m, key, len);
+        struct item *old;
+
+        if (i == m->count || order(m->items[i], key, len) != 0)
+                return NULL;
+        old = m->items[i];
+        m->count--;
+        memmove(&m->items[i], &m->items[i + 1], (m->count - i) * sizeof(old));
+        return old;
+}
+
+static void compare_prefix(const struct ordered_index *ix, const struct model *m,
+                           const uint8_t *prefix, size_t len, uint64_t seed)
+{
+        struct ordered_cursor c;
+        const uint8_t *key;
+        size_t key_len;
+        void *value;
+
+        ordered_index_seek_prefix(ix, prefix, len, &c);
+        for (size_t i = 0; i < m->count; i++) {
+                const struct item *it = m->items[i];
+
+                if (it->len < len || (len > 0 && memcmp(it->key, prefix, len) != 0))
+                        continue;
+                value = ordered_cursor_next(&c, &key, &key_len);
+                cr_assert_eq(value, it, "seed %llu", (unsigned long long)seed);
+                cr_assert_eq(key, it->key);
+                cr_assert_eq(key_len, it->len);
+        }
+        cr_assert_null(ordered_cursor_next(&c, NULL, NULL), "seed %llu", (unsigned long long)seed);
+        cr_assert_null(ordered_cursor_next(&c, NULL, NULL));
+}
+
+static void compare_seek(const struct ordered_index *ix, const struct model *m, const uint8_t *key,
+                         size_t len, uint64_t seed)
+{
+        struct ordered_cursor c;
+
+        ordered_index_seek(ix, key, len, &c);
+        for (size_t i = model_slot(m, key, len); i < m->count; i++)
+                cr_assert_eq(ordered_cursor_next(&c, NULL, NULL), m->items[i], "seed %llu",
+                             (unsigned long long)seed);
+        cr_assert_null(ordered_cursor_next(&c, NULL, NULL));
+}
+
+static void step(struct ordered_index *ix, struct model *m, uint64_t *state, unsigned set_percent,
+                 uint64_t seed)
+{
+        struct item *it = item_create(state);
+
+        if (next_random(state) % 100 < set_percent && m->count < ARRAY_LEN(m->items) - 1) {
+                struct item *old = model_set(m, it);
+
+                cr_assert_eq(ordered_index_set(ix, it->key, it->len, it), old, "seed %llu",
+                             (unsigned long long)seed);
+                free(old);
+                return;
+        }
+        // Half of the removals name a key that is there.
+        if (m->count > 0 && next_random(state) % 2)
+                *it = *m->items[next_random(state) % m->count];
+        struct item *old = model_remove(m, it->key, it->len);
+
+        cr_assert_eq(ordered_index_get(ix, it->key, it->len), old);
+        cr_assert_eq(ordered_index_remove(ix, it->key, it->len), old, "seed %llu",
+                     (unsigned long long)seed);
+        cr_assert_null(ordered_index_get(ix, it->key, it->len));
+        free(old);
+        free(it);
+}
+
+static void run(uint64_t seed, unsigned steps)
+{
+        struct ordered_index *ix = ordered_index_create();
+        struct model *m = calloc(1, sizeof(*m));
+        uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+
+        for (unsigned i = 0; i < steps; i++) {
+                // Growing first, shrinking later, so that nodes split and merge at every level.
+                step(ix, m, &state, i < steps / 2 ? 80 : 25, seed);
+                cr_assert_eq(ordered_index_count(ix), m->count);
+                if (i % 256 == 0) {
+                        struct item *it = item_create(&state);
+
+                        compare_prefix(ix, m, it->key, it->len % 4, seed);
+                        compare_seek(ix, m, it->key, it->len, seed);
+                        free(it);
+                }
+        }
+        compare_prefix(ix, m, NULL, 0, seed);
+        while (m->count > 0) {
+                struct item *old = m->items[m->count / 2];
+
+                model_remove(m, old->key, old->len);
+                cr_assert_eq(ordered_index_remove(ix, old->key, old->len), old);
+                free(old);
+        }
+        compare_prefix(ix, m, NULL, 0, seed);
+        ordered_index_destroy(ix);
+        free(m);
+}
+
+Test(ordered_index, random_operations_give_what_a_sorted_array_gives)
+{
+        for (uint64_t seed = 1; seed <= 12; seed++)
+                run(seed, 6000);
+}
+
+Test(ordered_index, an_empty_index_finds_nothing)
+{
+        struct ordered_index *ix = ordered_index_create();
+        struct ordered_cursor c;
+
+        cr_expect_null(ordered_index_get(ix, (const uint8_t *)"a", 1));
+        cr_expect_null(ordered_index_remove(ix, (const uint8_t *)"a", 1));
+        ordered_index_seek_prefix(ix, NULL, 0, &c);
+        cr_expect_null(ordered_cursor_next(&c, NULL, NULL));
+        ordered_index_destroy(ix);
+}
+
+static void fill(struct ordered_index *ix, uint8_t (*keys)[4], uint32_t count, bool ascending)
+{
+        for (uint32_t i = 0; i < count; i++) {
+                uint32_t n = ascending ? i : count - 1 - i;
+
+                store_be32(keys[n], n);
+                cr_assert_null(ordered_index_set(ix, keys[n], 4, keys[n]));
+        }
+}
+
+Test(ordered_index, ascending_and_descending_insertions_keep_order_and_memory_in_bounds)
+{
+        enum { COUNT = 200000 };
+        uint8_t(*keys)[4] = calloc(COUNT, sizeof(*keys));
+
+        for (int ascending = 0; ascending < 2; ascending++) {
+                struct ordered_index *ix = ordered_index_create();
+                struct ordered_cursor c;
+
+                fill(ix, keys, COUNT, ascending);
+                ordered_index_seek(ix, NULL, 0, &c);
+                for (uint32_t i = 0; i < COUNT; i++)
+                        cr_assert_eq(ordered_cursor_next(&c, NULL, NULL), keys[i]);
+                // 24 bytes an entry: full leaves when ascending, half-full ones otherwise.
+                cr_expect_lt(ordered_index_memory(ix) / COUNT, ascending ? 28u : 56u);
+                for (uint32_t i = 0; i < COUNT; i++)
+                        cr_assert_eq(ordered_index_remove(ix, keys[i], 4), keys[i]);
+                cr_expect_eq(ordered_index_count(ix), 0);
+                cr_expect_lt(ordered_index_memory(ix), 4096u);
+                ordered_index_destroy(ix);
+        }
+        free(keys);
+}
+
+Test(ordered_index, destroying_a_full_index_frees_every_node)
+{
+        enum { COUNT = 50000 };
+        uint8_t(*keys)[4] = calloc(COUNT, sizeof(*keys));
+        struct ordered_index *ix = ordered_index_create();
+
+        fill(ix, keys, COUNT, true);
+        ordered_index_destroy(ix);
+        free(keys);
+}
