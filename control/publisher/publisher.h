@@ -29,6 +29,7 @@ struct publisher_stats {
         uint64_t entries_set;
         uint64_t entries_removed;
         uint64_t entries_refused; /* names that cannot be written in DNS */
+        uint64_t entries_failed;  /* for want of memory; the old ones stay */
 };
 
 struct publisher;

@@ -1,0 +1,161 @@
+#include "control/publisher/publisher.h"
+#include "control/publisher/publisher_internal.h"
+#include "control/store/memory.h"
+#include "control/store/text.h"
+#include "lictor/bytes.h"
+#include <stdlib.h>
+
+static bool answers(const struct query_record *query)
+{
+        return query && *query->query.template_type == 0;
+}
+
+// A query's former names, unless they still lead to one that is answered from the table.
+static void remove_former_names(struct publisher *p, const struct store_change *c)
+{
+        const struct catalog_query *old;
+
+        if (c->table != STORE_QUERIES || c->before.query == NULL)
+                return;
+        old = &c->before.query->query;
+        if (!answers(store_query_find(p->store, old->name)))
+                publisher_remove_query(p, old->name);
+        if (!answers(store_query_get(p->store, old->id)))
+                publisher_remove_query(p, old->id);
+}
+
+static void publish_services(struct publisher *p)
+{
+        const struct dirty_tag *tags = p->dirty.tags.items;
+        size_t count = p->dirty.tags.count;
+        size_t end;
+
+        for (size_t i = 0; i < count; i = end) {
+                for (end = i + 1; end < count; end++)
+                        if (!text_equal_fold(tags[i].service, tags[end].service))
+                                break;
+                publisher_publish_service(p, &tags[i], end - i);
+        }
+}
+
+static void publish_dirty(struct publisher *p)
+{
+        const struct lictor_address *addresses;
+        const char *const *nodes;
+        const char *const *queries;
+
+        dirty_finish(&p->dirty);
+        nodes = p->dirty.nodes.items;
+        for (size_t i = 0; i < p->dirty.nodes.count; i++)
+                publisher_publish_node(p, nodes[i]);
+        publish_services(p);
+        addresses = p->dirty.addresses.items;
+        for (size_t i = 0; i < p->dirty.addresses.count; i++)
+                publisher_publish_address(p, &addresses[i]);
+        queries = p->dirty.queries.items;
+        for (size_t i = 0; i < p->dirty.queries.count; i++) {
+                const struct query_record *query = store_query_get(p->store, queries[i]);
+
+                if (query)
+                        publisher_publish_query(p, query);
+        }
+        p->dirty.nodes.count = 0;
+        p->dirty.tags.count = 0;
+        p->dirty.addresses.count = 0;
+        p->dirty.queries.count = 0;
+        lictor_commit(p->dp);
+        p->stats.commits++;
+}
+
+static void on_changes(void *arg, uint64_t index, const struct store_change changes[], size_t count)
+{
+        struct publisher *p = arg;
+
+        (void)index;
+        for (size_t i = 0; i < count; i++) {
+                remove_former_names(p, &changes[i]);
+                dirty_note(&p->dirty, p->store, &changes[i]);
+        }
+        publish_dirty(p);
+}
+
+static void publish_all(struct publisher *p)
+{
+        struct store_change change = {.table = STORE_SERVICES};
+        struct store_iter it;
+
+        store_services(p->store, &it);
+        while ((change.after.service = store_next_service(&it)))
+                dirty_note(&p->dirty, p->store, &change);
+        change.table = STORE_NODES;
+        store_nodes(p->store, &it);
+        while ((change.after.node = store_next_node(&it)))
+                dirty_note_node(&p->dirty, change.after.node);
+        change.table = STORE_QUERIES;
+        store_queries(p->store, &it);
+        while ((change.after.query = store_next_query(&it)))
+                dirty_note(&p->dirty, p->store, &change);
+        publisher_publish_nameservers(p);
+        publish_dirty(p);
+}
+
+int publisher_create(struct store *store, struct lictor_dataplane *dp,
+                     const struct publisher_config *config, struct publisher **out)
+{
+        struct publisher *p = memory_get_zeroed(1, sizeof(*p));
+        int ret;
+
+        p->store = store;
+        p->dp = dp;
+        publisher_config_copy(config, &p->config);
+        ret = store_listen(store, on_changes, p);
+        if (ret < 0)
+                goto free_publisher;
+        ret = lictor_zone_set(dp, &p->config.zone);
+        if (ret < 0)
+                goto unlisten;
+        publish_all(p);
+        *out = p;
+        return 0;
+unlisten:
+        store_unlisten(store, on_changes, p);
+free_publisher:
+        publisher_config_fini(&p->config);
+        free(p);
+        return ret;
+}
+
+void publisher_destroy(struct publisher *p)
+{
+        struct dirty_list *lists[] = {&p->dirty.nodes,   &p->dirty.tags, &p->dirty.addresses,
+                                      &p->dirty.queries, &p->instances,  &p->records,
+                                      &p->members,       &p->subset,     &p->servers};
+
+        store_unlisten(p->store, on_changes, p);
+        for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+                dirty_list_fini(lists[i]);
+        publisher_config_fini(&p->config);
+        free(p);
+}
+
+int publisher_configure(struct publisher *p, const struct publisher_config *config)
+{
+        struct publisher_config copy;
+        int ret;
+
+        publisher_config_copy(config, &copy);
+        ret = lictor_zone_set(p->dp, &copy.zone);
+        if (ret < 0) {
+                publisher_config_fini(&copy);
+                return ret;
+        }
+        publisher_config_fini(&p->config);
+        p->config = copy;
+        publish_all(p);
+        return 0;
+}
+
+void publisher_stats(const struct publisher *p, struct publisher_stats *out)
+{
+        *out = p->stats;
+}

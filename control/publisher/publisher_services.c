@@ -1,0 +1,212 @@
+#include "control/publisher/publisher_internal.h"
+#include "control/store/text.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+// One instance as part of one tag's subset.
+struct member {
+        size_t tag;      // position among the dirty tags
+        size_t instance; // position in p->instances
+};
+
+bool publisher_serves(enum store_health health, bool only_passing)
+{
+        return only_passing ? health == STORE_PASSING : health != STORE_CRITICAL;
+}
+
+static void add_instance(struct publisher *p, const struct service_record *service,
+                         const struct node_record *node, enum store_health health)
+{
+        publisher_instance_fill(service, node, health,
+                                dirty_list_add(&p->instances, sizeof(struct lictor_instance)));
+        *(const struct service_record **)dirty_list_add(&p->records, sizeof(service)) = service;
+}
+
+static void gather(struct publisher *p, const char *name)
+{
+        const struct service_record *service;
+        struct store_iter it;
+
+        p->instances.count = 0;
+        p->records.count = 0;
+        store_instances(p->store, name, &it);
+        while ((service = store_next_service(&it))) {
+                enum store_health health = store_instance_health(p->store, service, NULL);
+
+                if (publisher_serves(health, p->config.only_passing))
+                        add_instance(p, service, store_node_get(p->store, service->service.node),
+                                     health);
+        }
+}
+
+static void publish_set(struct publisher *p, const struct lictor_service *set)
+{
+        int ret;
+
+        if (set->instance_count > 0) {
+                ret = lictor_service_set(p->dp, set);
+                publisher_count_set(p, ret);
+                if (ret != -E2BIG)
+                        return;
+                // Too large to write down: better no answer than instances that may be gone.
+        }
+        publisher_count_remove(p, lictor_service_remove(p->dp, set->kind, set->name, set->tag));
+}
+
+static int order_tag(const void *key, const void *item)
+{
+        return text_compare_fold(key, ((const struct dirty_tag *)item)->tag);
+}
+
+static int order_members(const void *a, const void *b)
+{
+        const struct member *x = a;
+        const struct member *y = b;
+
+        if (x->tag != y->tag)
+                return x->tag < y->tag ? -1 : 1;
+        return (x->instance > y->instance) - (x->instance < y->instance);
+}
+
+// Which gathered instance carries which of the tags, ordered by tag.
+static void sort_members(struct publisher *p, const struct dirty_tag tags[], size_t tag_count)
+{
+        const struct service_record *const *records = p->records.items;
+
+        p->members.count = 0;
+        for (size_t i = 0; i < p->records.count; i++) {
+                const struct text_list *own = &records[i]->service.tags;
+
+                for (uint32_t t = 0; t < own->count; t++) {
+                        const struct dirty_tag *found =
+                            bsearch(own->items[t], tags, tag_count, sizeof(*tags), order_tag);
+
+                        if (found)
+                                *(struct member *)dirty_list_add(&p->members,
+                                                                 sizeof(struct member)) =
+                                    (struct member){(size_t)(found - tags), i};
+                }
+        }
+        if (p->members.count > 1)
+                qsort(p->members.items, p->members.count, sizeof(struct member), order_members);
+}
+
+// The members of one tag, from `at` on. returns  where the next tag's begin.
+static size_t fill_subset(struct publisher *p, size_t tag, size_t at)
+{
+        const struct lictor_instance *instances = p->instances.items;
+        const struct member *members = p->members.items;
+        size_t last = SIZE_MAX;
+
+        p->subset.count = 0;
+        for (; at < p->members.count && members[at].tag == tag; at++) {
+                // An instance may carry a tag twice, spelled differently.
+                if (members[at].instance == last)
+                        continue;
+                last = members[at].instance;
+                *(struct lictor_instance *)dirty_list_add(&p->subset, sizeof(*instances)) =
+                    instances[last];
+        }
+        return at;
+}
+
+void publisher_publish_service(struct publisher *p, const struct dirty_tag tags[], size_t tag_count)
+{
+        struct lictor_service set = {.kind = LICTOR_SERVICE, .name = tags[0].service};
+        const struct query_record *query;
+        struct store_iter it;
+        size_t at = 0;
+
+        gather(p, set.name);
+        sort_members(p, tags, tag_count);
+        set.ttl_s = publisher_service_ttl_s(&p->config, set.name);
+        for (size_t i = 0; i < tag_count; i++) {
+                set.tag = tags[i].tag;
+                if (*set.tag) {
+                        at = fill_subset(p, i, at);
+                        set.instances = p->subset.items;
+                        set.instance_count = p->subset.count;
+                } else {
+                        set.instances = p->instances.items;
+                        set.instance_count = p->instances.count;
+                }
+                publish_set(p, &set);
+        }
+        if (text_equal_fold(set.name, "consul"))
+                publisher_publish_nameservers(p);
+        store_queries_of_service(p->store, set.name, &it);
+        while ((query = store_next_query(&it)))
+                publisher_publish_query(p, query);
+}
+
+static bool has_meta(const struct text_map *have, const struct text_map *want)
+{
+        for (uint32_t i = 0; i < want->count; i++) {
+                const char *value = text_map_get(have, want->pairs[i].key);
+
+                if (value == NULL || strcmp(value, want->pairs[i].value) != 0)
+                        return false;
+        }
+        return true;
+}
+
+static bool has_tags(const struct text_list *have, const struct text_list *want)
+{
+        for (uint32_t i = 0; i < want->count; i++) {
+                const char *tag = want->items[i];
+                bool excluded = *tag == '!';
+
+                if (text_list_has(have, tag + excluded) == excluded)
+                        return false;
+        }
+        return true;
+}
+
+static void gather_query(struct publisher *p, const struct catalog_query *query)
+{
+        const struct service_record *service;
+        struct store_iter it;
+
+        p->instances.count = 0;
+        p->records.count = 0;
+        store_instances(p->store, query->service, &it);
+        while ((service = store_next_service(&it))) {
+                const struct node_record *node = store_node_get(p->store, service->service.node);
+                enum store_health health =
+                    store_instance_health(p->store, service, &query->ignore_check_ids);
+
+                if (publisher_serves(health, query->only_passing) &&
+                    has_tags(&service->service.tags, &query->tags) &&
+                    has_meta(&service->service.meta, &query->service_meta) &&
+                    has_meta(&node->node.meta, &query->node_meta))
+                        add_instance(p, service, node, health);
+        }
+}
+
+void publisher_remove_query(struct publisher *p, const char *name)
+{
+        if (*name)
+                publisher_count_remove(p, lictor_service_remove(p->dp, LICTOR_QUERY, name, ""));
+}
+
+void publisher_publish_query(struct publisher *p, const struct query_record *record)
+{
+        const struct catalog_query *query = &record->query;
+        struct lictor_service set = {.kind = LICTOR_QUERY, .tag = ""};
+        const char *const names[] = {query->name, query->id};
+
+        // What a template answers depends on the question: that is for the slow path.
+        if (*query->template_type)
+                return;
+        gather_query(p, query);
+        set.ttl_s = query->dns_ttl_s >= 0 ? (uint32_t)query->dns_ttl_s
+                                          : publisher_service_ttl_s(&p->config, query->service);
+        set.instances = p->instances.items;
+        set.instance_count = p->instances.count;
+        for (size_t i = 0; i < 2; i++) {
+                set.name = names[i];
+                if (*set.name)
+                        publish_set(p, &set);
+        }
+}
