@@ -198,19 +198,28 @@ static int configure(struct ethdev_port *p, struct ethdev_setup *s, const struct
         return 0;
 }
 
+// A net_tap port shares its MAC with the kernel interface at its other end, whose frames would
+// then look like our own: there we are a neighbour of another address.
+static bool is_tap_wire(const struct ethdev_setup *s)
+{
+        return !s->config->forwards && strcmp(s->info.driver_name, "net_tap") == 0;
+}
+
 static int set_identity(struct ethdev_port *p, const struct ethdev_setup *s)
 {
         struct rte_ether_addr mac;
         int ret;
 
-        if (s->config->mac == NULL) {
-                ret = rte_eth_macaddr_get(p->id, &mac);
-                if (ret < 0)
-                        return ret;
-                memcpy(p->mac, mac.addr_bytes, 6);
-        } else {
+        ret = rte_eth_macaddr_get(p->id, &mac);
+        if (ret < 0)
+                return ret;
+        memcpy(p->mac, mac.addr_bytes, 6);
+        if (s->config->mac != NULL)
                 memcpy(p->mac, s->config->mac, 6);
-                memcpy(mac.addr_bytes, s->config->mac, 6);
+        else if (is_tap_wire(s))
+                p->mac[5] ^= 1;
+        if (s->config->mac != NULL && !is_tap_wire(s)) {
+                memcpy(mac.addr_bytes, p->mac, 6);
                 // A device that keeps its own address has to show us everybody's frames.
                 if (rte_eth_dev_default_mac_addr_set(p->id, &mac) < 0)
                         (void)rte_eth_promiscuous_enable(p->id);
