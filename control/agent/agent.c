@@ -115,6 +115,16 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
         return local_configure(agent->local, agent->config, error, error_size);
 }
 
+static void log_addresses(const struct agent *agent, const struct config_listen *listen,
+                          const char *message, const char *network)
+{
+        char text[CONFIG_ADDRESS_TEXT_MAX];
+
+        for (size_t i = 0; i < listen->count; i++)
+                log_info(agent->log, "agent", "%s: address=%s network=%s", message,
+                         config_address_text(&listen->addresses[i], text), network);
+}
+
 static int start_dns(struct agent *agent, char *error, size_t error_size)
 {
         const struct dns_tcp_config settings = {
@@ -139,6 +149,8 @@ static int start_dns(struct agent *agent, char *error, size_t error_size)
         ret = dns_slow_start(&agent->loop, agent->runtime, agent->dataplane, &agent->dns_slow);
         if (ret < 0)
                 snprintf(error, error_size, "cannot watch the slow path: %s", strerror(-ret));
+        log_addresses(agent, &agent->config->dns_listen, "Started DNS server", "udp");
+        log_addresses(agent, &agent->config->dns_listen, "Started DNS server", "tcp");
         return ret;
 }
 
@@ -149,6 +161,8 @@ static int start_api(struct agent *agent, char *error, size_t error_size)
 
         if (ret < 0)
                 snprintf(error, error_size, "Failed to start HTTP: %s", reason);
+        else
+                log_addresses(agent, &agent->config->http_listen, "Started HTTP server", "tcp");
         return ret;
 }
 

@@ -43,6 +43,26 @@ bool socket_address_is_unspecified(const char *text)
         return strcmp(text, "0.0.0.0") == 0 || strcmp(text, "::") == 0 || strcmp(text, "[::]") == 0;
 }
 
+const char *config_address_text(const struct sockaddr_storage *address,
+                                char out[CONFIG_ADDRESS_TEXT_MAX])
+{
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        char host[INET6_ADDRSTRLEN] = "?";
+
+        if (address->ss_family == AF_UNIX) {
+                snprintf(out, CONFIG_ADDRESS_TEXT_MAX, "unix://%s",
+                         ((const struct sockaddr_un *)address)->sun_path);
+        } else if (address->ss_family == AF_INET6) {
+                inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+                snprintf(out, CONFIG_ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(v6->sin6_port));
+        } else {
+                inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+                snprintf(out, CONFIG_ADDRESS_TEXT_MAX, "%s:%u", host, ntohs(v4->sin_port));
+        }
+        return out;
+}
+
 static bool is_private(const struct in_addr *address)
 {
         uint32_t host = ntohl(address->s_addr);

@@ -1,6 +1,5 @@
 #include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,13 +210,10 @@ static bool same_address(const struct sockaddr_storage *a, const struct sockaddr
 static int report_taken(struct build *build, const struct taken_port *mine,
                         const struct taken_port *theirs)
 {
-        char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "";
-        bool is_v6 = mine->address->ss_family == AF_INET6;
+        char text[CONFIG_ADDRESS_TEXT_MAX];
 
-        getnameinfo((const struct sockaddr *)mine->address, sizeof(*mine->address), host,
-                    sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-        return lines_add(&build->errors, "%s address %s%s%s:%s already configured for %s",
-                         mine->name, is_v6 ? "[" : "", host, is_v6 ? "]" : "", port, theirs->name);
+        return lines_add(&build->errors, "%s address %s already configured for %s", mine->name,
+                         config_address_text(mine->address, text), theirs->name);
 }
 
 static int check_unique_ports(struct build *build)

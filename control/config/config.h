@@ -155,6 +155,12 @@ void config_report_fini(struct config_report *report);
  */
 void config_swap_reloadable(struct config *running, struct config *fresh);
 
+#define CONFIG_ADDRESS_TEXT_MAX 128
+
+/** Write a socket address as "127.0.0.1:80", "[::1]:80" or "unix:///path". returns  out. */
+const char *config_address_text(const struct sockaddr_storage *address,
+                                char out[CONFIG_ADDRESS_TEXT_MAX]);
+
 /** The zone as the data plane wants it; strings borrowed from the configuration. */
 void config_zone(const struct config *config, struct lictor_zone *out);
 
