@@ -37,18 +37,38 @@ static inline double cycles_per_ns(void)
         return (double)(cycles_now() - start) / (double)(end_ns - start_ns);
 }
 
-static inline int compare_doubles(const void *a, const void *b)
+/*
+ * Times of many short slices of one job. The median slice is the job undisturbed: whatever else the
+ * machine does takes whole slices away, and those are the outliers.
+ */
+enum { SLICES_MAX = 1 << 16 };
+
+struct slices {
+        uint64_t cycles[SLICES_MAX];
+        size_t count;
+};
+
+static inline void slices_add(struct slices *s, uint64_t cycles)
 {
-        const double x = *(const double *)a, y = *(const double *)b;
+        if (s->count < SLICES_MAX)
+                s->cycles[s->count++] = cycles;
+}
+
+static inline int compare_cycles(const void *a, const void *b)
+{
+        const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
         return (x > y) - (x < y);
 }
 
-/* Sorts values. */
-static inline double median(double values[], unsigned n)
+/* Empties the slices. */
+static inline double slices_median(struct slices *s)
 {
-        qsort(values, n, sizeof(values[0]), compare_doubles);
-        return values[n / 2];
+        const size_t middle = s->count / 2;
+
+        qsort(s->cycles, s->count, sizeof(s->cycles[0]), compare_cycles);
+        s->count = 0;
+        return (double)s->cycles[middle];
 }
 
 /* xorshift64*: cheap, and the same questions in every run. */

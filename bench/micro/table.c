@@ -10,7 +10,9 @@
 #include "lictor/bytes.h"
 
 // Enough questions that the names asked for do not stay in the cache between rounds.
-enum { QUESTIONS = 1 << 20, REPEATS = 7, PAYLOAD_BYTES = 96, KEY_BYTES = 16 };
+enum { QUESTIONS = 1 << 20, REPEATS = 7, SLICE = 1024, PAYLOAD_BYTES = 96, KEY_BYTES = 16 };
+
+static struct slices slices;
 
 struct questions {
         struct svc_key keys[QUESTIONS];
@@ -76,37 +78,36 @@ static void prepare(struct questions *q, uint64_t first, uint64_t count)
 static struct result measure_lookups(const struct svc_table *t, const struct questions *q)
 {
         const struct svc_entry *out[SVC_BURST_MAX];
-        double cycles[REPEATS];
         struct result result = {0};
 
-        for (unsigned repeat = 0; repeat < REPEATS; repeat++) {
+        for (size_t i = 0; i < REPEATS * (size_t)QUESTIONS; i += SLICE) {
+                const struct svc_key *keys = &q->keys[i % QUESTIONS];
                 const uint64_t start = cycles_now();
 
-                for (size_t i = 0; i < QUESTIONS; i += SVC_BURST_MAX) {
-                        result.hits += svc_table_lookup_burst(t, &q->keys[i], out, SVC_BURST_MAX);
+                for (size_t k = 0; k < SLICE; k += SVC_BURST_MAX) {
+                        result.hits += svc_table_lookup_burst(t, &keys[k], out, SVC_BURST_MAX);
                         svc_reader_quiescent();
                 }
-                cycles[repeat] = (double)(cycles_now() - start) / QUESTIONS;
+                slices_add(&slices, cycles_now() - start);
         }
-        result.cycles = median(cycles, REPEATS);
+        result.cycles = slices_median(&slices) / SLICE;
         result.hits /= REPEATS;
         return result;
 }
 
 static struct result measure_hashing(const struct questions *q)
 {
-        double cycles[REPEATS];
         struct result result = {0};
 
-        for (unsigned repeat = 0; repeat < REPEATS; repeat++) {
+        for (size_t i = 0; i < QUESTIONS; i += SLICE) {
                 const uint64_t start = cycles_now();
 
-                for (size_t i = 0; i < QUESTIONS; i++)
+                for (size_t k = i; k < i + SLICE; k++)
                         result.hits +=
-                            svc_key_hash(q->bytes[i], q->keys[i].length) == q->keys[i].hash;
-                cycles[repeat] = (double)(cycles_now() - start) / QUESTIONS;
+                            svc_key_hash(q->bytes[k], q->keys[k].length) == q->keys[k].hash;
+                slices_add(&slices, cycles_now() - start);
         }
-        result.cycles = median(cycles, REPEATS);
+        result.cycles = slices_median(&slices) / SLICE;
         return result;
 }
 

@@ -330,7 +330,9 @@ static bool slab_overlaps(const void *context, uintptr_t start, uintptr_t end)
         return false;
 }
 
-bool slab_is_huge(const struct slab *s)
+bool slab_is_huge(struct slab *s)
 {
-        return page_source_is_huge(slab_overlaps, s);
+        if (s->huge_chunk_count != s->chunk_count || s->chunk_count == 0)
+                s->huge_chunk_count = page_source_is_huge(slab_overlaps, s) ? s->chunk_count : 0;
+        return s->huge_chunk_count > 0;
 }

@@ -34,8 +34,9 @@ struct slab {
         struct slab_large *large;
         size_t chunk_count;
         size_t empty_chunk_count;
-        size_t large_bytes; /* mapped */
-        size_t block_bytes; /* handed out, rounding included */
+        size_t large_bytes;      /* mapped */
+        size_t block_bytes;      /* handed out, rounding included */
+        size_t huge_chunk_count; /* chunks when they were last seen to be on huge pages, or 0 */
 };
 
 /** @source is copied. */
@@ -53,7 +54,7 @@ void slab_free(struct slab *s, void *take_block, size_t bytes);
 /** Bytes mapped, whether handed out or not. */
 size_t slab_mapped_bytes(const struct slab *s);
 
-/** context  slow: see page_source_is_huge. */
-bool slab_is_huge(const struct slab *s);
+/** context  slow, as page_source_is_huge is, unless nothing was mapped since it said yes. */
+bool slab_is_huge(struct slab *s);
 
 #endif

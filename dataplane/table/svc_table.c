@@ -220,6 +220,6 @@ void svc_table_stats(const struct svc_table *t, struct svc_table_stats *out)
             .slot_count = t->index.segment_count * SVC_SEGMENT_SLOTS,
             .entry_bytes = t->entry_bytes,
             .memory_bytes = slab_mapped_bytes(&t->slab),
-            .on_huge_pages = slab_is_huge(&t->slab),
+            .on_huge_pages = slab_is_huge(t->reclaim.slab), // the same slab, not const
         };
 }
