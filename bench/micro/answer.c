@@ -1,0 +1,290 @@
+// Answering DNS questions with no I/O: random A and SRV questions, half and half, among more and
+// more one-instance services. Writes one JSON object a line on standard output, and what a person
+// wants to see on standard error.
+//
+// Every question is answered in the buffer it came in. Between bursts fresh ones are copied in from
+// a large pool, as a port's DMA would do; only the answering is timed.
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "bench/micro/cycles.h"
+#include "dataplane/dns/dns_burst.h"
+#include "dataplane/dns/dns_compile.h"
+#include "dataplane/dns/dns_query.h"
+#include "dataplane/dns/dns_zone.h"
+#include "dataplane/table/svc_reader.h"
+#include "dataplane/table/svc_table.h"
+#include "lictor/bytes.h"
+
+// Buffers lie as far apart as DPDK's usual mbufs; there are as many as a port keeps in flight.
+enum {
+        QUESTIONS = 1 << 20,
+        QUESTION_BYTES = 64,
+        BUFFERS = 256,
+        BUFFER_STRIDE = 2368,
+        BUFFER_HEADROOM = 128 + 128 + 42,
+        NODES = 1000,
+        REPEATS = 5
+};
+
+struct question {
+        uint8_t bytes[QUESTION_BYTES - 2];
+        uint16_t length;
+};
+
+struct bench {
+        struct svc_table *table;
+        struct dns_zone *zone;
+        struct dns_random random;
+        double per_ns;
+        uint64_t names;
+        struct question questions[QUESTIONS];
+        struct dns_message messages[BUFFERS];
+        _Alignas(64) uint8_t buffers[BUFFERS * BUFFER_STRIDE];
+};
+
+static struct slices slices;
+
+static void die(const char *what)
+{
+        fprintf(stderr, "%s failed\n", what);
+        exit(1);
+}
+
+static void add_service(struct bench *b, uint64_t number)
+{
+        const struct in_addr ip = {htonl((uint32_t)(0x0a010000u + number % NODES))};
+        char name[32], node[32];
+        struct lictor_instance instance = {.node = node, .port = (uint16_t)(1024 + number % 60000)};
+        const struct lictor_service service = {.kind = LICTOR_SERVICE,
+                                               .name = name,
+                                               .tag = "",
+                                               .instances = &instance,
+                                               .instance_count = 1};
+
+        snprintf(name, sizeof(name), "svc-%06" PRIu64, number);
+        snprintf(node, sizeof(node), "node-%04" PRIu64, number % NODES);
+        instance.ipv4.family = 4;
+        memcpy(instance.ipv4.bytes, &ip, sizeof(ip));
+        instance.any = instance.ipv4;
+        instance.weight = 1;
+        if (dns_compile_service(b->table, b->zone, &service) < 0)
+                die("dns_compile_service");
+}
+
+static void fill(struct bench *b, uint64_t names)
+{
+        fprintf(stderr, "filling up to %" PRIu64 " names\n", names);
+        for (; b->names < names; b->names++) {
+                add_service(b, b->names);
+                if (b->names % 64 == 0) {
+                        svc_table_commit(b->table);
+                        svc_reader_quiescent();
+                }
+        }
+}
+
+static struct question make_question(uint64_t number, uint16_t type, uint16_t id)
+{
+        struct question q = {.bytes = {[2] = 1, [5] = 1}}; // recursion desired, one question
+        uint8_t *to = q.bytes + DNS_HEADER_LENGTH;
+        char label[32];
+        const int length = snprintf(label, sizeof(label), "svc-%06" PRIu64, number);
+
+        store_be16(q.bytes, id);
+        *to++ = (uint8_t)length;
+        memcpy(to, label, (size_t)length);
+        to += length;
+        memcpy(to, "\7service\6consul", 16);
+        to += 16;
+        store_be16(to, type);
+        store_be16(to + 2, 1);
+        q.length = (uint16_t)(to + 4 - q.bytes);
+        return q;
+}
+
+// @type  0 for half of each.
+static void prepare(struct bench *b, uint64_t first, uint64_t count, uint16_t type)
+{
+        uint64_t random = 88172645463325252u;
+
+        for (size_t i = 0; i < QUESTIONS; i++) {
+                const uint64_t drawn = draw(&random);
+                const uint16_t kind = type != 0 ? type : drawn >> 63 != 0 ? 33 : 1;
+
+                b->questions[i] = make_question(first + (drawn >> 8) % count, kind, (uint16_t)i);
+        }
+}
+
+static void receive(struct bench *b, size_t first)
+{
+        for (size_t i = 0; i < BUFFERS; i++) {
+                const struct question *q = &b->questions[(first + i) % QUESTIONS];
+                uint8_t *data = b->buffers + i * BUFFER_STRIDE + BUFFER_HEADROOM;
+
+                memcpy(data, q->bytes, sizeof(q->bytes));
+                b->messages[i] =
+                    (struct dns_message){.data = data, .length = q->length, .capacity = 1500};
+        }
+}
+
+static void respond(struct bench *b)
+{
+        const struct dns_env env = {.zone = b->zone,
+                                    .table = b->table,
+                                    .random = &b->random,
+                                    .now_s = 1700000000,
+                                    .transport = DNS_UDP};
+
+        for (size_t i = 0; i < BUFFERS; i += SVC_BURST_MAX) {
+                dns_respond_burst(&env, &b->messages[i], SVC_BURST_MAX);
+                svc_reader_quiescent();
+        }
+}
+
+static void parse(struct bench *b)
+{
+        static struct dns_query queries[SVC_BURST_MAX];
+
+        for (size_t i = 0; i < BUFFERS; i++)
+                dns_parse(b->zone, &b->messages[i], &queries[i % SVC_BURST_MAX]);
+}
+
+// Hashing included: what a question costs between being parsed and being answered.
+static void look_up(struct bench *b)
+{
+        static struct dns_query queries[BUFFERS];
+        const struct svc_entry *entries[SVC_BURST_MAX];
+        struct svc_key keys[SVC_BURST_MAX];
+        uint64_t start;
+
+        for (size_t i = 0; i < BUFFERS; i++)
+                dns_parse(b->zone, &b->messages[i], &queries[i]);
+        start = cycles_now();
+        for (size_t i = 0; i < BUFFERS; i += SVC_BURST_MAX) {
+                for (size_t k = 0; k < SVC_BURST_MAX; k++) {
+                        const struct dns_query *q = &queries[i + k];
+
+                        keys[k] = (struct svc_key){q->key, q->key_length,
+                                                   svc_key_hash(q->key, q->key_length)};
+                }
+                svc_table_lookup_burst(b->table, keys, entries, SVC_BURST_MAX);
+                svc_reader_quiescent();
+        }
+        slices_add(&slices, cycles_now() - start);
+}
+
+// Cycles a question, the questions' arrival left out.
+static double measure(struct bench *b, void (*job)(struct bench *b))
+{
+        for (size_t i = 0; i < REPEATS * (size_t)QUESTIONS; i += BUFFERS) {
+                uint64_t start;
+
+                receive(b, i);
+                start = cycles_now();
+                job(b);
+                // Looking up needs parsed questions, so it times itself.
+                if (job != look_up)
+                        slices_add(&slices, cycles_now() - start);
+        }
+        return slices_median(&slices) / BUFFERS;
+}
+
+// Every answer of one pass over the questions must be right, or the figures say nothing.
+static void check_answers(struct bench *b, bool hit)
+{
+        for (size_t i = 0; i < QUESTIONS; i += BUFFERS) {
+                receive(b, i);
+                respond(b);
+                for (size_t k = 0; k < BUFFERS; k++) {
+                        const struct dns_message *m = &b->messages[k];
+                        const struct question *q = &b->questions[(i + k) % QUESTIONS];
+                        const bool srv = q->bytes[q->length - 3] == 33;
+
+                        if (m->verdict != DNS_ANSWERED || memcmp(m->data, q->bytes, 2) != 0 ||
+                            m->rcode != (hit ? 0 : 3) || load_be16(m->data + 6) != hit ||
+                            load_be16(m->data + 8) == hit ||
+                            load_be16(m->data + 10) != (hit && srv))
+                                die("answering every question");
+                }
+        }
+}
+
+static void print_case(const struct bench *b, const char *name, const char *stage, double cycles)
+{
+        const double ns = cycles / b->per_ns;
+
+        printf("{\"bench\":\"%s\",\"names\":%" PRIu64
+               ",\"case\":\"%s\",\"ns\":%.2f,\"cycles\":%.1f,\"per_second\":%.0f}\n",
+               stage, b->names, name, ns, cycles, 1e9 / ns);
+        fprintf(stderr, "%10" PRIu64 " names  %-5s %-13s %7.2f ns %7.1f cycles %7.2f M/s\n",
+                b->names, name, stage, ns, cycles, 1e3 / ns);
+}
+
+static void measure_case(struct bench *b, const char *name, bool hit)
+{
+        double total, parsing, looking_up;
+
+        check_answers(b, hit);
+        total = measure(b, respond);
+        parsing = measure(b, parse);
+        looking_up = measure(b, look_up);
+        print_case(b, name, "answer", total);
+        print_case(b, name, "answer_parse", parsing);
+        print_case(b, name, "answer_lookup", looking_up);
+        print_case(b, name, "answer_write", total - parsing - looking_up);
+        fflush(stdout);
+}
+
+static void print_memory(const struct bench *b)
+{
+        struct svc_table_stats stats;
+
+        svc_table_stats(b->table, &stats);
+        printf("{\"bench\":\"answer_memory\",\"names\":%" PRIu64
+               ",\"bytes_per_name\":%.1f,\"entry_bytes_per_name\":%.1f,\"huge_pages\":%s}\n",
+               b->names, (double)stats.memory_bytes / (double)b->names,
+               (double)stats.entry_bytes / (double)b->names,
+               stats.on_huge_pages ? "true" : "false");
+        fprintf(stderr, "%10" PRIu64 " names  %.0f bytes each, all told; huge pages: %s\n",
+                b->names, (double)stats.memory_bytes / (double)b->names,
+                stats.on_huge_pages ? "yes" : "no");
+}
+
+static void measure_size(struct bench *b, uint64_t names)
+{
+        fill(b, names);
+        print_memory(b);
+        prepare(b, 0, names, 0);
+        measure_case(b, "hit", true);
+        prepare(b, 0, names, 1);
+        measure_case(b, "a", true);
+        prepare(b, 0, names, 33);
+        measure_case(b, "srv", true);
+        prepare(b, names, names, 0);
+        measure_case(b, "miss", false);
+}
+
+int main(int argc, char **argv)
+{
+        static const uint64_t sizes[] = {1000, 100000, 1000000, 10000000};
+        static const struct lictor_zone zone = {.domain = "consul",
+                                                .datacenter = "dc1",
+                                                .soa = {3600, 600, 86400, 0},
+                                                .udp_answer_limit = 3};
+        static struct bench bench;
+        const uint64_t largest = argc > 1 ? strtoull(argv[1], NULL, 10) : UINT64_MAX;
+
+        svc_reader_register();
+        bench.per_ns = cycles_per_ns();
+        if (dns_zone_create(&zone, &bench.zone) < 0 || svc_table_create(0, &bench.table) < 0)
+                die("creating the table");
+        for (size_t i = 0; i < ARRAY_LEN(sizes) && sizes[i] <= largest; i++)
+                measure_size(&bench, sizes[i]);
+        svc_table_destroy(bench.table);
+        dns_zone_destroy(bench.zone);
+        svc_reader_unregister();
+        return 0;
+}
