@@ -50,7 +50,7 @@ int local_configure(struct local_state *local, const struct config *config, char
 // How a call ended: what the HTTP API says about it.
 struct local_result {
         unsigned status; // HTTP status; 200 on success
-        char text[256];  // "" on success
+        char text[512];  // "" on success
 };
 
 /** @result  borrowed until return. Called exactly once, perhaps before the call returns. */

@@ -266,10 +266,18 @@ void json_writer_uint(struct json_writer *w, uint64_t value)
 void json_writer_double(struct json_writer *w, double value)
 {
         char text[32];
+        int len = 0;
 
         begin_item(w);
-        append(w, text,
-               (size_t)snprintf(text, sizeof(text), "%.17g", isfinite(value) ? value : 0.0));
+        if (!isfinite(value))
+                value = 0.0;
+        // The shortest text that reads back as the same number.
+        for (int digits = 6; digits <= 17; digits++) {
+                len = snprintf(text, sizeof(text), "%.*g", digits, value);
+                if (!(strtod(text, NULL) < value) && !(strtod(text, NULL) > value))
+                        break;
+        }
+        append(w, text, (size_t)len);
 }
 
 void json_writer_bool(struct json_writer *w, bool value)

@@ -1,0 +1,75 @@
+#ifndef CONTROL_AGENT_DEFINITION_H
+#define CONTROL_AGENT_DEFINITION_H
+
+// Definitions of services and checks as requests and configuration files write them: their fields,
+// what is refused, and how they become catalog records. Pure.
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/agent/local.h"
+#include "control/store/records.h"
+#include "control/text/json_schema.h"
+
+// A body of PUT /v1/agent/service/register, and an element of "services" in a file.
+extern const struct json_schema local_service_schema;
+// A body of PUT /v1/agent/check/register, and an element of "checks" in a file.
+extern const struct json_schema local_check_schema;
+
+// Where a definition came from decides some texts and what it may do.
+enum definition_source { DEFINITION_REMOTE, DEFINITION_FILE };
+
+struct definition_rules {
+        enum definition_source source;
+        bool scripts_enabled;
+};
+
+/**
+ * Check a service's definition, its checks included.
+ * @definition  canonical (json_schema_apply()).
+ * @refusal     status and text as Consul answers; untouched when all is well.
+ * returns      0 or -EINVAL.
+ */
+int definition_check_service(const json_t *definition, const struct definition_rules *rules,
+                             struct local_result *refusal);
+/** Check a check's definition; as definition_check_service(). */
+int definition_check_check(const json_t *definition, const struct definition_rules *rules,
+                           struct local_result *refusal);
+
+/** The id a definition gives: its ID (a check's CheckID first), else its name. Borrowed. */
+const char *definition_service_id(const json_t *definition);
+/** See definition_service_id(). */
+const char *definition_check_id(const json_t *definition);
+
+/** Whether a TTL, and which, keeps the check alive; 0 when none does. */
+int64_t definition_ttl_ns(const json_t *definition);
+
+/**
+ * Make records of definitions.
+ * returns  a record with one reference, or NULL when memory ran out.
+ */
+struct service_record *definition_service_record(const json_t *definition, const char *node);
+
+struct definition_check_context {
+        const char *node;
+        const struct catalog_service *service; // it belongs to, or NULL
+        const char *status;                    // "" takes the definition's, else critical
+        const char *output;
+};
+
+/** See definition_service_record(). */
+struct check_record *definition_check_record(const json_t *definition,
+                                             const struct definition_check_context *context);
+
+/**
+ * The canonical definition of a service's n-th check: with the id, name and ServiceID that it gets
+ * when it has none of its own.
+ * @n       0 ... definition_check_count() - 1.
+ * returns  a new reference, or NULL when memory ran out.
+ */
+json_t *definition_service_check(const json_t *definition, size_t n);
+/** How many checks a service's definition has. */
+size_t definition_check_count(const json_t *definition);
+
+#endif

@@ -1,0 +1,250 @@
+#include "control/agent/definition.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define META_PAIRS_MAX     64
+#define META_KEY_LEN_MAX   128
+#define META_VALUE_LEN_MAX 512
+#define WEIGHT_MAX         65535
+
+static int refuse(struct local_result *refusal, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int refuse(struct local_result *refusal, unsigned status, const char *format, ...)
+{
+        va_list arguments;
+
+        refusal->status = status;
+        va_start(arguments, format);
+        vsnprintf(refusal->text, sizeof(refusal->text), format, arguments);
+        va_end(arguments);
+        return -EINVAL;
+}
+
+static bool is_set(const json_t *definition, const char *name)
+{
+        return json_schema_string(definition, name)[0] != '\0';
+}
+
+static bool is_script(const json_t *definition)
+{
+        return json_array_size(json_object_get(definition, "ScriptArgs")) > 0 ||
+               json_array_size(json_object_get(definition, "Args")) > 0;
+}
+
+static bool is_alias(const json_t *definition)
+{
+        return is_set(definition, "AliasNode") || is_set(definition, "AliasService");
+}
+
+// What would have to be run for the check; NULL for a TTL.
+static const char *runner_of(const json_t *definition)
+{
+        static const char *const kinds[][2] = {
+            {"DockerContainerID", "docker"},
+            {"HTTP", "http"},
+            {"TCP", "tcp"},
+            {"GRPC", "grpc"},
+            {"H2PING", "h2ping"},
+            {"UDP", "udp"},
+            {"OSService", "os_service"},
+        };
+
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+                if (is_set(definition, kinds[i][0]))
+                        return kinds[i][1];
+        }
+        if (is_script(definition))
+                return "script";
+        return is_alias(definition) ? "alias" : NULL;
+}
+
+// The rules every kind of check obeys, in Consul's words; NULL when they are kept.
+static const char *find_contradiction(const json_t *definition, const char *runner)
+{
+        bool alias = runner != NULL && strcmp(runner, "alias") == 0;
+        json_int_t interval = json_schema_int(definition, "Interval");
+        json_int_t ttl = json_schema_int(definition, "TTL");
+
+        if (interval > 0 && ttl > 0)
+                return "Interval and TTL cannot both be specified";
+        if (runner != NULL && !alias && interval <= 0)
+                return "Interval must be > 0 for Script, HTTP, H2PING, or TCP checks";
+        if (alias && interval > 0)
+                return "Interval cannot be set for Alias checks";
+        if (alias && ttl > 0)
+                return "TTL must be not be set for Alias checks";
+        if (runner == NULL && ttl <= 0)
+                return "TTL must be > 0 for TTL checks";
+        if (json_schema_int(definition, "OutputMaxSize") < 0)
+                return "MaxOutputMaxSize must be positive";
+        return NULL;
+}
+
+static int check_kind(const json_t *definition, const struct definition_rules *rules,
+                      struct local_result *refusal)
+{
+        const char *runner = runner_of(definition);
+        const char *contradiction = find_contradiction(definition, runner);
+
+        if (contradiction != NULL)
+                return refuse(refusal, 400, "Invalid check: %s", contradiction);
+        if (is_script(definition) && !rules->scripts_enabled) {
+                if (rules->source == DEFINITION_REMOTE)
+                        return refuse(refusal, 500,
+                                      "Scripts are disabled on this agent from remote calls; to "
+                                      "enable, configure 'enable_script_checks' to true");
+                return refuse(refusal, 500,
+                              "Scripts are disabled on this agent; to enable, configure "
+                              "'enable_script_checks' or 'enable_local_script_checks' to true");
+        }
+        if (runner != NULL)
+                return refuse(refusal, 400,
+                              "Invalid check: %s checks are not run by this version of lictor, "
+                              "only TTL checks are",
+                              runner);
+        return 0;
+}
+
+static bool is_known_status(const char *status)
+{
+        return status[0] == '\0' || strcmp(status, "passing") == 0 ||
+               strcmp(status, "warning") == 0 || strcmp(status, "critical") == 0;
+}
+
+int definition_check_check(const json_t *definition, const struct definition_rules *rules,
+                           struct local_result *refusal)
+{
+        if (!is_set(definition, "Name"))
+                return refuse(refusal, 400, "Missing check name");
+        if (!is_known_status(json_schema_string(definition, "Status")))
+                return refuse(refusal, 400, "Bad check status");
+        return check_kind(definition, rules, refusal);
+}
+
+static bool is_meta_key(const char *key)
+{
+        for (; *key != '\0'; key++) {
+                if (!((*key >= 'a' && *key <= 'z') || (*key >= 'A' && *key <= 'Z') ||
+                      (*key >= '0' && *key <= '9') || *key == '-' || *key == '_'))
+                        return false;
+        }
+        return true;
+}
+
+static int check_meta(const json_t *meta, struct local_result *refusal)
+{
+        const char *key;
+        json_t *value;
+
+        if (json_object_size(meta) > META_PAIRS_MAX)
+                return refuse(refusal, 400,
+                              "Invalid Service Meta: Node metadata cannot contain more than %d "
+                              "key/value pairs",
+                              META_PAIRS_MAX);
+        json_object_foreach((json_t *)(uintptr_t)meta, key, value)
+        {
+                const char *problem = NULL;
+
+                if (key[0] == '\0')
+                        problem = "Key cannot be blank";
+                else if (!is_meta_key(key))
+                        problem = "Key contains invalid characters";
+                else if (strlen(key) > META_KEY_LEN_MAX)
+                        problem = "Key is too long (limit: 128 characters)";
+                else if (json_string_length(value) > META_VALUE_LEN_MAX)
+                        problem = "Value is too long (limit: 512 characters)";
+                if (problem != NULL)
+                        return refuse(refusal, 400,
+                                      "Invalid Service Meta: Couldn't load metadata pair "
+                                      "('%.40s', '%.40s'): %s",
+                                      key, json_string_value(value), problem);
+        }
+        return 0;
+}
+
+static int check_weights(const json_t *weights, struct local_result *refusal)
+{
+        json_int_t passing = json_schema_int(weights, "Passing");
+        json_int_t warning = json_schema_int(weights, "Warning");
+
+        if (weights == NULL)
+                return 0;
+        if (passing < 1)
+                return refuse(refusal, 400, "Invalid Weights: Passing must be greater than 0");
+        if (warning < 0)
+                return refuse(refusal, 400,
+                              "Invalid Weights: Warning must be greater or equal than 0");
+        if (passing > WEIGHT_MAX || warning > WEIGHT_MAX)
+                return refuse(refusal, 400,
+                              "Invalid Weights: DNS Weight must be between 0 and 65535");
+        return 0;
+}
+
+static bool is_any_address(const char *address)
+{
+        return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0 ||
+               strcmp(address, "[::]") == 0;
+}
+
+static bool is_port(json_int_t port)
+{
+        return port >= 0 && port <= 65535;
+}
+
+static int check_ports(const json_t *definition, struct local_result *refusal)
+{
+        const char *key;
+        json_t *value;
+
+        if (!is_port(json_schema_int(definition, "Port")))
+                return refuse(refusal, 400, "Invalid port: must be between 0 and 65535");
+        json_object_foreach(json_object_get(definition, "TaggedAddresses"), key, value)
+        {
+                if (!is_port(json_schema_int(value, "Port")))
+                        return refuse(refusal, 400,
+                                      "Invalid port of tagged address %.40s: must be between 0 "
+                                      "and 65535",
+                                      key);
+        }
+        return 0;
+}
+
+static int check_one_of_service(const json_t *check, const struct definition_rules *rules,
+                                struct local_result *refusal)
+{
+        if (check_kind(check, rules, refusal) < 0)
+                return -EINVAL;
+        if (!is_known_status(json_schema_string(check, "Status")))
+                return refuse(refusal, 400,
+                              "Status for checks must 'passing', 'warning', 'critical'");
+        return 0;
+}
+
+int definition_check_service(const json_t *definition, const struct definition_rules *rules,
+                             struct local_result *refusal)
+{
+        const json_t *single = json_object_get(definition, "Check");
+        const json_t *check;
+        size_t i;
+
+        if (!is_set(definition, "Name"))
+                return refuse(refusal, 400, "Missing service name");
+        if (is_any_address(json_schema_string(definition, "Address")))
+                return refuse(refusal, 400, "Invalid service address");
+        if (check_meta(json_object_get(definition, "Meta"), refusal) < 0 ||
+            check_weights(json_object_get(definition, "Weights"), refusal) < 0 ||
+            check_ports(definition, refusal) < 0)
+                return -EINVAL;
+        if (json_object_size(single) > 0 && check_one_of_service(single, rules, refusal) < 0)
+                return -EINVAL;
+        json_array_foreach(json_object_get(definition, "Checks"), i, check)
+        {
+                if (check_one_of_service(check, rules, refusal) < 0)
+                        return -EINVAL;
+        }
+        return 0;
+}

@@ -1,0 +1,131 @@
+#ifndef CONTROL_AGENT_LOCAL_INTERNAL_H
+#define CONTROL_AGENT_LOCAL_INTERNAL_H
+
+#include "control/agent/deadlines.h"
+#include "control/agent/definition.h"
+#include "control/agent/local.h"
+
+// A critical service is removed no sooner than this, whatever its check asks for, as in Consul.
+#define LOCAL_REAP_MIN_MS 60000
+// What the catalog did not take is offered again after this time.
+#define LOCAL_RETRY_MS   2000
+#define LOCAL_OUTPUT_MAX 4096
+
+struct local_service_entry {
+        struct service_record *record;
+        json_t *definition;
+        bool from_config;
+        bool marked;         // seen in the configuration being taken over
+        uint32_t generation; // of the last change
+        uint32_t pushed;     // generation the catalog has
+};
+
+enum local_deadline {
+        LOCAL_DEADLINE_TTL,
+        LOCAL_DEADLINE_REAP,
+        LOCAL_DEADLINE_PUSH,
+};
+
+struct local_check_entry {
+        struct local_check view; // view.check is the record's
+        struct check_record *record;
+        json_t *definition;
+        bool marked;
+        uint32_t generation;
+        uint32_t pushed;
+        int64_t reap_after_ms; // 0: the service stays
+        struct deadline ttl;
+        struct deadline reap;
+        struct deadline push; // of a change of output alone
+};
+
+// Something the catalog should forget; kept until it has.
+struct local_removal {
+        char *service_id; // "" for a check
+        char *check_id;
+};
+
+struct local_state {
+        struct local_options options;
+        char *node_id;
+        char *data_dir;
+        struct node_record *node;
+        bool configured;
+        bool node_pushed;
+        bool node_in_flight;
+        bool scripts_local, scripts_remote;
+        int32_t server_port;
+        uint64_t output_interval_ms;
+
+        struct local_service_entry **services; // sorted by id
+        size_t service_count, service_capacity;
+        struct local_check_entry **checks; // sorted by id
+        size_t check_count, check_capacity;
+        struct local_removal *removals;
+        size_t removal_count, removal_capacity;
+
+        struct deadlines deadlines;
+        uint64_t now_ms;
+        uint32_t generation;
+        uv_timer_t timer;       // for the soonest deadline
+        uv_timer_t retry_timer; // for what the catalog did not take
+        size_t reference_count; // one a timer, one a proposal on its way
+        bool closing;
+};
+
+// local.c
+void local_release(struct local_state *local);
+
+// local_tables.c: the sorted arrays.
+struct local_service_entry *local_find_service(const struct local_state *local, const char *id);
+struct local_check_entry *local_find_check(const struct local_state *local, const char *id);
+struct local_service_entry *local_add_service_entry(struct local_state *local, const char *id);
+struct local_check_entry *local_add_check_entry(struct local_state *local, const char *id);
+void local_drop_service_entry(struct local_state *local, struct local_service_entry *entry);
+void local_drop_check_entry(struct local_state *local, struct local_check_entry *entry);
+void local_free_tables(struct local_state *local);
+
+// local_change.c: changes to the tables, not yet told to the catalog. 0 or -ENOMEM.
+int local_put_service(struct local_state *local, const json_t *definition, bool from_config,
+                      bool replace_checks);
+int local_put_check(struct local_state *local, const json_t *definition, bool from_config);
+int local_put_maintenance(struct local_state *local, const char *service_id, const char *reason);
+int local_set_check_state(struct local_state *local, struct local_check_entry *entry,
+                          const char *status, const char *output);
+void local_forget_service(struct local_state *local, struct local_service_entry *entry);
+void local_forget_check(struct local_state *local, struct local_check_entry *entry);
+
+// local_push.c: telling the catalog.
+void local_push_node(struct local_state *local);
+void local_push_service(struct local_state *local, const struct local_service_entry *entry,
+                        local_done_fn done, void *arg);
+void local_push_check(struct local_state *local, const struct local_check_entry *entry,
+                      local_done_fn done, void *arg);
+// One of the ids is "".
+void local_push_removal(struct local_state *local, const char *service_id, const char *check_id,
+                        local_done_fn done, void *arg);
+// Everything the catalog does not have yet.
+void local_push_all(struct local_state *local);
+
+// local_time.c: what time brings.
+void local_arm_ttl(struct local_state *local, struct local_check_entry *entry);
+void local_arm_reap(struct local_state *local, struct local_check_entry *entry);
+// Do what is due; tests tell the time, the timer tells the loop's.
+void local_run_deadlines(struct local_state *local, uint64_t now_ms);
+void local_rearm_timer(struct local_state *local);
+
+// local_files.c: what the data directory remembers. Nothing is kept without one.
+int local_files_open(struct local_state *local, char *error, size_t error_size);
+void local_files_load(struct local_state *local);
+void local_files_save_service(const struct local_state *local,
+                              const struct local_service_entry *entry);
+void local_files_save_check(const struct local_state *local, const struct local_check_entry *entry);
+void local_files_save_state(const struct local_state *local, const struct local_check_entry *entry,
+                            bool stopping);
+void local_files_remove_service(const struct local_state *local, const char *id);
+void local_files_remove_check(const struct local_state *local, const char *id);
+// The state a TTL check had, unless its time ran out meanwhile. Strings to be freed.
+bool local_files_load_state(const struct local_state *local, const char *id, char **status,
+                            char **output);
+
+#endif

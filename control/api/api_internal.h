@@ -1,0 +1,206 @@
+#ifndef CONTROL_API_API_INTERNAL_H
+#define CONTROL_API_API_INTERNAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "control/agent/agent.h"
+#include "control/agent/local.h"
+#include "control/api/api.h"
+#include "control/fsm/propose.h"
+#include "control/http/http.h"
+#include "control/store/store.h"
+#include "control/text/json_schema.h"
+#include "control/text/json_writer.h"
+
+struct filter;
+struct api_read;
+
+struct api {
+        struct agent *agent;
+        struct http_server *http;
+        struct http_header *headers; // of every answer; strings of the first configuration
+        const char **blocked;
+        struct http_route *routes; // the table with configured limits
+        json_t *header_strings;
+        json_t *blocked_strings;
+        struct api_read *blocked_reads; // blocking queries, doubly linked
+};
+
+// --- read.c: queries of the catalog, answered at once or when something changes.
+
+// One read of the catalog. Lives on the stack unless it blocks.
+struct api_read {
+        struct api *api;
+        struct http_request *request;
+        const struct api_query *query;
+        const char *name; // what the path names; may be ""
+        struct filter *filter;
+        uint64_t min_index;
+        uv_timer_t timer;
+        struct api_read *next, **link;
+};
+
+// What makes a read: the index it watches and how it is written.
+struct api_query {
+        uint64_t (*index)(const struct store *store, const char *name);
+        void (*write)(const struct api_read *read, struct json_writer *w);
+        const char *const *selectors; // fields a filter may name; NULL: no filter
+};
+
+// Answer a read, or refuse it for its parameters.
+void api_read(struct api *api, struct http_request *request, const struct api_query *query,
+              const char *name);
+int api_read_start(struct api *api);
+void api_read_stop(struct api *api);
+
+uint64_t api_index_nodes(const struct store *store, const char *name);
+uint64_t api_index_catalog(const struct store *store, const char *name);
+uint64_t api_index_checks(const struct store *store, const char *name);
+
+// One item of a list or map (key not NULL), left out when a filter says so.
+typedef void (*api_item_fn)(const struct api *api, struct json_writer *w, const void *item);
+void api_write_item(const struct api_read *read, struct json_writer *w, const char *key,
+                    api_item_fn write, const void *item);
+bool api_filter_keeps(const struct api *api, const struct filter *filter, api_item_fn write,
+                      const void *item);
+
+// Compile ?filter; false when the request has been refused.
+bool api_compile_filter(struct http_request *request, const char *const *selectors,
+                        struct filter **out);
+
+// Whether the node has all ?node-meta pairs, the service all ?tag's.
+bool api_matches_node_meta(const struct http_request *request, const struct catalog_node *node);
+bool api_node_matches(const struct api_read *read, const char *node_name);
+bool api_matches_tags(const struct http_request *request, const struct catalog_service *service);
+
+// Refuses requests for other datacenters; true when it is ours.
+bool api_check_datacenter(const struct api *api, struct http_request *request);
+
+// --- write.c: changes, answered when they are applied.
+
+typedef void (*api_answer_fn)(const struct api *api, struct http_request *request,
+                              const struct fsm_result *result);
+
+// Propose and answer with `answer` on success, else 500 with the refusal.
+void api_propose(struct api *api, struct http_request *request, struct command *command,
+                 api_answer_fn answer);
+// Likewise, answering {"ID": id}; 36 characters at most.
+void api_propose_with_id(struct api *api, struct http_request *request, struct command *command,
+                         const char *id);
+void api_answer_true(const struct api *api, struct http_request *request,
+                     const struct fsm_result *result);
+
+// A local_done_fn and its argument for a request: 200 without a body, or the refusal.
+struct api_pending;
+struct api_pending *api_pending_create(struct http_request *request);
+void api_answer_local(void *pending, const struct local_result *result);
+
+// Parse a body; false when it has been refused. List: of objects. *out is to be released.
+bool api_parse_body(struct http_request *request, const struct json_schema *schema, unsigned flags,
+                    bool list, json_t **out);
+
+// --- shape.c: records as Consul shows them.
+
+void api_write_node(const struct api *api, struct json_writer *w, const void *node_record);
+void api_write_service(const struct api *api, struct json_writer *w, const void *service_record);
+void api_write_check(const struct api *api, struct json_writer *w, const void *check_record);
+void api_put_list(struct json_writer *w, const char *key, const struct text_list *list);
+void api_put_map(struct json_writer *w, const char *key, const struct text_map *map, bool null);
+void api_put_weights(struct json_writer *w, const char *key, const struct catalog_service *service);
+void api_put_service_addresses(struct json_writer *w, const char *key,
+                               const struct service_address_map *map);
+void api_put_json(struct json_writer *w, const char *key, const char *json, const char *otherwise);
+void api_put_indexes(struct json_writer *w, const struct record *head);
+
+extern const char *const api_node_selectors[];
+extern const char *const api_service_selectors[];
+extern const char *const api_check_selectors[];
+extern const char *const api_service_node_selectors[];
+extern const char *const api_health_selectors[];
+
+// --- decode.c: bodies as the store's values. Memory is the scratch's, texts the body's.
+
+struct scratch;
+struct scratch *scratch_create(void);
+void scratch_destroy(struct scratch *take_scratch);
+// Zeroed memory, or NULL.
+void *scratch_alloc(struct scratch *scratch, size_t size);
+
+extern const struct json_schema api_register_schema;
+extern const struct json_schema api_deregister_schema;
+extern const struct json_schema api_txn_schema;
+extern const struct json_schema api_query_schema;
+
+// 0 or -ENOMEM.
+int api_decode_node(const json_t *body, struct scratch *scratch, struct catalog_node *out);
+int api_decode_service(const json_t *body, struct scratch *scratch, struct catalog_service *out);
+int api_decode_check(const json_t *body, struct scratch *scratch, struct catalog_check *out);
+int api_decode_list(const json_t *list, struct scratch *scratch, struct text_list *out);
+int api_decode_map(const json_t *map, struct scratch *scratch, struct text_map *out);
+// PUT /v1/catalog/register's canonical body as a command.
+int api_decode_register(const json_t *body, const char *datacenter, struct scratch *scratch,
+                        struct command *out);
+// PUT /v1/txn's. -EINVAL with a text for an operation of a kind that is not known.
+int api_decode_txn(const json_t *body, const char *datacenter, struct scratch *scratch,
+                   struct command *out, char error[128]);
+
+// --- Handlers, by area.
+
+void api_root(struct http_request *request, void *app);
+
+void api_status_leader(struct http_request *request, void *app);
+void api_status_peers(struct http_request *request, void *app);
+
+void api_agent_self(struct http_request *request, void *app);
+void api_agent_members(struct http_request *request, void *app);
+void api_agent_host(struct http_request *request, void *app);
+void api_agent_version(struct http_request *request, void *app);
+void api_agent_reload(struct http_request *request, void *app);
+void api_agent_metrics(struct http_request *request, void *app);
+void api_write_member(const struct api *api, struct json_writer *w, bool wan);
+
+void api_agent_services(struct http_request *request, void *app);
+void api_agent_service(struct http_request *request, void *app);
+void api_agent_service_register(struct http_request *request, void *app);
+void api_agent_service_deregister(struct http_request *request, void *app);
+void api_agent_service_maintenance(struct http_request *request, void *app);
+void api_agent_maintenance(struct http_request *request, void *app);
+// An agent's service as its own listings show it; with_hash adds ContentHash.
+void api_write_agent_service(const struct api *api, struct json_writer *w,
+                             const struct catalog_service *service, const char *hash);
+
+void api_agent_checks(struct http_request *request, void *app);
+void api_agent_check_register(struct http_request *request, void *app);
+void api_agent_check_deregister(struct http_request *request, void *app);
+void api_agent_check_pass(struct http_request *request, void *app);
+void api_agent_check_warn(struct http_request *request, void *app);
+void api_agent_check_fail(struct http_request *request, void *app);
+void api_agent_check_update(struct http_request *request, void *app);
+
+void api_agent_health_id(struct http_request *request, void *app);
+void api_agent_health_name(struct http_request *request, void *app);
+
+void api_catalog_register(struct http_request *request, void *app);
+void api_catalog_deregister(struct http_request *request, void *app);
+void api_catalog_datacenters(struct http_request *request, void *app);
+void api_catalog_nodes(struct http_request *request, void *app);
+void api_catalog_services(struct http_request *request, void *app);
+void api_catalog_service(struct http_request *request, void *app);
+void api_catalog_node(struct http_request *request, void *app);
+void api_catalog_node_services(struct http_request *request, void *app);
+
+void api_health_node(struct http_request *request, void *app);
+void api_health_checks(struct http_request *request, void *app);
+void api_health_service(struct http_request *request, void *app);
+void api_health_state(struct http_request *request, void *app);
+
+void api_txn(struct http_request *request, void *app);
+
+void api_query_list(struct http_request *request, void *app);
+void api_query_create(struct http_request *request, void *app);
+void api_query_get(struct http_request *request, void *app);
+void api_query_update(struct http_request *request, void *app);
+void api_query_delete(struct http_request *request, void *app);
+
+#endif

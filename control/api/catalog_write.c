@@ -1,0 +1,52 @@
+#include <strings.h>
+
+#include "control/api/api_internal.h"
+
+// A change for another datacenter cannot be carried out here.
+static bool is_own_datacenter(const struct api *api, struct http_request *request,
+                              const json_t *body)
+{
+        const char *datacenter = json_schema_string(body, "Datacenter");
+
+        if (datacenter[0] == '\0' || strcasecmp(datacenter, api->agent->config->datacenter) == 0)
+                return api_check_datacenter(api, request);
+        http_reply_text(request, 500, "No path to datacenter");
+        return false;
+}
+
+void api_catalog_register(struct http_request *request, void *app)
+{
+        struct api *api = app;
+        struct scratch *scratch;
+        struct command command;
+        json_t *body;
+
+        if (!api_parse_body(request, &api_register_schema, 0, false, &body))
+                return;
+        scratch = scratch_create();
+        if (is_own_datacenter(api, request, body)) {
+                if (scratch == NULL || api_decode_register(body, api->agent->config->datacenter,
+                                                           scratch, &command) < 0)
+                        http_reply_text(request, 500, "out of memory");
+                else
+                        api_propose(api, request, &command, api_answer_true);
+        }
+        scratch_destroy(scratch);
+        json_decref(body);
+}
+
+void api_catalog_deregister(struct http_request *request, void *app)
+{
+        struct command command = {.type = COMMAND_DEREGISTER};
+        struct api *api = app;
+        json_t *body;
+
+        if (!api_parse_body(request, &api_deregister_schema, 0, false, &body))
+                return;
+        command.dereg.node = json_schema_string(body, "Node");
+        command.dereg.service_id = json_schema_string(body, "ServiceID");
+        command.dereg.check_id = json_schema_string(body, "CheckID");
+        if (is_own_datacenter(api, request, body))
+                api_propose(api, request, &command, api_answer_true);
+        json_decref(body);
+}

@@ -1,0 +1,316 @@
+#include "control/api/api_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/text/duration.h"
+
+// Blocks freed together when the command has been proposed.
+struct scratch {
+        struct scratch *next;
+};
+
+struct scratch *scratch_create(void)
+{
+        return calloc(1, sizeof(struct scratch));
+}
+
+void scratch_destroy(struct scratch *take_scratch)
+{
+        while (take_scratch != NULL) {
+                struct scratch *next = take_scratch->next;
+
+                free(take_scratch);
+                take_scratch = next;
+        }
+}
+
+void *scratch_alloc(struct scratch *scratch, size_t size)
+{
+        struct scratch *block = calloc(1, sizeof(*block) + size);
+
+        if (block == NULL)
+                return NULL;
+        block->next = scratch->next;
+        scratch->next = block;
+        return block + 1;
+}
+
+// The store's numbers are narrower than JSON's; what does not fit is cut to the nearest that does.
+static int32_t narrow(json_int_t value)
+{
+        return value < INT32_MIN ? INT32_MIN : value > INT32_MAX ? INT32_MAX : (int32_t)value;
+}
+
+// JSON text kept with the scratch: "" for what is absent.
+static int carry_json(const json_t *value, struct scratch *scratch, const char **out)
+{
+        char *text, *copy;
+        size_t size;
+
+        *out = "";
+        if (value == NULL)
+                return 0;
+        text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        if (text == NULL)
+                return -ENOMEM;
+        size = strlen(text) + 1;
+        copy = scratch_alloc(scratch, size);
+        if (copy != NULL)
+                memcpy(copy, text, size);
+        free(text);
+        *out = copy;
+        return copy != NULL ? 0 : -ENOMEM;
+}
+
+int api_decode_list(const json_t *list, struct scratch *scratch, struct text_list *out)
+{
+        const char **items = scratch_alloc(scratch, (json_array_size(list) + 1) * sizeof(*items));
+        const json_t *item;
+        size_t i;
+
+        if (items == NULL)
+                return -ENOMEM;
+        json_array_foreach(list, i, item) items[i] = json_string_value(item);
+        *out = (struct text_list){items, (uint32_t)json_array_size(list)};
+        return 0;
+}
+
+int api_decode_map(const json_t *map, struct scratch *scratch, struct text_map *out)
+{
+        struct text_pair *pairs =
+            scratch_alloc(scratch, (json_object_size(map) + 1) * sizeof(*pairs));
+        const char *key;
+        json_t *value;
+        uint32_t n = 0;
+
+        if (pairs == NULL)
+                return -ENOMEM;
+        json_object_foreach((json_t *)(uintptr_t)map, key, value) pairs[n++] =
+            (struct text_pair){key, json_string_value(value)};
+        *out = (struct text_map){pairs, n};
+        return 0;
+}
+
+static int decode_addresses(const json_t *map, struct scratch *scratch,
+                            struct service_address_map *out)
+{
+        struct service_address *items =
+            scratch_alloc(scratch, (json_object_size(map) + 1) * sizeof(*items));
+        const char *key;
+        json_t *value;
+        uint32_t n = 0;
+
+        if (items == NULL)
+                return -ENOMEM;
+        json_object_foreach((json_t *)(uintptr_t)map, key, value) items[n++] =
+            (struct service_address){key, json_schema_string(value, "Address"),
+                                     narrow(json_schema_int(value, "Port"))};
+        *out = (struct service_address_map){items, n};
+        return 0;
+}
+
+int api_decode_node(const json_t *body, struct scratch *scratch, struct catalog_node *out)
+{
+        *out = (struct catalog_node)CATALOG_NODE_INIT;
+        out->id = json_schema_string(body, "ID");
+        out->name = json_schema_string(body, "Node");
+        out->address = json_schema_string(body, "Address");
+        out->datacenter = json_schema_string(body, "Datacenter");
+        if (api_decode_map(json_object_get(body, "TaggedAddresses"), scratch,
+                           &out->tagged_addresses) < 0)
+                return -ENOMEM;
+        return api_decode_map(json_object_get(body, "Meta"), scratch, &out->meta);
+}
+
+int api_decode_service(const json_t *body, struct scratch *scratch, struct catalog_service *out)
+{
+        const json_t *weights = json_object_get(body, "Weights");
+
+        *out = (struct catalog_service)CATALOG_SERVICE_INIT;
+        out->kind = json_schema_string(body, "Kind");
+        out->id = json_schema_string(body, "ID");
+        out->name = json_schema_string(body, "Service");
+        out->address = json_schema_string(body, "Address");
+        out->socket_path = json_schema_string(body, "SocketPath");
+        out->port = narrow(json_schema_int(body, "Port"));
+        out->weight_passing = narrow(json_schema_int(weights, "Passing"));
+        out->weight_warning = narrow(json_schema_int(weights, "Warning"));
+        out->enable_tag_override = json_schema_bool(body, "EnableTagOverride");
+        if (carry_json(json_object_get(body, "Proxy"), scratch, &out->proxy_json) < 0 ||
+            carry_json(json_object_get(body, "Connect"), scratch, &out->connect_json) < 0 ||
+            api_decode_list(json_object_get(body, "Tags"), scratch, &out->tags) < 0 ||
+            api_decode_map(json_object_get(body, "Meta"), scratch, &out->meta) < 0)
+                return -ENOMEM;
+        return decode_addresses(json_object_get(body, "TaggedAddresses"), scratch,
+                                &out->tagged_addresses);
+}
+
+// What a definition would run, as the check's Type when none is given.
+static const char *type_of_definition(const json_t *definition)
+{
+        static const char *const types[][2] = {
+            {"GRPC", "grpc"},     {"HTTP", "http"}, {"TCP", "tcp"},
+            {"H2PING", "h2ping"}, {"UDP", "udp"},
+        };
+
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+                if (json_schema_string(definition, types[i][0])[0] != '\0')
+                        return types[i][1];
+        }
+        return json_schema_int(definition, "TTL") > 0 ? "ttl" : "";
+}
+
+// Durations of a definition are shown as text; what is zero is left out.
+static int carry_definition(const json_t *definition, struct scratch *scratch, const char **out)
+{
+        static const char *const durations[] = {"Interval", "Timeout", "TTL",
+                                                "DeregisterCriticalServiceAfter"};
+        json_t *shown = json_copy((json_t *)(uintptr_t)definition);
+        int ret = 0;
+
+        *out = "";
+        if (definition == NULL)
+                return 0;
+        if (shown == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+                json_int_t ns = json_schema_int(shown, durations[i]);
+                char text[DURATION_TEXT_MAX];
+
+                if (ns != 0)
+                        ret |= json_object_set_new(shown, durations[i],
+                                                   json_string(duration_format(ns, text)));
+                else
+                        json_object_del(shown, durations[i]);
+        }
+        if (ret == 0 && json_object_size(shown) > 0)
+                ret = carry_json(shown, scratch, out);
+        json_decref(shown);
+        return ret == 0 ? 0 : -ENOMEM;
+}
+
+int api_decode_check(const json_t *body, struct scratch *scratch, struct catalog_check *out)
+{
+        const json_t *definition = json_object_get(body, "Definition");
+
+        *out = (struct catalog_check)CATALOG_CHECK_INIT;
+        out->node = json_schema_string(body, "Node");
+        out->id = json_schema_string(body, "CheckID");
+        out->name = json_schema_string(body, "Name");
+        out->status = json_schema_string(body, "Status");
+        out->notes = json_schema_string(body, "Notes");
+        out->output = json_schema_string(body, "Output");
+        out->service_id = json_schema_string(body, "ServiceID");
+        out->service_name = json_schema_string(body, "ServiceName");
+        out->interval = json_schema_string(body, "Interval");
+        out->timeout = json_schema_string(body, "Timeout");
+        out->exposed_port = narrow(json_schema_int(body, "ExposedPort"));
+        out->type = json_schema_string(body, "Type");
+        if (out->type[0] == '\0')
+                out->type = type_of_definition(definition);
+        if (api_decode_list(json_object_get(body, "ServiceTags"), scratch, &out->service_tags) < 0)
+                return -ENOMEM;
+        return carry_definition(definition, scratch, &out->definition_json);
+}
+
+static int decode_checks(const json_t *body, struct scratch *scratch, struct command_register *out)
+{
+        const json_t *single = json_object_get(body, "Check");
+        const json_t *list = json_object_get(body, "Checks");
+        size_t count = json_array_size(list) + (single != NULL ? 1 : 0), i;
+        const json_t *check;
+
+        out->checks = scratch_alloc(scratch, (count + 1) * sizeof(*out->checks));
+        if (out->checks == NULL)
+                return -ENOMEM;
+        json_array_foreach(list, i, check)
+        {
+                if (api_decode_check(check, scratch, &out->checks[out->check_count++]) < 0)
+                        return -ENOMEM;
+        }
+        if (single != NULL)
+                return api_decode_check(single, scratch, &out->checks[out->check_count++]);
+        return 0;
+}
+
+int api_decode_register(const json_t *body, const char *datacenter, struct scratch *scratch,
+                        struct command *out)
+{
+        const json_t *service = json_object_get(body, "Service");
+
+        *out = (struct command){.type = COMMAND_REGISTER};
+        out->reg.service = (struct catalog_service)CATALOG_SERVICE_INIT;
+        if (api_decode_node(body, scratch, &out->reg.node) < 0 ||
+            api_decode_map(json_object_get(body, "NodeMeta"), scratch, &out->reg.node.meta) < 0)
+                return -ENOMEM;
+        out->reg.node.datacenter = datacenter;
+        out->reg.skip_node_update = json_schema_bool(body, "SkipNodeUpdate");
+        out->reg.has_service = service != NULL;
+        if (service != NULL && api_decode_service(service, scratch, &out->reg.service) < 0)
+                return -ENOMEM;
+        return decode_checks(body, scratch, &out->reg);
+}
+
+static int decode_op(const json_t *body, const char *datacenter, struct scratch *scratch,
+                     struct txn_op *out)
+{
+        static const char *const kinds[] = {
+            [TXN_NODE] = "Node", [TXN_SERVICE] = "Service", [TXN_CHECK] = "Check"};
+        const json_t *op = NULL, *row;
+        int ret = -ENOMEM;
+
+        for (unsigned kind = 0; kind < TXN_KIND_COUNT && op == NULL; kind++) {
+                out->kind = (enum txn_kind)kind;
+                op = json_object_get(body, kinds[kind]);
+        }
+        if (op == NULL)
+                return -EINVAL;
+        row = json_object_get(op, kinds[out->kind]);
+        out->verb_text = json_schema_string(op, "Verb");
+        out->verb = txn_verb_of(out->verb_text);
+        out->index = (uint64_t)json_schema_int(row, "ModifyIndex");
+        switch (out->kind) {
+        case TXN_NODE:
+                ret = api_decode_node(row, scratch, &out->node);
+                out->node.datacenter = datacenter;
+                break;
+        case TXN_SERVICE:
+                ret = api_decode_service(row, scratch, &out->service);
+                out->service.node = json_schema_string(op, "Node");
+                break;
+        case TXN_CHECK:
+                ret = api_decode_check(row, scratch, &out->check);
+                break;
+        case TXN_KIND_COUNT:
+                break;
+        }
+        return ret;
+}
+
+int api_decode_txn(const json_t *body, const char *datacenter, struct scratch *scratch,
+                   struct command *out, char error[128])
+{
+        size_t count = json_array_size(body), i;
+        const json_t *item;
+
+        snprintf(error, 128, "out of memory");
+        *out = (struct command){.type = COMMAND_TXN};
+        out->txn.ops = scratch_alloc(scratch, (count + 1) * sizeof(*out->txn.ops));
+        if (out->txn.ops == NULL)
+                return -ENOMEM;
+        json_array_foreach(body, i, item)
+        {
+                int ret = decode_op(item, datacenter, scratch, &out->txn.ops[i]);
+
+                if (ret == -EINVAL)
+                        snprintf(error, 128,
+                                 "operation %zu is not one on a Node, a Service or a Check", i);
+                if (ret < 0)
+                        return ret;
+        }
+        out->txn.op_count = (uint32_t)count;
+        return 0;
+}

@@ -1,0 +1,12 @@
+#ifndef CONTROL_API_ROUTES_H
+#define CONTROL_API_ROUTES_H
+
+#include "control/http/router.h"
+
+// The one whose body limit is configured.
+#define API_TXN_PATH "/v1/txn"
+
+extern const struct http_route api_routes[];
+extern const size_t api_route_count;
+
+#endif

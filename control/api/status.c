@@ -1,0 +1,38 @@
+#include "control/api/api_internal.h"
+
+void api_status_leader(struct http_request *request, void *app)
+{
+        const struct api *api = app;
+        struct json_writer w;
+
+        if (!api_check_datacenter(api, request))
+                return;
+        json_writer_init(&w, http_request_pretty(request));
+        json_writer_string(&w, agent_leader_address(api->agent));
+        http_reply_json(request, 200, &w);
+}
+
+void api_status_peers(struct http_request *request, void *app)
+{
+        const struct api *api = app;
+        struct json_writer w;
+
+        if (!api_check_datacenter(api, request))
+                return;
+        json_writer_init(&w, http_request_pretty(request));
+        json_writer_begin_array(&w);
+        if (agent_leader_address(api->agent)[0] != '\0')
+                json_writer_string(&w, agent_leader_address(api->agent));
+        json_writer_end_array(&w);
+        http_reply_json(request, 200, &w);
+}
+
+// Without a web interface the root says what listens here; nothing else is below it.
+void api_root(struct http_request *request, void *app)
+{
+        (void)app;
+        if (http_request_rest(request)[0] == '\0')
+                http_reply_text(request, 200, "Consul Agent");
+        else
+                http_reply_empty(request, 404);
+}

@@ -1,0 +1,95 @@
+#include "tests/control/api/fixture.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fixture_start(struct fixture *f, const char *settings)
+{
+        static const char base[] =
+            "{\"node_name\":\"node1\",\"datacenter\":\"dc1\",\"bind_addr\":\"127.0.0.1\","
+            "\"ports\":{\"http\":8500,\"dns\":8600,\"server\":8300}}";
+        struct sockaddr_in *address;
+        struct config_input input = {.dev_mode = true};
+        struct config_report report;
+        struct local_options options;
+        json_t *flags = json_loads(base, 0, NULL), *more = json_loads(settings, 0, NULL);
+        char error[512];
+
+        memset(f, 0, sizeof(*f));
+        json_object_update(flags, more);
+        input.flags = flags;
+        cr_assert_eq(config_build(&input, &f->agent.config, &report), 0, "%s", report.error);
+        config_report_fini(&report);
+        json_decref(flags);
+        json_decref(more);
+        f->agent.config->http_listen.count = 1;
+        memset(&f->agent.config->http_listen.addresses[0], 0, sizeof(struct sockaddr_storage));
+        address = (struct sockaddr_in *)&f->agent.config->http_listen.addresses[0];
+        address->sin_family = AF_INET;
+        address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        f->log = (struct log){.stream = stderr, .level = LOG_LEVEL_ERROR};
+        f->agent.log = &f->log;
+        strcpy(f->agent.node_id, "11111111-2222-3333-4444-555555555555");
+        strcpy(f->agent.leader_address, "127.0.0.1:8300");
+        uv_loop_init(&f->agent.loop);
+        f->agent.store = store_create();
+        f->agent.fsm = fsm_create(f->agent.store);
+        f->agent.local_log = local_log_create(f->agent.fsm, 0);
+        f->agent.proposer = local_log_proposer(f->agent.local_log);
+        options = (struct local_options){.loop = &f->agent.loop,
+                                         .proposer = f->agent.proposer,
+                                         .log = &f->log,
+                                         .node_id = f->agent.node_id,
+                                         .register_server = true};
+        cr_assert_eq(local_create(&f->agent.local, &options), 0);
+        cr_assert_eq(local_configure(f->agent.local, f->agent.config, error, sizeof(error)), 0,
+                     "%s", error);
+        cr_assert_eq(api_create(&f->agent.api, &f->agent, error, sizeof(error)), 0, "%s", error);
+        f->port = api_port(f->agent.api, 0);
+}
+
+void fixture_stop(struct fixture *f)
+{
+        api_destroy(f->agent.api);
+        local_destroy(f->agent.local);
+        uv_run(&f->agent.loop, UV_RUN_DEFAULT);
+        cr_expect_eq(uv_loop_close(&f->agent.loop), 0, "handles are left");
+        local_log_destroy(f->agent.local_log);
+        fsm_destroy(f->agent.fsm);
+        store_destroy(f->agent.store);
+        config_destroy(f->agent.config);
+}
+
+void fixture_ask(struct fixture *f, const char *method, const char *target, const char *body,
+                 struct exchange *out)
+{
+        exchange_request(&f->agent.loop, f->port, method, target, "", body, out);
+}
+
+void fixture_expect(struct fixture *f, const char *method, const char *target, const char *body,
+                    unsigned status, const char *want)
+{
+        struct exchange got;
+        json_t *have, *wanted;
+
+        fixture_ask(f, method, target, body, &got);
+        cr_expect_eq(got.status, status, "%s %s: %u %s", method, target, got.status, got.body);
+        if (want != NULL && want[0] == '~') {
+                cr_expect_not_null(strstr(got.body, want + 1), "%s %s: %s", method, target,
+                                   got.body);
+        } else if (want != NULL) {
+                have = json_loads(got.body, JSON_DECODE_ANY, NULL);
+                wanted = json_loads(want, JSON_DECODE_ANY, NULL);
+                if (wanted != NULL)
+                        cr_expect(json_equal(have, wanted), "%s %s: %s", method, target, got.body);
+                else
+                        cr_expect_str_eq(got.body, want, "%s %s: %s", method, target, got.body);
+                json_decref(have);
+                json_decref(wanted);
+        }
+        exchange_fini(&got);
+}

@@ -1,0 +1,165 @@
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "control/text/filter.h"
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char *const selectors[] = {"Service", "#Port",         "?Override",       "Tags[]",
+                                        "Meta.*",  "#Weights.Pass", "Checks[].Status", NULL};
+
+static const char object_text[] =
+    "{\"Service\":\"web\",\"Port\":80,\"Override\":true,\"Tags\":[\"a\",\"b c\"],"
+    "\"Meta\":{\"env\":\"prod\",\"odd-key\":\"1\",\"with space\":\"x\"},\"Weights\":{\"Pass\":5},"
+    "\"Checks\":[{\"Status\":\"passing\"},{\"Status\":\"warning\"}]}";
+
+static const struct {
+        const char *text;
+        bool matches;
+} good[] = {
+    {"Service == web", true},
+    {"Service == \"web\"", true},
+    {"Service == `web`", true},
+    {"Service != web", false},
+    {"Service == \"w\\\"eb\"", false},
+    {"  Service==web  ", true},
+    {"Port == 80", true},
+    {"Port != 80", false},
+    {"Port == 0x50", true},
+    {"Override == true", true},
+    {"Override == 0", false},
+    {"a in Tags", true},
+    {"\"b c\" in Tags", true},
+    {"a not in Tags", false},
+    {"Tags contains a", true},
+    {"Tags not contains a", false},
+    {"Tags is empty", false},
+    {"Tags is not empty", true},
+    {"Meta is empty", false},
+    {"Meta.env == prod", true},
+    {"Meta.none == prod", false},
+    {"Meta.none != prod", true},
+    {"Meta[\"odd-key\"] == \"1\"", true},
+    {"Meta.odd-key == 1", true},
+    {"Meta[`with space`] == x", true},
+    {"env in Meta", true},
+    {"nope in Meta", false},
+    {"\"eb\" in Service", true},
+    {"Service contains eb", true},
+    {"Service matches \"^(we|db)\"", true},
+    {"Service not matches `b$`", false},
+    {"Weights.Pass == 5", true},
+    {"Checks.Status == warning", true},
+    {"Checks.Status == critical", false},
+    {"Checks is not empty", true},
+    {"Service == web and Port == 81", false},
+    {"Service == web or Port == 81", true},
+    {"Service == db or Port == 80 and Override == false", false},
+    {"(Service == db or Port == 80) and Override == true", true},
+    {"Service == web or Port == 1 and Port == 2", true},
+    {"not Service == web", false},
+    {"not not Service == web", true},
+    {"not (Service == db and Port == 80)", true},
+    {"not Service == db and Port == 80", true},
+    {"((((Port == 80))))", true},
+    {"in in Tags", false},
+};
+
+static const char *const bad[] = {
+    "",
+    "   ",
+    "Service",
+    "Service ==",
+    "Service = web",
+    "== web",
+    "Colour == red",
+    "Service.x == y",
+    "(Service == web",
+    "Service == web)",
+    "Service == web and",
+    "Service == web Port == 80",
+    "Port == many",
+    "Port matches 1",
+    "Port is empty",
+    "Port in Service in Tags",
+    "Override == perhaps",
+    "Service matches \"(\"",
+    "Service is empty",
+    "Tags == a",
+    "Weights == 1",
+    "Service == \"unterminated",
+    "Meta[\"x\" == 1",
+    "Meta[x] == 1",
+    "Service == web & Port == 80",
+    "..",
+    "not in Tags",
+};
+
+Test(filter, expressions_select_what_they_say)
+{
+        json_t *object = json_loads(object_text, 0, NULL);
+
+        for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+                char error[FILTER_ERROR_MAX];
+                struct filter *filter;
+
+                cr_assert_eq(filter_compile(good[i].text, selectors, &filter, error), 0, "%s: %s",
+                             good[i].text, error);
+                cr_expect_eq(filter_matches(filter, object), good[i].matches, "%s", good[i].text);
+                filter_destroy(filter);
+        }
+        json_decref(object);
+}
+
+Test(filter, what_is_no_expression_is_refused)
+{
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                char error[FILTER_ERROR_MAX];
+                struct filter *filter;
+
+                cr_expect_eq(filter_compile(bad[i], selectors, &filter, error), -EINVAL, "%s",
+                             bad[i]);
+        }
+}
+
+Test(filter, depth_and_length_are_bounded)
+{
+        static const struct {
+                size_t depth;
+                int ret;
+        } rows[] = {{1, 0}, {127, 0}, {128, 0}, {129, -EINVAL}, {4000, -EINVAL}};
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char text[8200] = "", error[FILTER_ERROR_MAX];
+                struct filter *filter;
+
+                memset(text, '(', rows[i].depth);
+                strcat(text, "Port == 1");
+                memset(text + strlen(text), ')', rows[i].depth);
+                cr_expect_eq(filter_compile(text, selectors, &filter, error), rows[i].ret, "%zu",
+                             rows[i].depth);
+                if (rows[i].ret == 0)
+                        filter_destroy(filter);
+        }
+}
+
+Test(filter, long_chains_end_at_the_limit)
+{
+        static const struct {
+                size_t tests;
+                int ret;
+        } rows[] = {{127, 0}, {128, 0}, {129, -EINVAL}};
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char text[4096] = "Port == 1", error[FILTER_ERROR_MAX];
+                struct filter *filter;
+
+                for (size_t n = 1; n < rows[i].tests; n++)
+                        strcat(text, " or Port == 1");
+                cr_expect_eq(filter_compile(text, selectors, &filter, error), rows[i].ret, "%zu",
+                             rows[i].tests);
+                if (rows[i].ret == 0)
+                        filter_destroy(filter);
+        }
+}
