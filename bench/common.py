@@ -216,11 +216,11 @@ def process_cpu_seconds(pid):
 class Lictor(Server):
     """A development agent with its HTTP and DNS ports on loopback."""
 
-    def __init__(self, config=None, cpus=None, name="lictor"):
-        super().__init__(name, cpus)
+    def __init__(self, config=None, cpus=None, dns_port=None):
+        super().__init__("lictor", cpus)
         if not os.access(BINARY, os.X_OK):
             fail(f"no {BINARY}: cmake --preset release && ninja -C build")
-        self.http_port, self.dns_port = free_port(), free_port()
+        self.http_port, self.dns_port = free_port(), dns_port or free_port()
         settings = {"bind_addr": "127.0.0.1", "node_name": "bench", "log_level": "warn",
                     "ports": {"http": self.http_port, "dns": self.dns_port,
                               "serf_lan": free_port(), "serf_wan": free_port(),

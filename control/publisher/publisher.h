@@ -44,6 +44,7 @@ struct publisher;
  */
 int publisher_create(struct store *store, struct lictor_dataplane *dp,
                      const struct publisher_config *config, struct publisher **out);
+/** Stop listening. What was published stays in the data plane. */
 void publisher_destroy(struct publisher *p);
 
 /**
@@ -53,6 +54,7 @@ void publisher_destroy(struct publisher *p);
  */
 int publisher_configure(struct publisher *p, const struct publisher_config *config);
 
+/** Counters since the publisher was created. */
 void publisher_stats(const struct publisher *p, struct publisher_stats *out);
 
 /** The time to live of a service's answers under the rules. */

@@ -24,9 +24,12 @@ struct byte_buffer {
                 NULL, 0, 0                                                                         \
         }
 
+/** Copy bytes to its end. */
 void byte_buffer_append(struct byte_buffer *b, const void *bytes, size_t len);
+/** Free its memory; it may be used again. */
 void byte_buffer_fini(struct byte_buffer *b);
 
+/** Append one value, or the head of an array or map whose items follow. */
 void msgpack_put_bool(struct byte_buffer *b, bool value);
 void msgpack_put_uint(struct byte_buffer *b, uint64_t value);
 void msgpack_put_int(struct byte_buffer *b, int64_t value);

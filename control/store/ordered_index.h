@@ -17,10 +17,12 @@
 
 struct ordered_index;
 
+/** An empty index, owned by the caller. */
 struct ordered_index *ordered_index_create(void);
 /** Values are the caller's and stay. */
 void ordered_index_destroy(struct ordered_index *ix);
 
+/** Entries in it. */
 size_t ordered_index_count(const struct ordered_index *ix);
 
 /** Bytes the tree itself occupies, keys and values aside. */

@@ -19,11 +19,13 @@ struct store;
 
 enum store_table { STORE_NODES, STORE_SERVICES, STORE_CHECKS, STORE_QUERIES, STORE_TABLE_COUNT };
 
+/** An empty store, owned by the caller; destroying it releases its references to records. */
 struct store *store_create(void);
 void store_destroy(struct store *s);
 
-/* ---- Single records: NULL when there is none. ---- */
+/* ---- Single records ---- */
 
+/** returns  the record, or NULL when there is none. */
 const struct node_record *store_node_get(const struct store *s, const char *name);
 const struct node_record *store_node_get_by_id(const struct store *s, const char *id);
 const struct service_record *store_service_get(const struct store *s, const char *node,
@@ -110,6 +112,7 @@ uint64_t store_service_index(const struct store *s, const char *service);
  */
 uint64_t store_node_index(const struct store *s, const char *node);
 
+/** Rows of a table, and distinct service names. */
 size_t store_count(const struct store *s, enum store_table table);
 size_t store_service_name_count(const struct store *s);
 

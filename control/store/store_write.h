@@ -24,6 +24,7 @@ struct store_error {
 int store_error_set(struct store_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** Bracket one command: begin, then commit or abort. @index  the log index, greater than 0. */
 void store_begin(struct store *s, uint64_t index);
 void store_commit(struct store *s);
 void store_abort(struct store *s);

@@ -15,6 +15,8 @@
 #define DESCRIPTOR_COUNT 1024u
 #define POOL_CACHE       256u
 #define ETHDEV_QUEUE_MAX 64u
+#define KERNEL_BUFFERS   (2u * DESCRIPTOR_COUNT) // the exception interface's queue: net_tap fills it
+#define AF_XDP_BUFFERS   4096u                   // its fill and completion rings, whatever we ask
 
 #define TX_CHECKSUMS (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
 #define RX_CHECKSUMS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
@@ -129,9 +131,11 @@ static void choose_configuration(struct ethdev_setup *s, uint16_t mtu)
 static int make_pools(struct ethdev_port *p, const struct ethdev_setup *s)
 {
         unsigned room = (unsigned)p->mtu + 64u; // Ethernet header, VLAN tags and slack
-        unsigned count = s->rx_descriptors + s->tx_descriptors + 2 * POOL_CACHE + PORT_BURST_MAX +
-                         s->config->spare_buffers;
+        unsigned count = s->rx_descriptors + s->tx_descriptors + KERNEL_BUFFERS + 2 * POOL_CACHE +
+                         PORT_BURST_MAX + s->config->spare_buffers;
 
+        if (strcmp(s->info.driver_name, "net_af_xdp") == 0)
+                count += AF_XDP_BUFFERS;
         if (room < RTE_MBUF_DEFAULT_DATAROOM)
                 room = RTE_MBUF_DEFAULT_DATAROOM;
         p->owns_pools = s->config->pools == NULL;
