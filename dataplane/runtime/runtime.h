@@ -83,7 +83,7 @@ unsigned runtime_slow_take(struct runtime *rt, struct runtime_slow_query *out[],
 void runtime_slow_reply(struct runtime *rt, struct runtime_slow_query *take_query);
 
 struct runtime_worker_info {
-        char name[72]; /* "lcore0", "udp 127.0.0.1:8600 #0" */
+        char name[80]; /* "lcore0", "udp 127.0.0.1:8600 #0" */
         struct runtime_counters counters;
 };
 

@@ -24,7 +24,7 @@ int runtime_config_check(const struct runtime_config *config, const cpu_set_t *c
 
 struct runtime_worker {
         struct worker *worker;
-        char name[72];
+        char name[80];
         int cpu;     /* -1: wherever the scheduler likes */
         bool is_eal; /* needs an EAL lcore id of its own for mempool caches */
         bool is_running;

@@ -84,7 +84,7 @@ Test(runtime_socket, names_and_counts_its_workers)
         struct runtime *rt = start(listen, 1, 1);
         struct runtime_worker_info info[4];
         struct sockaddr_storage bound;
-        char name[72];
+        char name[80];
         int fd = client(rt, 0);
 
         expect_answer(fd, "a", "answer");
