@@ -21,11 +21,20 @@ struct plain_options {
         const char *description;
 };
 
+/* The rows of a parameterized test. */
+struct plain_rows {
+        size_t row_size;
+        void *rows;
+        size_t row_count;
+};
+
 struct plain_test {
         struct plain_test *next;
         const char *suite;
         const char *name;
-        void (*run)(void); /* NULL: the options of a suite */
+        void (*run)(void); /* NULL: the options of a suite, or a parameterized test */
+        struct plain_rows (*rows)(void);
+        void (*run_row)(void *row);
         struct plain_options options;
 };
 
