@@ -90,7 +90,7 @@ static void put_record_head(uint8_t *to, uint16_t type, uint32_t ttl_s, size_t d
         store_be16(to + 10, (uint16_t)data_length);
 }
 
-uint32_t dns_build_addresses(struct dns_build *build, const struct lictor_address addresses[],
+uint32_t dns_build_addresses(struct dns_build *build, const struct lictor_address *addresses,
                              size_t count, uint32_t ttl_s)
 {
         uint32_t offset = (uint32_t)build->length;

@@ -30,7 +30,7 @@ void dns_build_fini(struct dns_build *build);
 int dns_build_publish(struct dns_build *build, struct svc_table *t, const struct dns_key *key);
 
 /** Append addresses, all of one family, as records. returns  the offset of the first. */
-uint32_t dns_build_addresses(struct dns_build *build, const struct lictor_address addresses[],
+uint32_t dns_build_addresses(struct dns_build *build, const struct lictor_address *addresses,
                              size_t count, uint32_t ttl_s);
 
 /** Reserve an index for count blocks. returns  its offset. */

@@ -80,6 +80,14 @@ static int compare_names(const void *a, const void *b)
         return memcmp(one->wire, other->wire, one->length);
 }
 
+// As given by the caller: bytes beyond an IPv4 address mean nothing.
+static int compare_any(const struct lictor_address *one, const struct lictor_address *other)
+{
+        if (one->family != other->family)
+                return (int)one->family - (int)other->family;
+        return memcmp(one->bytes, other->bytes, one->family == 4 ? 4 : 16);
+}
+
 // Instances on one node with one target: what they put beside their SRV records is the same.
 static int compare_srv_targets(const struct dns_srv *one, const struct dns_srv *other)
 {
@@ -89,9 +97,8 @@ static int compare_srv_targets(const struct dns_srv *one, const struct dns_srv *
                 order = (int)one->kind - (int)other->kind;
         if (order == 0 && one->kind == DNS_SRV_HOST)
                 order = strcmp(one->instance->cname, other->instance->cname);
-        if (order == 0)
-                order =
-                    memcmp(&one->instance->any, &other->instance->any, sizeof(one->instance->any));
+        if (order == 0 && one->kind != DNS_SRV_HOST)
+                order = compare_any(&one->instance->any, &other->instance->any);
         return order;
 }
 
@@ -152,7 +159,6 @@ static void add_address(struct dns_address_list *list, const struct lictor_addre
 {
         struct lictor_address *item = &list->items[list->count++];
 
-        // Bytes beyond an IPv4 address mean nothing, but would be compared.
         memset(item, 0, sizeof(*item));
         item->family = address->family;
         memcpy(item->bytes, address->bytes, address->family == 4 ? 4 : 16);

@@ -5,6 +5,7 @@
 
 #include "dataplane/dns/dns_burst.h"
 #include "dataplane/dns/dns_compile.h"
+#include "dataplane/dns/dns_wire.h"
 #include "lictor/bytes.h"
 #include "tests/dataplane/dns/dns_text.h"
 
