@@ -189,37 +189,43 @@ void *ordered_index_remove(struct ordered_index *ix, const uint8_t *key, size_t 
 }
 
 // A position past a leaf's last entry is the same as the next leaf's first.
-static void find(const struct ordered_index *ix, const uint8_t *probe, size_t probe_len,
-                 enum bound bound, const void **leaf_out, uint32_t *slot_out)
+static void settle(const struct leaf *leaf, uint32_t slot, const void **leaf_out,
+                   uint32_t *slot_out)
 {
-        const struct leaf *leaf = ordered_index_descend(ix, probe, probe_len, bound, NULL);
-        uint32_t slot = ordered_leaf_slot(leaf, probe, probe_len, bound);
+        bool past = slot == leaf->count;
 
-        if (slot == leaf->count) {
-                leaf = leaf->next;
-                slot = 0;
-        }
-        *leaf_out = leaf;
-        *slot_out = slot;
+        *leaf_out = past ? leaf->next : leaf;
+        *slot_out = past ? 0 : slot;
 }
 
 void ordered_index_seek_prefix(const struct ordered_index *ix, const uint8_t *prefix,
                                size_t prefix_len, struct ordered_cursor *c)
 {
+        const struct leaf *leaf = ordered_index_descend(ix, prefix, prefix_len, BOUND_KEY, NULL);
+        uint32_t end;
+
         c->index = ix;
         c->generation = ix->generation;
-        find(ix, prefix, prefix_len, BOUND_KEY, &c->leaf, &c->slot);
-        find(ix, prefix, prefix_len, BOUND_PREFIX, &c->end_leaf, &c->end_slot);
+        settle(leaf, ordered_leaf_slot(leaf, prefix, prefix_len, BOUND_KEY), &c->leaf, &c->slot);
+        // Most ranges are short and end where they begin, which saves the second way down.
+        end = ordered_leaf_slot(leaf, prefix, prefix_len, BOUND_PREFIX);
+        if (end == leaf->count && leaf->next) {
+                leaf = ordered_index_descend(ix, prefix, prefix_len, BOUND_PREFIX, NULL);
+                end = ordered_leaf_slot(leaf, prefix, prefix_len, BOUND_PREFIX);
+        }
+        settle(leaf, end, &c->end_leaf, &c->end_slot);
 }
 
 void ordered_index_seek(const struct ordered_index *ix, const uint8_t *key, size_t key_len,
                         struct ordered_cursor *c)
 {
+        const struct leaf *leaf = ordered_index_descend(ix, key, key_len, BOUND_KEY, NULL);
+
         c->index = ix;
         c->generation = ix->generation;
         c->end_leaf = NULL;
         c->end_slot = 0;
-        find(ix, key, key_len, BOUND_KEY, &c->leaf, &c->slot);
+        settle(leaf, ordered_leaf_slot(leaf, key, key_len, BOUND_KEY), &c->leaf, &c->slot);
 }
 
 void *ordered_cursor_next(struct ordered_cursor *c, const uint8_t **key, size_t *key_len)
