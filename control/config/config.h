@@ -64,7 +64,7 @@ struct config {
         size_t node_meta_count;
         char *datacenter; /* lower case */
         char *primary_datacenter;
-        char *domain;     /* without the final dot */
+        char *domain;     /* lower case, without the final dot */
         char *alt_domain; /* "" when there is none */
 
         char *bind_address;                   /* numeric; may be "0.0.0.0" */

@@ -15,11 +15,26 @@ static int set_string(char **out, const char *value)
         return *out != NULL ? 0 : -ENOMEM;
 }
 
+static void lower(char *text)
+{
+        for (; *text != '\0'; text++)
+                *text = (char)tolower((unsigned char)*text);
+}
+
+// DNS names are compared without regard to case; answers show the domain in lower case.
+static void lower_domain(char *domain)
+{
+        size_t length = strlen(domain);
+
+        lower(domain);
+        if (length > 0 && domain[length - 1] == '.')
+                domain[length - 1] = '\0';
+}
+
 static int set_names(struct build *build)
 {
         struct config *config = build->config;
         char host[256] = "localhost";
-        size_t length;
         int ret;
 
         gethostname(host, sizeof(host) - 1);
@@ -31,8 +46,7 @@ static int set_names(struct build *build)
                                  setting_string(build->merged, "datacenter", "dc1"));
         if (ret < 0)
                 return ret;
-        for (char *c = config->datacenter; *c != '\0'; c++)
-                *c = (char)tolower((unsigned char)*c);
+        lower(config->datacenter);
         ret = set_string(&config->primary_datacenter,
                          setting_string(build->merged, "primary_datacenter", config->datacenter));
         if (ret == 0)
@@ -43,12 +57,8 @@ static int set_names(struct build *build)
                                  setting_string(build->merged, "alt_domain", ""));
         if (ret < 0)
                 return ret;
-        length = strlen(config->domain);
-        if (length > 0 && config->domain[length - 1] == '.')
-                config->domain[length - 1] = '\0';
-        length = strlen(config->alt_domain);
-        if (length > 0 && config->alt_domain[length - 1] == '.')
-                config->alt_domain[length - 1] = '\0';
+        lower_domain(config->domain);
+        lower_domain(config->alt_domain);
         return 0;
 }
 
