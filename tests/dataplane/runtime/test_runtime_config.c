@@ -1,5 +1,4 @@
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -58,6 +57,10 @@ static void fixture_init(struct fixture *f)
         };
 }
 
+static void no_change(struct fixture *f)
+{
+        (void)f;
+}
 static void no_lcores(struct fixture *f)
 {
         f->config.lcore_count = 0;
@@ -205,41 +208,52 @@ static const struct {
     {"absent device", absent_device, "port net_nonsense0: no such device"},
     {"bad devargs", bad_devargs, "net_null0,nonsense=1"},
     {"absent PCI device", absent_pci, "0000:7f:1f.7: no such device"},
-    {"bad EAL option", bad_eal_option, "unrecognized option '--nonsense'"},
-    {"too much memory", much_memory, "do without"},
-    {"too little memory", little_memory, "\"-m\""},
     {"nothing to listen on", nothing_to_listen_on, "no address to listen on"},
     {"no socket workers", no_socket_workers, "0 socket workers"},
     {"too many listen addresses", too_much_to_listen_on, "at most 8"},
     {"a listen address of no family", odd_family, "neither IPv4 nor IPv6"},
 };
 
-// EAL starts once per process, and each row gets a process of its own.
-ParameterizedTestParameters(runtime_config, mistakes_get_one_line_with_the_cure)
+static void expect_refused(const char *name, void (*spoil)(struct fixture *f), const char *says)
 {
-        static size_t rows[ARRAY_LEN(cases)];
-
-        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-                rows[i] = i;
-        return cr_make_param_array(size_t, rows, ARRAY_LEN(cases));
-}
-
-ParameterizedTest(size_t *parameter, runtime_config, mistakes_get_one_line_with_the_cure)
-{
-        const size_t row = *parameter;
         struct runtime *rt = NULL;
         char error[512] = "";
         struct fixture f;
-        int ret;
 
         fixture_init(&f);
-        cases[row].spoil(&f);
-        ret = runtime_start(&f.config, NULL, &rt, error, sizeof(error));
-        cr_expect_lt(ret, 0, "%s was accepted", cases[row].name);
-        cr_expect_null(rt, "%s", cases[row].name);
-        cr_expect_neq(strstr(error, cases[row].says), NULL, "%s: \"%s\" lacks \"%s\"",
-                      cases[row].name, error, cases[row].says);
-        cr_expect_null(strchr(error, '\n'), "%s: more than one line: %s", cases[row].name, error);
+        spoil(&f);
+        cr_expect_lt(runtime_start(&f.config, NULL, &rt, error, sizeof(error)), 0, "%s", name);
+        cr_expect_null(rt, "%s", name);
+        cr_expect_neq(strstr(error, says), NULL, "%s: \"%s\" lacks \"%s\"", name, error, says);
+        cr_expect_null(strchr(error, '\n'), "%s: more than one line: %s", name, error);
+}
+
+Test(runtime_config, mistakes_get_one_line_with_the_cure)
+{
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+                expect_refused(cases[i].name, cases[i].spoil, cases[i].says);
+}
+
+// EAL starts once in a process, so each way to start it wrongly is a test of its own.
+Test(runtime_config, an_unknown_eal_option_is_named)
+{
+        expect_refused("bad EAL option", bad_eal_option, "unrecognized option '--nonsense'");
+}
+
+Test(runtime_config, too_much_memory_for_eal_says_how_to_do_with_less)
+{
+        expect_refused("too much memory", much_memory, "do without");
+}
+
+Test(runtime_config, too_little_memory_for_a_port_says_to_give_more)
+{
+        expect_refused("too little memory", little_memory, "\"-m\"");
+}
+
+Test(runtime_config, a_failed_eal_stays_failed)
+{
+        expect_refused("bad EAL option", bad_eal_option, "unrecognized option");
+        expect_refused("the second try", no_change, "restart");
 }
 
 Test(runtime_config, an_error_is_cut_to_the_callers_buffer)
