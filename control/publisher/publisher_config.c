@@ -11,12 +11,13 @@ static char *copy_text(const char *text)
         return memcpy(memory_get(len), text, len);
 }
 
-// A domain may be written with a final dot.
+// A domain may be written with capitals and a final dot; answers show neither.
 static char *copy_domain(const char *domain)
 {
         char *copy = copy_text(domain);
         size_t len = strlen(copy);
 
+        text_put_lower((uint8_t *)copy, domain);
         if (len > 1 && copy[len - 1] == '.')
                 copy[len - 1] = 0;
         return copy;

@@ -20,7 +20,7 @@ struct bench {
 static void bench_init(struct bench *b)
 {
         memset(b, 0, sizeof(*b));
-        b->config.zone.domain = "consul.";
+        b->config.zone.domain = "Consul.";
         b->config.zone.datacenter = "dc1";
         machine_init(&b->m);
         cr_assert_eq(lictor_dataplane_create(&b->config.zone, &b->dp), 0);
