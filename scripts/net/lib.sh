@@ -16,9 +16,13 @@ fail() {
         exit 1
 }
 
-# Runs something and shows it as it would be typed.
+# Runs something and shows it as it would be typed, with the namespace for a prompt.
 shown() {
-        echo "\$ $*"
+        case $1 in
+        in_client) echo "client\$ ${*:2}" ;;
+        in_agent) echo "agent\$ ${*:2}" ;;
+        *) echo "\$ $*" ;;
+        esac
         "$@"
 }
 
@@ -83,6 +87,7 @@ net_start_agent() {
         cat >"$net_folder/agent.json" <<JSON
 {
   "client_addr": "0.0.0.0", "bind_addr": "127.0.0.1", "node_name": "node1",
+  "telemetry": { "prometheus_retention_time": "60s" },
   "dataplane": {
     "driver": "dpdk", "eal": $eal, "lcores": [$net_lcore],
     "ports": [ { "device": "$1", "mac": "02:00:00:00:00:02",
@@ -131,8 +136,10 @@ net_start_bridge() {
 
 # What one would try by hand, against the agent through its DPDK port.
 net_try() {
-        local rate=$1 i
+        local rate=$1 generator i
 
+        generator=$(nproc)
+        net_wait "an answer from the port" in_client ping -c 1 -W 1 10.99.0.2
         say "the data plane answers ARP, NDP and echo by itself"
         shown in_client ping -c 2 -W 2 -q 10.99.0.2
         shown in_client ping -c 2 -W 2 -q fd00::2
@@ -153,9 +160,28 @@ net_try() {
         shown in_client dig +short +time=2 +tries=1 +tcp @10.99.0.2 -p 8600 web.service.consul
 
         say "kxdpgun asks about 100 services, $rate times a second"
-        shown in_client kxdpgun -t 3 -Q "$rate" -p 8600 -i "$net_folder/questions" 10.99.0.2
+        shown in_client kxdpgun -F "$((generator - 1))s1" -t 3 -Q "$rate" -p 8600 -i "$net_folder/questions" 10.99.0.2
 
         say "what the data plane counted"
+        net_counters
+}
+
+# The lcores' counters that are not zero.
+net_counters() {
         in_agent curl -s 'http://127.0.0.1:8500/v1/agent/metrics?format=prometheus' |
-                grep -E '^[a-z_]*(received|answered|punted|exception|frames)' | head -n 40 || true
+                grep -E '^lictor_dataplane_.*lcore.* [1-9][0-9]*$' | grep -v cycles || true
+}
+
+# net_generate PCAP SECONDS DEVARGS: make_queries' capture against the services it asks about.
+net_generate() {
+        [ -r "$1" ] || fail "--generate needs a PCAP: scripts/pktgen/make_queries --services 1000 ..."
+        say "1000 services, named as make_queries --services 1000 names them"
+        for ((i = 0; i < 1000; i++)); do
+                [ "$i" = 0 ] || echo next
+                printf 'url = "http://127.0.0.1:8500/v1/agent/service/register"\nrequest = PUT\n'
+                printf 'data = "{\\"Name\\":\\"s%07d\\",\\"Port\\":80}"\n' "$i"
+        done | in_agent curl -sSf --config - >/dev/null
+        shown "$net_root/scripts/pktgen/testpmd-dns" -t "$2" -c "$(($(nproc) - 1))" "$1" "$3"
+        say "what the data plane counted"
+        net_counters
 }

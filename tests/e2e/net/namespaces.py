@@ -91,7 +91,7 @@ class PortAgent(Agent):
         if exception:
             port["exception"] = exception
         super().__init__({
-            "client_addr": "0.0.0.0",
+            "client_addr": "0.0.0.0", "telemetry": {"prometheus_retention_time": "60s"},
             "dataplane": {"driver": "dpdk", "eal": ["--no-pci", "--no-huge", "-m", "256"],
                           "lcores": [cpus()[0]], "ports": [port]}})
         self.namespace = namespace
@@ -101,7 +101,8 @@ class PortAgent(Agent):
         with open(self.log_path, "ab") as log:
             # Not setns alone: drivers look interfaces up in /sys, which ip netns exec mounts.
             self.process = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace.name, lictor_e2e.BINARY, "agent",
+                ["ip", "netns", "exec", self.namespace.name,
+                 os.path.abspath(lictor_e2e.BINARY), "agent",
                  "-config-file", self.config_path],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
         if not eventually(self.is_ready, lictor_e2e.READY_S):
@@ -143,3 +144,11 @@ def raise_client(namespace, interface):
     namespace.ip("address", "add", CLIENT_IP6 + "/64", "dev", interface, "nodad")
     subprocess.run(["ip", "netns", "exec", namespace.name, "ethtool", "-K", interface, "tx", "off"],
                    capture_output=True, check=False)
+
+
+def wait_for_wire(namespace):
+    """Until the agent's port answers an echo: both ends of a wire take a while to start."""
+    ping = ["ip", "netns", "exec", namespace.name, "ping", "-n", "-c", "1", "-W", "1", AGENT_IP]
+    if not eventually(lambda: subprocess.run(ping, capture_output=True, check=False)
+                      .returncode == 0, 15.0):
+        raise AssertionError("the agent's port does not answer")

@@ -2,7 +2,8 @@
 """A net_af_xdp port on one end of a veth pair, the client on the other."""
 from contextlib import ExitStack
 
-from namespaces import AGENT_MAC, Namespace, PortAgent, need_root_or_skip, raise_client, run
+from namespaces import (AGENT_MAC, Namespace, PortAgent, need_root_or_skip, raise_client,
+                        run, wait_for_wire)
 from lictor_e2e import TestCase, main
 from wire_tests import WireTests
 
@@ -22,6 +23,7 @@ class AfXdp(WireTests, TestCase):
             there.ip("link", "set", "wire0", "up")
             raise_client(cls.client, "wire0")
             cls.agent = stack.enter_context(PortAgent(there, "net_af_xdp0,iface=wire0"))
+            wait_for_wire(cls.client)
             cls.addClassCleanup(stack.pop_all().close)
 
 

@@ -2,7 +2,7 @@
 """A net_tap port, its kernel end in the client's namespace."""
 from contextlib import ExitStack
 
-from namespaces import Namespace, PortAgent, need_root_or_skip, raise_client
+from namespaces import Namespace, PortAgent, need_root_or_skip, raise_client, wait_for_wire
 from lictor_e2e import TestCase, main
 from wire_tests import WireTests
 
@@ -17,6 +17,7 @@ class Tap(WireTests, TestCase):
             cls.agent = stack.enter_context(PortAgent(there, "net_tap0,iface=wire0"))
             there.ip("link", "set", "wire0", "netns", cls.client.name)
             raise_client(cls.client, "wire0")
+            wait_for_wire(cls.client)
             cls.addClassCleanup(stack.pop_all().close)
 
 

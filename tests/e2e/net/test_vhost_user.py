@@ -4,7 +4,8 @@ import os
 import subprocess
 from contextlib import ExitStack, contextmanager
 
-from namespaces import CLIENT_MAC, Namespace, PortAgent, cpus, need_root_or_skip, raise_client
+from namespaces import (CLIENT_MAC, Namespace, PortAgent, cpus, need_root_or_skip,
+                        raise_client, wait_for_wire)
 from lictor_e2e import TestCase, eventually, main
 from wire_tests import WireTests
 
@@ -50,6 +51,7 @@ class VhostUser(WireTests, TestCase):
             stack.enter_context(
                 bridge(cls.client, socket_path, os.path.join(agent.folder, "testpmd.log")))
             raise_client(cls.client, "client0")
+            wait_for_wire(cls.client)
             cls.addClassCleanup(stack.pop_all().close)
 
 
