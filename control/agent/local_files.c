@@ -133,15 +133,14 @@ void local_files_save_state(const struct local_state *local, const struct local_
                             bool stopping)
 {
         const struct catalog_check *check = &entry->record->check;
-        int64_t expires_s = 0;
+        int64_t left_ms = (int64_t)(entry->ttl.at_ms - local->now_ms);
 
         if (!is_kept(local) || entry->view.ttl_ns <= 0)
                 return;
-        if (stopping && entry->ttl.slot != 0 && entry->ttl.at_ms > local->now_ms)
-                expires_s = time(NULL) + (int64_t)((entry->ttl.at_ms - local->now_ms) / 1000);
         save(local, STATES, check->id,
              json_pack("{s:s, s:s, s:s, s:I}", "CheckID", check->id, "Status", check->status,
-                       "Output", check->output, "Expires", (json_int_t)expires_s));
+                       "Output", check->output, "Expires",
+                       (json_int_t)(stopping ? time(NULL) + left_ms / 1000 : 0)));
 }
 
 static void remove_file(const struct local_state *local, const char *folder, const char *id)

@@ -24,6 +24,7 @@ struct api {
         struct http_route *routes; // the table with configured limits
         json_t *header_strings;
         json_t *blocked_strings;
+        uint64_t random;                // state of the jitter's generator
         struct api_read *blocked_reads; // blocking queries, doubly linked
 };
 

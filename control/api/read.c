@@ -97,7 +97,20 @@ static bool check_consistency(struct http_request *request)
         return true;
 }
 
-static bool parse_wait(struct http_request *request, uint64_t *min_index, uint64_t *wait_ms)
+// xorshift64: enough to keep watchers apart, and nobody gains by guessing it.
+static uint64_t next_random(struct api *api)
+{
+        uint64_t x = api->random;
+
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        api->random = x;
+        return x;
+}
+
+static bool parse_wait(struct api *api, struct http_request *request, uint64_t *min_index,
+                       uint64_t *wait_ms)
 {
         const char *wait = http_request_param(request, "wait");
         const char *index = http_request_param(request, "index");
@@ -120,7 +133,7 @@ static bool parse_wait(struct http_request *request, uint64_t *min_index, uint64
         *wait_ms = wait_ns > 0 ? (uint64_t)wait_ns / 1000000 : WAIT_DEFAULT_MS;
         if (*wait_ms > WAIT_MAX_MS)
                 *wait_ms = WAIT_MAX_MS;
-        *wait_ms += (uint64_t)rand() % (*wait_ms / WAIT_JITTER_DIVISOR + 1);
+        *wait_ms += next_random(api) % (*wait_ms / WAIT_JITTER_DIVISOR + 1);
         return true;
 }
 
@@ -232,7 +245,7 @@ void api_read(struct api *api, struct http_request *request, const struct api_qu
         uint64_t wait_ms;
 
         if (!api_check_datacenter(api, request) || !check_consistency(request) ||
-            !parse_wait(request, &read.min_index, &wait_ms) ||
+            !parse_wait(api, request, &read.min_index, &wait_ms) ||
             !api_compile_filter(request, query->selectors, &read.filter))
                 return;
         if (read.min_index > 0 && current_index(&read) <= read.min_index &&
@@ -244,6 +257,8 @@ void api_read(struct api *api, struct http_request *request, const struct api_qu
 
 int api_read_start(struct api *api)
 {
+        // Zero would stay zero.
+        api->random = uv_hrtime() | 1;
         return store_listen(api->agent->store, on_change, api);
 }
 

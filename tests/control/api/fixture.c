@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +34,9 @@ void fixture_start(struct fixture *f, const char *settings)
         address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         f->log = (struct log){.stream = stderr, .level = LOG_LEVEL_ERROR};
         f->agent.log = &f->log;
-        strcpy(f->agent.node_id, "11111111-2222-3333-4444-555555555555");
-        strcpy(f->agent.leader_address, "127.0.0.1:8300");
+        snprintf(f->agent.node_id, sizeof(f->agent.node_id), "%s",
+                 "11111111-2222-3333-4444-555555555555");
+        snprintf(f->agent.leader_address, sizeof(f->agent.leader_address), "%s", "127.0.0.1:8300");
         uv_loop_init(&f->agent.loop);
         f->agent.store = store_create();
         f->agent.fsm = fsm_create(f->agent.store);

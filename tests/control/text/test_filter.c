@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "control/text/filter.h"
@@ -135,7 +136,7 @@ Test(filter, depth_and_length_are_bounded)
                 struct filter *filter;
 
                 memset(text, '(', rows[i].depth);
-                strcat(text, "Port == 1");
+                snprintf(text + rows[i].depth, 16, "Port == 1");
                 memset(text + strlen(text), ')', rows[i].depth);
                 cr_expect_eq(filter_compile(text, selectors, &filter, error), rows[i].ret, "%zu",
                              rows[i].depth);
@@ -155,8 +156,10 @@ Test(filter, long_chains_end_at_the_limit)
                 char text[4096] = "Port == 1", error[FILTER_ERROR_MAX];
                 struct filter *filter;
 
+                size_t len = strlen(text);
+
                 for (size_t n = 1; n < rows[i].tests; n++)
-                        strcat(text, " or Port == 1");
+                        len += (size_t)snprintf(text + len, sizeof(text) - len, " or Port == 1");
                 cr_expect_eq(filter_compile(text, selectors, &filter, error), rows[i].ret, "%zu",
                              rows[i].tests);
                 if (rows[i].ret == 0)
