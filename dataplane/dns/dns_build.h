@@ -23,6 +23,7 @@ struct dns_build {
         _Alignas(8) uint8_t small[1024]; /* most entries fit */
 };
 
+/** A build lies on its owner's stack; fini frees what it grew to. */
 void dns_build_init(struct dns_build *build, enum dns_kind kind);
 void dns_build_fini(struct dns_build *build);
 

@@ -52,7 +52,12 @@ struct dns_env {
 
 /**
  * Answer up to SVC_BURST_MAX messages.
- * A UDP answer never exceeds min(capacity, what the query's EDNS size or 512 allows).
+ *
+ * A UDP answer never exceeds min(capacity, what the query's EDNS size or 512 allows). Punted are,
+ * with recursion, foreign names and unknown addresses; and unless follow_aliases is set, answers
+ * that hold a host name inside the zone, or with recursion any host name: with follow_aliases names
+ * inside the zone are resolved here, and the others stand alone for the caller to add to.
+ *
  * context  registered reader.
  */
 void dns_respond_burst(const struct dns_env *env, struct dns_message messages[], unsigned n);

@@ -1,16 +1,17 @@
 #ifndef LICTOR_DNS_COMPILE_H
 #define LICTOR_DNS_COMPILE_H
 
-/**
- * Compile records into table entries: wire format laid out so that answering is copying.
- *
- * Each function compiles one entry and publishes it in the table; errors are those documented at
- * lictor_service_set and leave the table as it was. context  the table's writer.
- */
+/** Compile records into table entries: wire format laid out so that answering is copying. */
 
 #include "dataplane/dns/dns_zone.h"
 #include "dataplane/table/svc_table.h"
 
+/**
+ * Compile one entry and publish it in the table. Records that cannot be written in DNS are left out
+ * and do not spoil the others.
+ * returns  0, or what lictor_service_set documents; an error leaves the table as it was.
+ * context  the table's writer.
+ */
 int dns_compile_service(struct svc_table *t, const struct dns_zone *zone,
                         const struct lictor_service *service);
 int dns_compile_node(struct svc_table *t, const struct dns_zone *zone,

@@ -1,14 +1,13 @@
-// rcu_dereference and friends are inlined; what they need of liburcu is licensed for that.
-#define _LGPL_SOURCE
-
 #include "dataplane/plane/plane.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <urcu-qsbr.h>
 
 #include "dataplane/dns/dns_compile.h"
+#include "dataplane/table/svc_reader.h"
 
 // Room for this many names before the table grows for the first time.
 #define EXPECTED_ENTRIES 1024u
@@ -21,8 +20,14 @@ struct published_zone {
 
 struct lictor_dataplane {
         struct svc_table *table;
-        struct published_zone *published; // the writer replaces it, readers dereference it
+        struct published_zone *_Atomic published; // the writer replaces it, readers load it
 };
+
+// Only the writer changes it, so the writer need not wait for what it reads.
+static struct published_zone *writers_zone(const struct lictor_dataplane *dp)
+{
+        return atomic_load_explicit(&dp->published, memory_order_relaxed);
+}
 
 static int published_zone_create(const struct lictor_zone *config, struct published_zone **out)
 {
@@ -48,26 +53,30 @@ static void published_zone_destroy(struct published_zone *take_published)
 
 static void destroy_after_grace_period(struct rcu_head *head)
 {
+        TSAN_ACQUIRE(SVC_READER_SYNC);
+        TSAN_ACQUIRE(head);
         published_zone_destroy(caa_container_of(head, struct published_zone, head));
 }
 
 int lictor_dataplane_create(const struct lictor_zone *zone, struct lictor_dataplane **out)
 {
         struct lictor_dataplane *dp = calloc(1, sizeof(*dp));
+        struct published_zone *published;
         int ret;
 
         if (dp == NULL)
                 return -ENOMEM;
-        ret = published_zone_create(zone, &dp->published);
+        ret = published_zone_create(zone, &published);
         if (ret < 0)
                 goto free_plane;
+        atomic_init(&dp->published, published);
         ret = svc_table_create(EXPECTED_ENTRIES, &dp->table);
         if (ret < 0)
                 goto destroy_zone;
         *out = dp;
         return 0;
 destroy_zone:
-        published_zone_destroy(dp->published);
+        published_zone_destroy(published);
 free_plane:
         free(dp);
         return ret;
@@ -78,7 +87,7 @@ void lictor_dataplane_destroy(struct lictor_dataplane *dp)
         // Zones replaced before this one may still be on their way.
         rcu_barrier();
         svc_table_destroy(dp->table);
-        published_zone_destroy(dp->published);
+        published_zone_destroy(writers_zone(dp));
         free(dp);
 }
 
@@ -89,42 +98,43 @@ const struct svc_table *plane_table(const struct lictor_dataplane *dp)
 
 const struct dns_zone *plane_zone(const struct lictor_dataplane *dp)
 {
-        return rcu_dereference(dp->published)->zone;
+        return atomic_load_explicit(&dp->published, memory_order_acquire)->zone;
 }
 
 int lictor_zone_set(struct lictor_dataplane *dp, const struct lictor_zone *zone)
 {
-        struct published_zone *published, *old = dp->published;
+        struct published_zone *published, *old = writers_zone(dp);
         int ret;
 
         ret = published_zone_create(zone, &published);
         if (ret < 0)
                 return ret;
-        rcu_assign_pointer(dp->published, published);
+        atomic_store_explicit(&dp->published, published, memory_order_release);
+        TSAN_RELEASE(&old->head);
         call_rcu(&old->head, destroy_after_grace_period);
         return 0;
 }
 
 int lictor_service_set(struct lictor_dataplane *dp, const struct lictor_service *service)
 {
-        return dns_compile_service(dp->table, dp->published->zone, service);
+        return dns_compile_service(dp->table, writers_zone(dp)->zone, service);
 }
 
 int lictor_node_set(struct lictor_dataplane *dp, const struct lictor_node *node)
 {
-        return dns_compile_node(dp->table, dp->published->zone, node);
+        return dns_compile_node(dp->table, writers_zone(dp)->zone, node);
 }
 
 int lictor_reverse_set(struct lictor_dataplane *dp, const struct lictor_address *address,
                        const char *target)
 {
-        return dns_compile_reverse(dp->table, dp->published->zone, address, target);
+        return dns_compile_reverse(dp->table, writers_zone(dp)->zone, address, target);
 }
 
 int lictor_nameservers_set(struct lictor_dataplane *dp, const struct lictor_node *servers,
                            size_t server_count)
 {
-        return dns_compile_nameservers(dp->table, dp->published->zone, servers, server_count);
+        return dns_compile_nameservers(dp->table, writers_zone(dp)->zone, servers, server_count);
 }
 
 int lictor_service_remove(struct lictor_dataplane *dp, enum lictor_service_kind kind,
@@ -164,25 +174,25 @@ void lictor_table_stats(const struct lictor_dataplane *dp, struct lictor_table_s
 
 void lictor_reader_register(void)
 {
-        rcu_register_thread();
+        svc_reader_register();
 }
 
 void lictor_reader_unregister(void)
 {
-        rcu_unregister_thread();
+        svc_reader_unregister();
 }
 
 void lictor_reader_quiescent(void)
 {
-        rcu_quiescent_state();
+        svc_reader_quiescent();
 }
 
 void lictor_reader_offline(void)
 {
-        rcu_thread_offline();
+        svc_reader_offline();
 }
 
 void lictor_reader_online(void)
 {
-        rcu_thread_online();
+        svc_reader_online();
 }

@@ -58,13 +58,16 @@ struct lictor_zone {
         bool recursion;     /* foreign names go to the slow path, and RA is set */
 };
 
-/* One instance of a service, already filtered by health. */
+/*
+ * One instance of a service, already filtered by health. A host name hides the addresses, unless it
+ * is the service's own name: then they are used, so give the node's with every host name.
+ */
 struct lictor_instance {
         const char *node;
         struct lictor_address ipv4; /* answers A */
         struct lictor_address ipv6; /* answers AAAA */
         struct lictor_address any;  /* answers SRV (additional), ANY and TXT */
-        const char *cname;          /* host name in place of an address, or NULL */
+        const char *cname;          /* host name in place of addresses, or NULL */
         bool target_by_address;     /* SRV target is HEX.addr, not NODE.node */
         uint16_t port;
         uint16_t weight;
@@ -139,6 +142,7 @@ struct lictor_table_stats {
         bool on_huge_pages;
 };
 
+/** context  writer. */
 LICTOR_API void lictor_table_stats(const struct lictor_dataplane *dp,
                                    struct lictor_table_stats *out);
 

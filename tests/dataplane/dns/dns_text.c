@@ -316,9 +316,14 @@ void dns_text_sort(char *text)
         // The first line, the header's, stays.
         if (count > 2)
                 qsort(lines + 1, count - 1, sizeof(*lines), compare_lines);
-        text[0] = '\0';
-        for (size_t i = 0; i < count; i++)
-                text += sprintf(text, "%s\n", lines[i]);
+        for (size_t i = 0; i < count; i++) {
+                size_t line_length = strlen(lines[i]);
+
+                memcpy(text, lines[i], line_length);
+                text += line_length;
+                *text++ = '\n';
+        }
+        *text = '\0';
         free(lines);
         free(copy);
 }

@@ -166,7 +166,7 @@ static void name_of(size_t wire_length, char *name)
         }
         for (length = wire_length - domain - length - 1; length > 0; length--)
                 *name++ = 'b';
-        strcpy(name, ".consul");
+        memcpy(name, ".consul", sizeof(".consul"));
 }
 
 Test(dns_wire, names_of_255_bytes_pass_and_longer_ones_do_not)
