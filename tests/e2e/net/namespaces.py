@@ -85,11 +85,9 @@ def set_namespace(file):
 class PortAgent(Agent):
     """An agent in a namespace, on one DPDK port, with a kernel interface for other traffic."""
 
-    def __init__(self, namespace, device, exception="lictor0"):
-        port = {"device": device, "mac": AGENT_MAC,
-                "addresses": [AGENT_IP + "/24", AGENT_IP6 + "/64"]}
-        if exception:
-            port["exception"] = exception
+    def __init__(self, namespace, device, **more):
+        port = {"device": device, "mac": AGENT_MAC, "exception": "lictor0",
+                "addresses": [AGENT_IP + "/24", AGENT_IP6 + "/64"], **more}
         super().__init__({
             "client_addr": "0.0.0.0", "telemetry": {"prometheus_retention_time": "60s"},
             "dataplane": {"driver": "dpdk", "eal": ["--no-pci", "--no-huge", "-m", "256"],
@@ -119,8 +117,14 @@ class PortAgent(Agent):
         with client.entered():
             return super().request(method, path, body, AGENT_IP)
 
-    def counters(self, name):
-        """{last label's value, or "": sum over workers} of one of the data plane's counters."""
+    def cpu_s(self):
+        """CPU time used so far."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def counters(self, name, by="reason"):
+        """{a label's value, or "" without it: sum} of one of the data plane's counters."""
         status, text, _headers = self.request("GET", "/v1/agent/metrics?format=prometheus")
         assert status == 200, text
         values = {}
@@ -129,8 +133,7 @@ class PortAgent(Agent):
             if not sample.startswith(f"lictor_dataplane_{name}{{"):
                 continue
             labels = dict(part.split("=", 1) for part in sample.split("{")[1][:-1].split(","))
-            labels.pop("worker", None)
-            key = next(iter(labels.values()), '""').strip('"')
+            key = labels.get(by, '""').strip('"')
             values[key] = values.get(key, 0) + int(float(value))
         return values
 

@@ -1,6 +1,0 @@
-#include "control/cli/cli.h"
-
-int main(int argc, char *argv[])
-{
-        return cli_run(argc, argv);
-}
