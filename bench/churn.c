@@ -121,7 +121,7 @@ static uint32_t answered_version(const struct question *q, const struct dns_mess
         uint32_t version;
 
         if (m->verdict != DNS_ANSWERED || m->rcode != 0 || memcmp(m->data, q->bytes, 2) != 0 ||
-            load_be16(m->data + 6) != 1 || m->length < port_at + 2)
+            load_be16(m->data + 6) != 1 || m->length < port_at)
                 return 0;
         // The address ends the message, as the answer or as the SRV target's additional record.
         version = load_be32(m->data + m->length - 4);
