@@ -222,6 +222,7 @@ class Lictor(Server):
             fail(f"no {BINARY}: cmake --preset release && ninja -C build")
         self.http_port, self.dns_port = free_port(), dns_port or free_port()
         settings = {"bind_addr": "127.0.0.1", "node_name": "bench", "log_level": "warn",
+                    "telemetry": {"prometheus_retention_time": "60s"},
                     "ports": {"http": self.http_port, "dns": self.dns_port,
                               "serf_lan": free_port(), "serf_wan": free_port(),
                               "server": free_port()}, **(config or {})}

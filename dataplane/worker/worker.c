@@ -283,6 +283,7 @@ void worker_run(struct worker *w)
 {
         // Else the kernel may add 50 us to each of the short sleeps.
         prctl(PR_SET_TIMERSLACK, 1000ul, 0, 0, 0);
+        w->idle.sleep_ns = IDLE_SLEEP_FIRST_NS;
         lictor_reader_register();
         while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
                 unsigned moved = worker_turn(w);
