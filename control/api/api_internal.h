@@ -7,6 +7,7 @@
 #include "control/agent/agent.h"
 #include "control/agent/local.h"
 #include "control/api/api.h"
+#include "control/api/decode.h"
 #include "control/fsm/propose.h"
 #include "control/http/http.h"
 #include "control/store/store.h"
@@ -119,32 +120,6 @@ extern const char *const api_service_selectors[];
 extern const char *const api_check_selectors[];
 extern const char *const api_service_node_selectors[];
 extern const char *const api_health_selectors[];
-
-// --- decode.c: bodies as the store's values. Memory is the scratch's, texts the body's.
-
-struct scratch;
-struct scratch *scratch_create(void);
-void scratch_destroy(struct scratch *take_scratch);
-// Zeroed memory, or NULL.
-void *scratch_alloc(struct scratch *scratch, size_t size);
-
-extern const struct json_schema api_register_schema;
-extern const struct json_schema api_deregister_schema;
-extern const struct json_schema api_txn_schema;
-extern const struct json_schema api_query_schema;
-
-// 0 or -ENOMEM.
-int api_decode_node(const json_t *body, struct scratch *scratch, struct catalog_node *out);
-int api_decode_service(const json_t *body, struct scratch *scratch, struct catalog_service *out);
-int api_decode_check(const json_t *body, struct scratch *scratch, struct catalog_check *out);
-int api_decode_list(const json_t *list, struct scratch *scratch, struct text_list *out);
-int api_decode_map(const json_t *map, struct scratch *scratch, struct text_map *out);
-// PUT /v1/catalog/register's canonical body as a command.
-int api_decode_register(const json_t *body, const char *datacenter, struct scratch *scratch,
-                        struct command *out);
-// PUT /v1/txn's. -EINVAL with a text for an operation of a kind that is not known.
-int api_decode_txn(const json_t *body, const char *datacenter, struct scratch *scratch,
-                   struct command *out, char error[128]);
 
 // --- Handlers, by area.
 

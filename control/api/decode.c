@@ -1,4 +1,4 @@
-#include "control/api/api_internal.h"
+#include "control/api/decode.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // The fields of the bodies that change the catalog.
 
-#include "control/api/api_internal.h"
+#include "control/api/decode.h"
 
 static const struct json_field address_fields[] = {
     {"Address", JSON_KIND_STRING, NULL},

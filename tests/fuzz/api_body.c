@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "control/agent/definition.h"
-#include "control/api/api_internal.h"
+#include "control/api/decode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
