@@ -27,12 +27,9 @@ void api_status_peers(struct http_request *request, void *app)
         http_reply_json(request, 200, &w);
 }
 
-// Without a web interface the root says what listens here; nothing else is below it.
+// Without a web interface the root says what listens here.
 void api_root(struct http_request *request, void *app)
 {
         (void)app;
-        if (http_request_rest(request)[0] == '\0')
-                http_reply_text(request, 200, "Consul Agent");
-        else
-                http_reply_empty(request, 404);
+        http_reply_text(request, 200, "Consul Agent");
 }

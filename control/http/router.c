@@ -116,7 +116,8 @@ static const struct pattern *longest_pattern(const struct http_router *router, c
         while (len > 0) {
                 const struct pattern *pattern = find_pattern(router, path, len);
 
-                if (pattern != NULL) {
+                // "/" is the root and nothing below it.
+                if (pattern != NULL && (len > 1 || path[1] == '\0')) {
                         *used = len;
                         return pattern;
                 }

@@ -204,8 +204,14 @@ static void append_quoted(struct json_writer *w, const char *text, size_t len)
 
         append(w, "\"", 1);
         while (i < len) {
-                size_t sequence = utf8_sequence(bytes + i, len - i);
+                size_t sequence;
 
+                // Nearly every byte there is.
+                if (bytes[i] < 0x80 && !needs_escape(bytes[i])) {
+                        i++;
+                        continue;
+                }
+                sequence = utf8_sequence(bytes + i, len - i);
                 if (sequence > 0 && !needs_escape(bytes[i]) &&
                     !is_line_separator(bytes + i, sequence)) {
                         i += sequence;
