@@ -263,7 +263,8 @@ static int set_advertise(struct build *build)
         if (build->errors.count > 0)
                 return 0;
         ret = check_advertised(build, "advertise_addr", config->advertise_address);
-        if (ret == 0)
+        // A WAN address taken over from the other one is not a second mistake.
+        if (ret == 0 && strcmp(config->advertise_address, config->advertise_address_wan) != 0)
                 ret = check_advertised(build, "advertise_addr_wan", config->advertise_address_wan);
         return ret;
 }
