@@ -36,7 +36,8 @@ enum http_permission {
 typedef void (*http_handler)(struct http_request *request, void *app);
 
 // One line of the table of endpoints. A pattern ending in '/' stands for everything below it, but
-// for the root, which stands for itself; the longest pattern wins. Lines of one pattern stand together, each with its own methods.
+// for the root, which stands for itself; the longest pattern wins. Lines of one pattern stand
+// together, each with its own methods.
 struct http_route {
         unsigned methods; // of enum http_method
         const char *pattern;
