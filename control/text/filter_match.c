@@ -82,7 +82,8 @@ static bool test_value(const struct filter_node *node, const json_t *value)
         case FILTER_NOT_EMPTY:
                 return !is_empty(value);
         default:
-                assert(!"a connective is not a test");
+                // A connective is not a test.
+                assert(false);
                 return false;
         }
 }
