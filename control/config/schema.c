@@ -13,7 +13,7 @@
 struct job {
         const struct schema_field *fields;
         const json_t *in;
-        json_t *out; // borrowed from the tree being built
+        json_t *out; // a reference: a key spelt in another way may replace it in the tree
         bool loose;
         char path[PATH_LENGTH_MAX]; // "" or "dns_config."
 };
@@ -165,7 +165,7 @@ static void add_job(struct walk *walk, const struct schema_field *field, const j
         walk->jobs = jobs;
         jobs[walk->job_count] = (struct job){.fields = field->fields,
                                              .in = in,
-                                             .out = out,
+                                             .out = json_incref(out),
                                              .loose = loose || (field->flags & SCHEMA_LOOSE)};
         snprintf(jobs[walk->job_count].path, PATH_LENGTH_MAX, "%s.", path);
         walk->job_count++;
@@ -275,6 +275,8 @@ json_t *schema_apply(const struct schema_field *root, const json_t *settings, st
 
                 check_object(&walk, &job);
         }
+        for (size_t i = 0; i < walk.job_count; i++)
+                json_decref(walk.jobs[i].out);
         free(walk.jobs);
         if (walk.status < 0) {
                 json_decref(out);

@@ -10,7 +10,7 @@
 struct task {
         const struct json_schema *schema;
         const json_t *in;
-        json_t *out; // borrowed from the tree being built
+        json_t *out; // a reference: a later duplicate of the key may replace it in the tree
 };
 
 struct pass {
@@ -33,7 +33,7 @@ static int push_task(struct pass *pass, const struct json_schema *schema, const 
                 pass->tasks = tasks;
                 pass->task_capacity = capacity;
         }
-        pass->tasks[pass->task_count++] = (struct task){schema, in, out};
+        pass->tasks[pass->task_count++] = (struct task){schema, in, json_incref(out)};
         return 0;
 }
 
@@ -149,7 +149,11 @@ static int object_value(struct pass *pass, const struct json_field *field, const
         if (!json_is_object(in))
                 return refuse(pass, in, field->name, "object");
         *out = json_object();
-        return *out == NULL ? -ENOMEM : push_task(pass, field->schema, in, *out);
+        if (*out != NULL && push_task(pass, field->schema, in, *out) == 0)
+                return 0;
+        json_decref(*out);
+        *out = NULL;
+        return -ENOMEM;
 }
 
 // Lists and maps of objects: one task a member.
@@ -265,15 +269,16 @@ static int run_task(struct pass *pass, const struct task *task)
         return 0;
 }
 
-static int run_pass(struct pass *pass)
+// Runs all tasks; after a failure the rest are only given back.
+static int run_pass(struct pass *pass, int ret)
 {
-        int ret = 0;
-
-        while (ret == 0 && pass->task_count > 0) {
+        while (pass->task_count > 0) {
                 // Copied: running it may move the list.
                 struct task task = pass->tasks[--pass->task_count];
 
-                ret = run_task(pass, &task);
+                if (ret == 0)
+                        ret = run_task(pass, &task);
+                json_decref(task.out);
         }
         free(pass->tasks);
         return ret;
@@ -294,10 +299,7 @@ static int apply(const struct json_schema *schema, unsigned flags, const json_t 
                 return *out == NULL ? -ENOMEM : 0;
         }
         ret = field_value(&pass, &root, in, &value);
-        if (ret == 0)
-                ret = run_pass(&pass);
-        else
-                free(pass.tasks);
+        ret = run_pass(&pass, ret);
         if (ret < 0) {
                 json_decref(value);
                 return ret;

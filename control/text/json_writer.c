@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/text/utf8.h"
+
 void json_writer_init(struct json_writer *w, bool pretty)
 {
         *w = (struct json_writer){.pretty = pretty};
@@ -125,39 +127,6 @@ void json_writer_begin_array(struct json_writer *w)
 void json_writer_end_array(struct json_writer *w)
 {
         end_container(w, "]");
-}
-
-// Length of a well-formed UTF-8 sequence at text (RFC 3629), 0 when there is none.
-static size_t utf8_sequence(const unsigned char *text, size_t len)
-{
-        size_t want;
-        unsigned char low = 0x80, high = 0xbf;
-
-        if (text[0] < 0x80)
-                return 1;
-        if (text[0] >= 0xc2 && text[0] <= 0xdf)
-                want = 2;
-        else if ((text[0] & 0xf0) == 0xe0)
-                want = 3;
-        else if (text[0] >= 0xf0 && text[0] <= 0xf4)
-                want = 4;
-        else
-                return 0;
-        if (text[0] == 0xe0)
-                low = 0xa0;
-        else if (text[0] == 0xed)
-                high = 0x9f;
-        else if (text[0] == 0xf0)
-                low = 0x90;
-        else if (text[0] == 0xf4)
-                high = 0x8f;
-        if (len < want || text[1] < low || text[1] > high)
-                return 0;
-        for (size_t i = 2; i < want; i++) {
-                if ((text[i] & 0xc0) != 0x80)
-                        return 0;
-        }
-        return want;
 }
 
 static void append_escape(struct json_writer *w, unsigned char c)

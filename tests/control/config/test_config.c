@@ -121,6 +121,22 @@ Test(config, keys_match_in_any_letter_case_and_comments_are_skipped)
         built_fini(&b);
 }
 
+Test(config, of_a_key_in_two_spellings_the_later_wins)
+{
+        struct built b =
+            build_text("{\"ports\": {\"http\": 1, \"dns\": 7}, \"PORTS\": {\"http\": 2},"
+                       "\"service\": {\"name\": \"a\", \"check\": {\"ttl\": \"1s\"},"
+                       "\"Check\": {\"ttl\": \"2s\"}}}");
+        const json_t *service;
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_expect_eq(b.config->ports.http, 2);
+        service = json_array_get(b.config->services, 0);
+        cr_expect_str_eq(
+            json_string_value(json_object_get(json_object_get(service, "check"), "ttl")), "2s");
+        built_fini(&b);
+}
+
 Test(config, comments_keep_line_numbers)
 {
         struct built b = build_text("/* a\n b */\n{ # c\n !");

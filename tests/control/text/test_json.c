@@ -5,6 +5,7 @@
 
 #include "control/text/json_schema.h"
 #include "control/text/json_writer.h"
+#include "control/text/utf8.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -102,6 +103,11 @@ static const struct {
     {"null", 0, 0, "{}"},
     {"{\"NAME\":\"x\"}", 0, 0, "{\"Name\":\"x\"}"},
     {"{\"name\":\"x\",\"Name\":\"y\"}", 0, 0, "{\"Name\":\"y\"}"},
+    {"{\"weights\":{\"passing\":1},\"Weights\":{\"passing\":2}}", 0, 0,
+     "{\"Weights\":{\"Passing\":2}}"},
+    {"{\"checks\":[{\"passing\":1}],\"Checks\":[{}],\"CHECKS\":[{\"passing\":3}]}", 0, 0,
+     "{\"Checks\":[{\"Passing\":3}]}"},
+    {"{\"named\":{\"a\":{\"passing\":1}},\"Named\":[]}", 0, -EINVAL, "field Named"},
     {"{\"Name\":null}", 0, 0, "{}"},
     {"{\"Name\":\"x\"} trailing", 0, 0, "{\"Name\":\"x\"}"},
     {"{\"TTL\":\"1m\"}", 0, 0, "{\"TTL\":60000000000}"},
@@ -184,4 +190,24 @@ Test(json_schema, a_list_of_objects_is_taken_when_asked_for)
         cr_expect_eq(json_schema_int(json_array_get(out, 1), "Passing"), 0);
         json_decref(out);
         cr_expect_eq(json_schema_parse(&inner, 0, "{}", 2, 1, &out, error), -EINVAL);
+}
+
+Test(utf8, what_is_no_utf8_is_replaced_byte_by_byte)
+{
+        static const struct {
+                const char *text, *want;
+        } cases[] = {
+            {"", ""},
+            {"plain \xc3\xa9 \xf0\x9f\x8c\x8d", "plain \xc3\xa9 \xf0\x9f\x8c\x8d"},
+            {"a\xff", "a\xef\xbf\xbd"},
+            {"\xe2\x80", "\xef\xbf\xbd\xef\xbf\xbd"},
+            {"\xed\xa0\x80x", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                char *text = utf8_repair(cases[i].text, strlen(cases[i].text));
+
+                cr_expect_str_eq(text, cases[i].want, "case %zu", i);
+                free(text);
+        }
 }
