@@ -7,8 +7,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include <jansson.h>
-
+#include "control/text/json_writer.h"
 #include "lictor/bytes.h"
 
 #define LINE_MAX_LENGTH 4096
@@ -50,18 +49,33 @@ static void format_time(char out[static 40])
         snprintf(out, 40, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
 }
 
+// Texts of clients are part of messages; they must not begin lines of their own.
+static void blank_controls(char *message)
+{
+        for (; *message != '\0'; message++) {
+                if ((unsigned char)*message < 0x20 || *message == 0x7f)
+                        *message = ' ';
+        }
+}
+
 static void write_json(const struct log *log, enum log_level level, const char *module,
                        const char *time_text, const char *message)
 {
-        json_t *line =
-            json_pack("{s:s, s:s, s:s, s:s%}", "@level", level_names[level], "@module", module,
-                      "@timestamp", time_text, "@message", message, strlen(message));
+        struct json_writer w;
+        size_t len = 0;
+        char *line;
 
-        if (line == NULL)
-                return;
-        if (json_dumpf(line, log->stream, JSON_COMPACT) == 0)
-                fputc('\n', log->stream);
-        json_decref(line);
+        json_writer_init(&w, false);
+        json_writer_begin_object(&w);
+        json_writer_put_string(&w, "@level", level_names[level]);
+        json_writer_put_string(&w, "@module", module);
+        json_writer_put_string(&w, "@timestamp", time_text);
+        json_writer_put_string(&w, "@message", message);
+        json_writer_end_object(&w);
+        line = json_writer_take(&w, &len);
+        if (line != NULL)
+                fprintf(log->stream, "%s\n", line);
+        free(line);
 }
 
 void log_write(const struct log *log, enum log_level level, const char *module, const char *format,
@@ -75,6 +89,7 @@ void log_write(const struct log *log, enum log_level level, const char *module, 
         va_start(arguments, format);
         vsnprintf(message, sizeof(message), format, arguments);
         va_end(arguments);
+        blank_controls(message);
         format_time(time_text);
         if (log->json)
                 write_json(log, level, module, time_text, message);

@@ -91,6 +91,28 @@ Test(log, json_lines_are_one_object_each)
         free(text);
 }
 
+Test(log, texts_of_clients_cannot_forge_or_lose_a_line)
+{
+        for (int json = 0; json < 2; json++) {
+                char *text = NULL;
+                size_t size;
+                struct log log = {.stream = open_memstream(&text, &size), .json = json};
+                json_t *line;
+
+                log_write(&log, LOG_LEVEL_WARN, "agent", "check=%s", "a\r\n[ERROR] \xff\x1b[2J");
+                fclose(log.stream);
+                cr_expect_eq(strchr(text, '\n'), text + size - 1, "%s", text);
+                cr_expect_null(strchr(text, '\x1b'));
+                if (json) {
+                        line = json_loads(text, 0, NULL);
+                        cr_expect_str_eq(json_string_value(json_object_get(line, "@message")),
+                                         "check=a  [ERROR] \xef\xbf\xbd [2J");
+                        json_decref(line);
+                }
+                free(text);
+        }
+}
+
 Test(log, a_limit_lets_one_line_pass_per_interval_and_counts_the_rest)
 {
         struct log_limit limit = {.interval_ms = 100};
