@@ -229,27 +229,34 @@ static void end_maintenance(struct local_state *local, const char *check_id, loc
         local_push_removal(local, "", check_id, done, arg);
 }
 
+static void change_maintenance(struct local_state *local, const char *check_id,
+                               const char *service_id, bool enable, const char *reason,
+                               local_done_fn done, void *arg)
+{
+        if (!enable)
+                end_maintenance(local, check_id, done, arg);
+        else if (local_find_check(local, check_id) != NULL)
+                succeed(done, arg);
+        else if (local_put_maintenance(local, check_id, service_id, reason) < 0)
+                fail(done, arg, 500, "out of memory");
+        else
+                local_push_check(local, local_find_check(local, check_id), done, arg);
+}
+
 void local_set_maintenance(struct local_state *local, const char *service_id, bool enable,
                            const char *reason, local_done_fn done, void *arg)
 {
-        char check_id[512] = "_node_maintenance";
+        char *check_id;
 
         touch_clock(local);
-        if (service_id[0] != '\0') {
-                if (local_find_service(local, service_id) == NULL) {
-                        fail(done, arg, 404, "No service registered with ID \"%.120s\"",
-                             service_id);
-                        return;
-                }
-                snprintf(check_id, sizeof(check_id), "_service_maintenance:%s", service_id);
-        }
-        if (!enable) {
-                end_maintenance(local, check_id, done, arg);
-        } else if (local_find_check(local, check_id) != NULL) {
-                succeed(done, arg);
-        } else if (local_put_maintenance(local, service_id, reason) < 0) {
+        if (service_id[0] == '\0') {
+                change_maintenance(local, "_node_maintenance", "", enable, reason, done, arg);
+        } else if (local_find_service(local, service_id) == NULL) {
+                fail(done, arg, 404, "No service registered with ID \"%.120s\"", service_id);
+        } else if (asprintf(&check_id, "_service_maintenance:%s", service_id) < 0) {
                 fail(done, arg, 500, "out of memory");
         } else {
-                local_push_check(local, local_find_check(local, check_id), done, arg);
+                change_maintenance(local, check_id, service_id, enable, reason, done, arg);
+                free(check_id);
         }
 }

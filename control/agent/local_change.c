@@ -4,27 +4,34 @@
 #include <string.h>
 
 #include "control/agent/local_internal.h"
+#include "control/text/utf8.h"
 
 static void set_record(struct local_state *local, struct local_check_entry *entry,
                        struct check_record *record)
 {
+        const char *service_id = record->check.service_id;
+        bool moves = strcmp(entry->view.check.service_id, service_id) != 0;
+
         record_release(entry->record != NULL ? &entry->record->head : NULL);
         entry->record = record;
         entry->view.check = record->check;
         entry->generation = ++local->generation;
+        if (moves)
+                local_link_check(local, entry);
 }
 
-// Puts the output's beginning before what was cut off is counted.
+// Cut and well-formed: the files it is kept in hold UTF-8 only, and a client may send anything.
 static char *bounded_output(const char *output)
 {
         size_t len = strlen(output);
-        char *text;
+        char *kept = utf8_repair(output, len <= LOCAL_OUTPUT_MAX ? len : LOCAL_OUTPUT_MAX);
+        char *text = NULL;
 
-        if (len <= LOCAL_OUTPUT_MAX)
-                return strdup(output);
-        if (asprintf(&text, "%.*s ... (captured %d of %zu bytes)", LOCAL_OUTPUT_MAX, output,
-                     LOCAL_OUTPUT_MAX, len) < 0)
-                return NULL;
+        if (kept == NULL || len <= LOCAL_OUTPUT_MAX)
+                return kept;
+        if (asprintf(&text, "%s ... (captured %d of %zu bytes)", kept, LOCAL_OUTPUT_MAX, len) < 0)
+                text = NULL;
+        free(kept);
         return text;
 }
 
@@ -106,37 +113,33 @@ int local_put_check(struct local_state *local, const json_t *definition, bool fr
         return ret;
 }
 
-int local_put_maintenance(struct local_state *local, const char *service_id, const char *reason)
+int local_put_maintenance(struct local_state *local, const char *check_id, const char *service_id,
+                          const char *reason)
 {
-        const char *what = service_id[0] != '\0' ? "service" : "node";
+        bool is_service = service_id[0] != '\0';
         struct definition_check_context context = {.node = local->node->node.name,
                                                    .service = local_service(local, service_id),
                                                    .status = "critical",
                                                    .output = ""};
-        json_t *definition;
-        char text[160];
-        int ret;
+        char *notes = utf8_repair(reason, strlen(reason));
+        json_t *definition = NULL;
+        int ret = -ENOMEM;
 
-        if (reason[0] == '\0') {
-                snprintf(text, sizeof(text),
-                         "Maintenance mode is enabled for this %s, but no reason was provided. "
-                         "This is a default message.",
-                         what);
-                reason = text;
-        }
-        if (service_id[0] != '\0')
-                definition =
-                    json_pack("{s:o, s:s, s:s, s:s}", "CheckID",
-                              json_sprintf("_service_maintenance:%s", service_id), "Name",
-                              "Service Maintenance Mode", "Notes", reason, "ServiceID", service_id);
-        else
-                definition = json_pack("{s:s, s:s, s:s}", "CheckID", "_node_maintenance", "Name",
-                                       "Node Maintenance Mode", "Notes", reason);
-        if (definition == NULL)
-                return -ENOMEM;
-        ret = fill_check(local, definition_check_id(definition), definition, false,
-                         definition_check_record(definition, &context));
+        if (notes != NULL)
+                definition = json_pack(
+                    "{s:s, s:s, s:s, s:s}", "CheckID", check_id, "Name",
+                    is_service ? "Service Maintenance Mode" : "Node Maintenance Mode", "Notes",
+                    notes[0] != '\0' ? notes
+                    : is_service ? "Maintenance mode is enabled for this service, but no reason "
+                                   "was provided. This is a default message."
+                                 : "Maintenance mode is enabled for this node, but no reason "
+                                   "was provided. This is a default message.",
+                    "ServiceID", service_id);
+        if (definition != NULL)
+                ret = fill_check(local, check_id, definition, false,
+                                 definition_check_record(definition, &context));
         json_decref(definition);
+        free(notes);
         return ret;
 }
 
@@ -144,13 +147,16 @@ int local_put_maintenance(struct local_state *local, const char *service_id, con
 static void drop_other_checks(struct local_state *local, const char *service_id,
                               const json_t *wanted)
 {
-        for (size_t i = local->check_count; i > 0; i--) {
-                struct local_check_entry *entry = local->checks[i - 1];
+        const struct local_service_entry *service = local_find_service(local, service_id);
+        struct local_check_entry *next;
+
+        for (struct local_check_entry *entry = service->checks; entry != NULL; entry = next) {
                 const char *id = entry->record->check.id;
-                bool keep = strcmp(entry->record->check.service_id, service_id) != 0 ||
-                            strcmp(entry->record->check.type, "maintenance") == 0;
+                bool keep = strcmp(entry->record->check.type, "maintenance") == 0;
                 const json_t *check;
                 size_t n;
+
+                next = entry->next_of_service;
 
                 json_array_foreach(wanted, n, check) keep =
                     keep || strcmp(definition_check_id(check), id) == 0;
@@ -177,17 +183,15 @@ static json_t *checks_of_definition(const json_t *definition)
 }
 
 // Tags of the service are copied into its checks; they follow when the service changes.
-static int refresh_checks(struct local_state *local, const struct catalog_service *service)
+static int refresh_checks(struct local_state *local, const struct local_service_entry *service)
 {
-        for (size_t i = 0; i < local->check_count; i++) {
-                struct local_check_entry *entry = local->checks[i];
+        for (struct local_check_entry *entry = service->checks; entry != NULL;
+             entry = entry->next_of_service) {
                 struct catalog_check check = entry->record->check;
                 struct check_record *record;
 
-                if (strcmp(check.service_id, service->id) != 0)
-                        continue;
-                check.service_name = service->name;
-                check.service_tags = service->tags;
+                check.service_name = service->record->service.name;
+                check.service_tags = service->record->service.tags;
                 record = check_record_create(&check, 0, 0);
                 if (record == NULL)
                         return -ENOMEM;
@@ -222,7 +226,7 @@ static int fill_service(struct local_state *local, const json_t *definition, boo
                 local_files_remove_service(local, id);
         else
                 local_files_save_service(local, entry);
-        return refresh_checks(local, &record->service);
+        return refresh_checks(local, entry);
 }
 
 int local_put_service(struct local_state *local, const json_t *definition, bool from_config,
@@ -255,12 +259,8 @@ void local_forget_check(struct local_state *local, struct local_check_entry *ent
 
 void local_forget_service(struct local_state *local, struct local_service_entry *entry)
 {
-        const char *id = entry->record->service.id;
-
-        for (size_t i = local->check_count; i > 0; i--) {
-                if (strcmp(local->checks[i - 1]->record->check.service_id, id) == 0)
-                        local_forget_check(local, local->checks[i - 1]);
-        }
-        local_files_remove_service(local, id);
+        while (entry->checks != NULL)
+                local_forget_check(local, entry->checks);
+        local_files_remove_service(local, entry->record->service.id);
         local_drop_service_entry(local, entry);
 }

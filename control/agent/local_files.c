@@ -208,7 +208,7 @@ static void load_check(struct local_state *local, const json_t *definition)
         else if (definition_ttl_ns(definition) > 0)
                 local_put_check(local, definition, false);
         else
-                local_put_maintenance(local, service_id, reason);
+                local_put_maintenance(local, id, service_id, reason);
 }
 
 static void load_folder(struct local_state *local, const char *folder, const char *member,

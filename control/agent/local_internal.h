@@ -18,6 +18,7 @@ struct local_service_entry {
         bool marked;         // seen in the configuration being taken over
         uint32_t generation; // of the last change
         uint32_t pushed;     // generation the catalog has
+        struct local_check_entry *checks;
 };
 
 enum local_deadline {
@@ -27,7 +28,8 @@ enum local_deadline {
 };
 
 struct local_check_entry {
-        struct local_check view; // view.check is the record's
+        struct local_check view;                                      // view.check is the record's
+        struct local_check_entry *next_of_service, **link_of_service; // NULL: of the node
         struct check_record *record;
         json_t *definition;
         bool marked;
@@ -81,15 +83,19 @@ struct local_service_entry *local_find_service(const struct local_state *local, 
 struct local_check_entry *local_find_check(const struct local_state *local, const char *id);
 struct local_service_entry *local_add_service_entry(struct local_state *local, const char *id);
 struct local_check_entry *local_add_check_entry(struct local_state *local, const char *id);
+// A service's checks have to be dropped before.
 void local_drop_service_entry(struct local_state *local, struct local_service_entry *entry);
 void local_drop_check_entry(struct local_state *local, struct local_check_entry *entry);
+// Puts a check among those of the service its record names, which exists, or of the node.
+void local_link_check(struct local_state *local, struct local_check_entry *entry);
 void local_free_tables(struct local_state *local);
 
 // local_change.c: changes to the tables, not yet told to the catalog. 0 or -ENOMEM.
 int local_put_service(struct local_state *local, const json_t *definition, bool from_config,
                       bool replace_checks);
 int local_put_check(struct local_state *local, const json_t *definition, bool from_config);
-int local_put_maintenance(struct local_state *local, const char *service_id, const char *reason);
+int local_put_maintenance(struct local_state *local, const char *check_id, const char *service_id,
+                          const char *reason);
 int local_set_check_state(struct local_state *local, struct local_check_entry *entry,
                           const char *status, const char *output);
 void local_forget_service(struct local_state *local, struct local_service_entry *entry);

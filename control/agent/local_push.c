@@ -92,12 +92,9 @@ static void on_service_pushed(void *arg, const struct fsm_result *result)
 
                 if (service != NULL)
                         mark(&service->pushed, service->generation, push->generation);
-                for (size_t i = 0; i < local->check_count; i++) {
-                        struct local_check_entry *entry = local->checks[i];
-
-                        if (strcmp(entry->record->check.service_id, push->service_id) == 0)
-                                mark(&entry->pushed, entry->generation, push->generation);
-                }
+                for (struct local_check_entry *entry = service != NULL ? service->checks : NULL;
+                     entry != NULL; entry = entry->next_of_service)
+                        mark(&entry->pushed, entry->generation, push->generation);
         }
         finish(push, result);
 }
@@ -124,12 +121,21 @@ static void begin_register(const struct local_state *local, struct command *comm
         command->reg.service = (struct catalog_service)CATALOG_SERVICE_INIT;
 }
 
+static size_t count_checks(const struct local_service_entry *service)
+{
+        size_t count = 0;
+
+        for (const struct local_check_entry *entry = service->checks; entry != NULL;
+             entry = entry->next_of_service)
+                count++;
+        return count;
+}
+
 void local_push_service(struct local_state *local, const struct local_service_entry *entry,
                         local_done_fn done, void *arg)
 {
-        const char *id = entry->record->service.id;
-        struct push *push = make_push(local, id, "", done, arg);
-        struct catalog_check *checks = calloc(local->check_count + 1, sizeof(*checks));
+        struct push *push = make_push(local, entry->record->service.id, "", done, arg);
+        struct catalog_check *checks = calloc(count_checks(entry) + 1, sizeof(*checks));
         struct command command;
 
         if (push == NULL || checks == NULL) {
@@ -142,10 +148,9 @@ void local_push_service(struct local_state *local, const struct local_service_en
         command.reg.has_service = true;
         command.reg.service = entry->record->service;
         command.reg.checks = checks;
-        for (size_t i = 0; i < local->check_count; i++) {
-                if (strcmp(local->checks[i]->record->check.service_id, id) == 0)
-                        checks[command.reg.check_count++] = local->checks[i]->record->check;
-        }
+        for (const struct local_check_entry *check = entry->checks; check != NULL;
+             check = check->next_of_service)
+                checks[command.reg.check_count++] = check->record->check;
         propose_command(local->options.proposer, &command, on_service_pushed, push);
         free(checks);
 }

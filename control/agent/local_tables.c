@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,7 @@ struct local_check_entry *local_add_check_entry(struct local_state *local, const
         entry = insert((void ***)&local->checks, &local->check_count, &local->check_capacity, i,
                        sizeof(*entry));
         if (entry != NULL) {
+                entry->view.check = (struct catalog_check)CATALOG_CHECK_INIT;
                 entry->ttl = (struct deadline){.kind = LOCAL_DEADLINE_TTL, .owner = entry};
                 entry->reap = (struct deadline){.kind = LOCAL_DEADLINE_REAP, .owner = entry};
                 entry->push = (struct deadline){.kind = LOCAL_DEADLINE_PUSH, .owner = entry};
@@ -112,8 +114,37 @@ static void take_out(void **array, size_t *count, const void *entry)
         (*count)--;
 }
 
+static void unlink_check(struct local_check_entry *entry)
+{
+        if (entry->link_of_service == NULL)
+                return;
+        *entry->link_of_service = entry->next_of_service;
+        if (entry->next_of_service != NULL)
+                entry->next_of_service->link_of_service = entry->link_of_service;
+        entry->next_of_service = NULL;
+        entry->link_of_service = NULL;
+}
+
+void local_link_check(struct local_state *local, struct local_check_entry *entry)
+{
+        const char *id = entry->record->check.service_id;
+        struct local_service_entry *service;
+
+        unlink_check(entry);
+        if (id[0] == '\0')
+                return;
+        service = local_find_service(local, id);
+        assert(service != NULL);
+        entry->next_of_service = service->checks;
+        entry->link_of_service = &service->checks;
+        if (service->checks != NULL)
+                service->checks->link_of_service = &entry->next_of_service;
+        service->checks = entry;
+}
+
 void local_drop_service_entry(struct local_state *local, struct local_service_entry *entry)
 {
+        assert(entry->checks == NULL);
         take_out((void **)local->services, &local->service_count, entry);
         record_release(entry->record != NULL ? &entry->record->head : NULL);
         json_decref(entry->definition);
@@ -122,6 +153,7 @@ void local_drop_service_entry(struct local_state *local, struct local_service_en
 
 void local_drop_check_entry(struct local_state *local, struct local_check_entry *entry)
 {
+        unlink_check(entry);
         take_out((void **)local->checks, &local->check_count, entry);
         deadlines_clear(&local->deadlines, &entry->ttl);
         deadlines_clear(&local->deadlines, &entry->reap);

@@ -125,6 +125,25 @@ Test(local, checks_follow_the_tags_of_their_service)
         local_fixture_stop(&f);
 }
 
+Test(local, a_check_registered_for_another_service_leaves_the_first)
+{
+        struct local_fixture f = {0};
+
+        local_fixture_start(&f, "{}");
+        local_fixture_service(&f, "{\"Name\":\"a\",\"Check\":{\"TTL\":\"1h\"}}");
+        local_fixture_service(&f, "{\"Name\":\"b\"}");
+        local_fixture_check(&f, "{\"ID\":\"m\",\"Name\":\"m\",\"TTL\":\"1h\",\"ServiceID\":\"a\"}");
+        local_fixture_check(&f, "{\"ID\":\"m\",\"Name\":\"m\",\"TTL\":\"1h\",\"ServiceID\":\"b\"}");
+        local_deregister_service(f.local, "a", NULL, NULL);
+        cr_expect_str_eq(status(&f, "service:a"), "-");
+        cr_expect_str_eq(status(&f, "m"), "critical");
+        cr_expect_str_eq(local_fixture_catalog(&f, "m"), "critical");
+        local_fixture_check(&f, "{\"ID\":\"m\",\"Name\":\"m\",\"TTL\":\"1h\"}");
+        local_deregister_service(f.local, "b", NULL, NULL);
+        cr_expect_str_eq(status(&f, "m"), "critical");
+        local_fixture_stop(&f);
+}
+
 Test(local, what_the_catalog_refuses_is_offered_again)
 {
         struct local_fixture f = {0};
@@ -194,6 +213,25 @@ Test(local, a_long_output_is_cut)
         output[LOCAL_OUTPUT_MAX] = '\0';
         heartbeat(&f, "m", output);
         cr_expect_str_eq(local_check(f.local, "m")->check.output, output);
+        local_fixture_stop(&f);
+}
+
+Test(local, maintenance_works_for_the_longest_of_ids)
+{
+        struct local_fixture f = {0};
+        char id[3000], definition[3100];
+
+        memset(id, 'x', sizeof(id) - 1);
+        id[sizeof(id) - 1] = '\0';
+        snprintf(definition, sizeof(definition), "{\"Name\":\"%s\"}", id);
+        local_fixture_start(&f, "{}");
+        local_fixture_service(&f, definition);
+        local_set_maintenance(f.local, id, true, "", local_fixture_done, &f);
+        cr_expect_eq(f.last.status, 200, "%s", f.last.text);
+        snprintf(definition, sizeof(definition), "_service_maintenance:%s", id);
+        cr_expect_str_eq(local_fixture_catalog(&f, definition), "critical");
+        local_set_maintenance(f.local, id, false, "", local_fixture_done, &f);
+        cr_expect_str_eq(local_fixture_catalog(&f, definition), "-");
         local_fixture_stop(&f);
 }
 
@@ -288,6 +326,24 @@ Test(local, what_was_registered_over_http_survives_a_restart)
         cr_expect_null(local_service(f.local, "a/b"));
         cr_expect_null(local_check(f.local, "c"));
         cr_expect_null(local_check(f.local, "_node_maintenance"));
+        local_fixture_stop(&f);
+        remove_data_dir(&f);
+}
+
+Test(local, texts_that_are_no_utf8_survive_a_restart_repaired)
+{
+        struct local_fixture f = {0};
+
+        make_data_dir(&f);
+        local_fixture_start(&f, "{}");
+        local_fixture_check(&f, "{\"Name\":\"m\",\"TTL\":\"1h\"}");
+        heartbeat(&f, "m", "a\xff");
+        local_set_maintenance(f.local, "", true, "b\xc3", local_fixture_done, &f);
+        cr_expect_eq(f.last.status, 200, "%s", f.last.text);
+        restart(&f, "{}");
+        cr_expect_str_eq(status(&f, "m"), "passing");
+        cr_expect_str_eq(local_check(f.local, "m")->check.output, "a\xef\xbf\xbd");
+        cr_expect_str_eq(local_check(f.local, "_node_maintenance")->check.notes, "b\xef\xbf\xbd");
         local_fixture_stop(&f);
         remove_data_dir(&f);
 }
