@@ -32,7 +32,7 @@ static ssize_t log_write(void *cookie, const char *text, size_t length)
         (void)cookie;
         if (eal.is_verbose)
                 fwrite(text, 1, length, stderr);
-        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+        while (n > 0 && strchr("\n .", text[n - 1]) != NULL)
                 n--;
         // The first complaint names the cause, those after it what failed in its wake.
         if (n > 0 && eal.first_error[0] == '\0')

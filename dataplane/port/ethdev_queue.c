@@ -22,7 +22,7 @@ static unsigned ethdev_receive(struct port_queue *q, struct port_packet packets[
                 // Failure leaves the chain, of which the classifier then sees the head.
                 if (unlikely(mbufs[i]->nb_segs > 1))
                         (void)rte_pktmbuf_linearize(mbufs[i]);
-                packets[i] = mbuf_to_packet(mbufs[i]);
+                mbuf_to_packet(mbufs[i], &packets[i]);
         }
         return received;
 }

@@ -2,17 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "dataplane/port/kernel_interface.h"
 
 static int check_tun_device(const char *name, const struct port_error *error)
 {
-        int fd;
+        struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+        int fd, ret;
 
         if (strlen(name) >= IFNAMSIZ || strpbrk(name, ",/ ") != NULL || name[0] == '\0')
                 return port_fail(error, -EINVAL,
@@ -30,7 +33,15 @@ static int check_tun_device(const char *name, const struct port_error *error)
                                  "dataplane: exception %s: /dev/net/tun: %s; load the module "
                                  "(modprobe tun) and run with CAP_NET_ADMIN",
                                  name, strerror(errno));
+        // Made and, with the descriptor, gone again: net_tap would not say what it may not do.
+        snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+        ret = ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : 0;
         close(fd);
+        if (ret < 0)
+                return port_fail(error, ret,
+                                 "dataplane: exception %s: cannot make the interface: %s; run as "
+                                 "root or with CAP_NET_ADMIN",
+                                 name, strerror(-ret));
         return 0;
 }
 

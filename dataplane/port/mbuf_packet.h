@@ -16,24 +16,25 @@ static inline uint8_t mbuf_checksum_status(uint64_t flags, uint64_t mask, uint64
         return flags == bad ? FRAME_CHECKSUM_BAD : FRAME_CHECKSUM_GOOD;
 }
 
-/* Of a chain only the head is shown: a query that does not fit one is not answered. */
-static inline struct port_packet mbuf_to_packet(struct rte_mbuf *m)
+/*
+ * Of a chain only the head is shown: a query that does not fit one is not answered. Written field
+ * by field: a descriptor copied whole would wait for the stores it was made by.
+ */
+static inline void mbuf_to_packet(struct rte_mbuf *m, struct port_packet *p)
 {
         const uint64_t flags = m->ol_flags;
 
-        return (struct port_packet){
-            .data = rte_pktmbuf_mtod(m, uint8_t *),
-            .handle = m,
-            .length = m->data_len,
-            .capacity = (uint16_t)(m->buf_len - m->data_off),
-            .checksums =
-                {
-                    .ip = mbuf_checksum_status(flags, RTE_MBUF_F_RX_IP_CKSUM_MASK,
-                                               RTE_MBUF_F_RX_IP_CKSUM_BAD),
-                    .udp = mbuf_checksum_status(flags, RTE_MBUF_F_RX_L4_CKSUM_MASK,
-                                                RTE_MBUF_F_RX_L4_CKSUM_BAD),
-                },
-        };
+        p->data = rte_pktmbuf_mtod(m, uint8_t *);
+        p->handle = m;
+        p->length = m->data_len;
+        p->capacity = (uint16_t)(m->buf_len - m->data_off);
+        p->checksums.ip =
+            mbuf_checksum_status(flags, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_BAD);
+        p->checksums.udp =
+            mbuf_checksum_status(flags, RTE_MBUF_F_RX_L4_CKSUM_MASK, RTE_MBUF_F_RX_L4_CKSUM_BAD);
+        p->l2_length = 0;
+        p->l3_length = 0;
+        p->ip_version = 0;
 }
 
 /* Ready an answer for sending: one segment of the packet's length. */

@@ -80,9 +80,10 @@ static int probe(const char *device, uint16_t *id, const struct port_error *erro
         if (ret < 0)
                 return port_fail(
                     error, ret,
-                    "dataplane: port %s: no such device (%s); a virtual one is named "
-                    "after its driver, as net_tap0,iface=tap0; a PCI one must be bound "
-                    "to vfio-pci (dpdk-devbind.py --status) and --no-pci not be given",
+                    "dataplane: port %s: no such device or no right to it (%s); a virtual one is "
+                    "named after its driver, as net_tap0,iface=tap0, and may need CAP_NET_ADMIN; a "
+                    "PCI one must be bound to vfio-pci (dpdk-devbind.py --status) and --no-pci not "
+                    "be given",
                     device, eal_first_error(strerror(-ret)));
         return 0;
 }

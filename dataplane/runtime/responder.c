@@ -101,7 +101,7 @@ unsigned lictor_responder_process(struct lictor_responder *responder, struct rte
                 for (unsigned i = 0; i < b.count; i++)
                         rte_prefetch0(rte_pktmbuf_mtod(rx[next + i], void *));
                 for (unsigned i = 0; i < b.count; i++)
-                        b.packets[i] = mbuf_to_packet(rx[next + i]);
+                        mbuf_to_packet(rx[next + i], &b.packets[i]);
                 answer(responder, &b, now_s);
                 for (unsigned i = 0; i < b.count; i++) {
                         if (b.fates[i] == BURST_SEND)

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-static_assert(PORT_BURST_MAX == SVC_BURST_MAX, "a received burst is answered whole");
+static_assert(PORT_BURST_MAX % SVC_BURST_MAX == 0, "a received burst is answered in whole steps");
 static_assert(sizeof(struct port_packet) == 32, "two descriptors share a cache line");
 
 void burst_count_message(const struct dns_message *message, struct runtime_counters *counters)
@@ -69,6 +69,14 @@ static unsigned classify(struct burst *b, const struct frame_host *host,
         return message_count;
 }
 
+// A port is cheaper to ask for many packets at once than the responder's caches are.
+static void respond(const struct dns_env *env, struct dns_message messages[], unsigned n)
+{
+        for (unsigned next = 0; next < n; next += SVC_BURST_MAX)
+                dns_respond_burst(env, &messages[next],
+                                  n - next < SVC_BURST_MAX ? n - next : SVC_BURST_MAX);
+}
+
 static enum burst_fate fate_of(const struct dns_message *message)
 {
         if (message->verdict == DNS_ANSWERED)
@@ -103,7 +111,7 @@ void burst_answer_frames(struct burst *b, const struct frame_host *host, const s
         n = classify(b, host, messages, owners, counters);
         if (n == 0)
                 return;
-        dns_respond_burst(env, messages, n);
+        respond(env, messages, n);
         count_messages(messages, n, counters);
         for (unsigned m = 0; m < n; m++) {
                 unsigned i = owners[m];
@@ -130,7 +138,7 @@ void burst_answer_datagrams(struct burst *b, const struct dns_env *env,
                     .length = b->packets[i].length,
                     .capacity = b->packets[i].capacity,
                 };
-        dns_respond_burst(env, messages, b->count);
+        respond(env, messages, b->count);
         count_messages(messages, b->count, counters);
         for (unsigned i = 0; i < b->count; i++) {
                 b->fates[i] = (uint8_t)fate_of(&messages[i]);

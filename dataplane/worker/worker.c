@@ -14,8 +14,8 @@
 #define IDLE_TURNS_BEFORE_SLEEP 2000u
 #define IDLE_SLEEP_FIRST_NS     2000u
 // Bounds both the latency of the first packet after silence and what arrives meanwhile; waking
-// this often costs about 2 % of a core.
-#define IDLE_SLEEP_MAX_NS 400000u
+// this often costs under 2 % of a core.
+#define IDLE_SLEEP_MAX_NS 1000000u
 
 uint64_t worker_cycles(void)
 {
@@ -265,25 +265,27 @@ static void rest(struct worker *w, unsigned moved)
 
         if (moved > 0 || idle->always_poll) {
                 idle->empty_turns = 0;
-                idle->sleep_ns = IDLE_SLEEP_FIRST_NS;
                 return;
         }
         if (++idle->empty_turns < IDLE_TURNS_BEFORE_SLEEP)
                 return;
+        if (idle->empty_turns == IDLE_TURNS_BEFORE_SLEEP)
+                idle->sleep_ns = IDLE_SLEEP_FIRST_NS;
+        else if (idle->sleep_ns < IDLE_SLEEP_MAX_NS / 2)
+                idle->sleep_ns *= 2;
+        else
+                idle->sleep_ns = IDLE_SLEEP_MAX_NS;
         pause.tv_nsec = (long)idle->sleep_ns;
         lictor_reader_offline();
         nanosleep(&pause, NULL);
         lictor_reader_online();
         counter_add(&w->counters.sleeps, 1);
-        idle->sleep_ns =
-            idle->sleep_ns * 2 > IDLE_SLEEP_MAX_NS ? IDLE_SLEEP_MAX_NS : idle->sleep_ns * 2;
 }
 
 void worker_run(struct worker *w)
 {
         // Else the kernel may add 50 us to each of the short sleeps.
         prctl(PR_SET_TIMERSLACK, 1000ul, 0, 0, 0);
-        w->idle.sleep_ns = IDLE_SLEEP_FIRST_NS;
         lictor_reader_register();
         while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
                 unsigned moved = worker_turn(w);

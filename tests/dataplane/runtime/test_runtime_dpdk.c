@@ -64,17 +64,17 @@ static unsigned some_cpu(void)
         return cpu;
 }
 
-static struct runtime *start(void)
+static struct runtime *start_queues(const char *devargs, unsigned queue_count)
 {
         static const char *const eal[] = {"--no-huge", "--no-pci", "--no-telemetry", "-m", "64"};
         static const char *const addresses[] = {"10.99.0.2/24", "fd00::ab:cdef/64"};
         unsigned lcore = some_cpu();
         struct runtime_port_config port = {
-            .device = device,
+            .device = devargs,
             .mac = "02:00:00:00:00:02",
             .addresses = addresses,
             .address_count = 2,
-            .queue_count = 1,
+            .queue_count = queue_count,
         };
         struct runtime_config config = {
             .driver = RUNTIME_DPDK,
@@ -92,6 +92,11 @@ static struct runtime *start(void)
         fflush(in);
         cr_assert_eq(runtime_start(&config, NULL, &rt, error, sizeof(error)), 0, "%s", error);
         return rt;
+}
+
+static struct runtime *start(void)
+{
+        return start_queues(device, 1);
 }
 
 static struct runtime_counters wait_for(const struct runtime *rt, uint64_t received)
@@ -183,6 +188,25 @@ Test(runtime_dpdk, drops_frames_larger_than_a_buffer_and_counts_them)
         cr_expect_eq(c.frames[FRAME_DNS], 1);
         cr_expect_eq(c.frames[FRAME_DROP_BAD_IP_HEADER], 1);
         cr_expect_eq(read_answers(out, 8), 1);
+}
+
+Test(runtime_dpdk, polls_every_queue_of_a_port)
+{
+        struct build b = query4("a", 1);
+        char devargs[512];
+        struct runtime_counters c;
+        struct runtime *rt;
+
+        put(&b);
+        snprintf(devargs, sizeof(devargs),
+                 "net_pcap0,rx_pcap=%s,rx_pcap=%s,tx_pcap=%s,tx_pcap=%s/two.pcap", in_path, in_path,
+                 out_path, folder);
+        rt = start_queues(devargs, 2);
+        c = wait_for(rt, 2);
+        runtime_stop(rt);
+        snprintf(devargs, sizeof(devargs), "%s/two.pcap", folder);
+        unlink(devargs);
+        cr_expect_eq(c.answered, 2);
 }
 
 Test(runtime_dpdk, sends_slow_replies_through_the_port)
