@@ -2,8 +2,9 @@
 // more one-instance services. Writes one JSON object a line on standard output, and what a person
 // wants to see on standard error.
 //
-// Every question is answered in the buffer it came in. Between bursts fresh ones are copied in from
-// a large pool, as a port's DMA would do; only the answering is timed.
+// Every question is answered in the buffer it came in. Before each slice fresh ones are written
+// into the buffers, as a port's DMA would do; only the answering is timed. They are made up on the
+// spot, for a pool of ready questions large enough would push the table out of the cache.
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -20,18 +21,20 @@
 
 // Buffers lie as far apart as DPDK's usual mbufs; there are as many as a port keeps in flight.
 enum {
-        QUESTIONS = 1 << 20,
-        QUESTION_BYTES = 64,
+        QUESTIONS = 5 << 20,
         BUFFERS = 256,
         BUFFER_STRIDE = 2368,
         BUFFER_HEADROOM = 128 + 128 + 42,
         NODES = 1000,
-        REPEATS = 5
+        TYPE_A = 1,
+        TYPE_SRV = 33
 };
 
-struct question {
-        uint8_t bytes[QUESTION_BYTES - 2];
-        uint16_t length;
+// What is asked: names from first on, of one type or (0) half A and half SRV.
+struct asked {
+        uint64_t first;
+        uint64_t count;
+        uint16_t type;
 };
 
 struct bench {
@@ -40,7 +43,8 @@ struct bench {
         struct dns_random random;
         double per_ns;
         uint64_t names;
-        struct question questions[QUESTIONS];
+        struct asked asked;
+        uint64_t draw;
         struct dns_message messages[BUFFERS];
         _Alignas(64) uint8_t buffers[BUFFERS * BUFFER_STRIDE];
 };
@@ -86,47 +90,52 @@ static void fill(struct bench *b, uint64_t names)
         }
 }
 
-static struct question make_question(uint64_t number, uint16_t type, uint16_t id)
+// "svc-" and at least six digits.
+static unsigned put_label(uint8_t *to, uint64_t number)
 {
-        struct question q = {.bytes = {[2] = 1, [5] = 1}}; // recursion desired, one question
-        uint8_t *to = q.bytes + DNS_HEADER_LENGTH;
-        char label[32];
-        const int length = snprintf(label, sizeof(label), "svc-%06" PRIu64, number);
+        uint8_t digits[20];
+        unsigned count = 0;
 
-        store_be16(q.bytes, id);
-        *to++ = (uint8_t)length;
-        memcpy(to, label, (size_t)length);
-        to += length;
-        memcpy(to, "\7service\6consul", 16);
-        to += 16;
+        for (; number > 0 || count < 6; number /= 10)
+                digits[count++] = (uint8_t)('0' + number % 10);
+        to[0] = (uint8_t)(4 + count);
+        memcpy(to + 1, "svc-", 4);
+        for (unsigned i = 0; i < count; i++)
+                to[5 + i] = digits[count - 1 - i];
+        return 5 + count;
+}
+
+static uint16_t put_question(uint8_t *data, uint64_t number, uint16_t type, uint16_t id)
+{
+        static const uint8_t rest[] = "\7service\6consul";
+        uint8_t *to = data + DNS_HEADER_LENGTH;
+
+        memset(data, 0, DNS_HEADER_LENGTH);
+        store_be16(data, id);
+        data[2] = 1; // recursion desired
+        data[5] = 1; // one question
+        to += put_label(to, number);
+        memcpy(to, rest, sizeof(rest));
+        to += sizeof(rest);
         store_be16(to, type);
         store_be16(to + 2, 1);
-        q.length = (uint16_t)(to + 4 - q.bytes);
-        return q;
+        return (uint16_t)(to + 4 - data);
 }
 
-// @type  0 for half of each.
-static void prepare(struct bench *b, uint64_t first, uint64_t count, uint16_t type)
-{
-        uint64_t random = 88172645463325252u;
-
-        for (size_t i = 0; i < QUESTIONS; i++) {
-                const uint64_t drawn = draw(&random);
-                const uint16_t kind = type != 0 ? type : drawn >> 63 != 0 ? 33 : 1;
-
-                b->questions[i] = make_question(first + (drawn >> 8) % count, kind, (uint16_t)i);
-        }
-}
-
-static void receive(struct bench *b, size_t first)
+static void receive(struct bench *b)
 {
         for (size_t i = 0; i < BUFFERS; i++) {
-                const struct question *q = &b->questions[(first + i) % QUESTIONS];
                 uint8_t *data = b->buffers + i * BUFFER_STRIDE + BUFFER_HEADROOM;
+                const uint64_t drawn = draw(&b->draw);
+                const uint16_t either = drawn >> 63 != 0 ? TYPE_SRV : TYPE_A;
 
-                memcpy(data, q->bytes, sizeof(q->bytes));
-                b->messages[i] =
-                    (struct dns_message){.data = data, .length = q->length, .capacity = 1500};
+                b->messages[i] = (struct dns_message){
+                    .data = data,
+                    .length =
+                        put_question(data, b->asked.first + (drawn >> 8) % b->asked.count,
+                                     b->asked.type != 0 ? b->asked.type : either, (uint16_t)drawn),
+                    .capacity = 1500,
+                };
         }
 }
 
@@ -179,10 +188,10 @@ static void look_up(struct bench *b)
 // Cycles a question, the questions' arrival left out.
 static double measure(struct bench *b, void (*job)(struct bench *b))
 {
-        for (size_t i = 0; i < REPEATS * (size_t)QUESTIONS; i += BUFFERS) {
+        for (size_t i = 0; i < QUESTIONS; i += BUFFERS) {
                 uint64_t start;
 
-                receive(b, i);
+                receive(b);
                 start = cycles_now();
                 job(b);
                 // Looking up needs parsed questions, so it times itself.
@@ -192,21 +201,27 @@ static double measure(struct bench *b, void (*job)(struct bench *b))
         return slices_median(&slices) / BUFFERS;
 }
 
-// Every answer of one pass over the questions must be right, or the figures say nothing.
+// Were answers wrong, the figures would say nothing.
 static void check_answers(struct bench *b, bool hit)
 {
-        for (size_t i = 0; i < QUESTIONS; i += BUFFERS) {
-                receive(b, i);
+        uint16_t ids[BUFFERS], types[BUFFERS];
+
+        for (size_t i = 0; i < QUESTIONS / 8; i += BUFFERS) {
+                receive(b);
+                for (size_t k = 0; k < BUFFERS; k++) {
+                        const struct dns_message *m = &b->messages[k];
+
+                        ids[k] = load_be16(m->data);
+                        types[k] = load_be16(m->data + m->length - 4);
+                }
                 respond(b);
                 for (size_t k = 0; k < BUFFERS; k++) {
                         const struct dns_message *m = &b->messages[k];
-                        const struct question *q = &b->questions[(i + k) % QUESTIONS];
-                        const bool srv = q->bytes[q->length - 3] == 33;
 
-                        if (m->verdict != DNS_ANSWERED || memcmp(m->data, q->bytes, 2) != 0 ||
+                        if (m->verdict != DNS_ANSWERED || load_be16(m->data) != ids[k] ||
                             m->rcode != (hit ? 0 : 3) || load_be16(m->data + 6) != hit ||
                             load_be16(m->data + 8) == hit ||
-                            load_be16(m->data + 10) != (hit && srv))
+                            load_be16(m->data + 10) != (hit && types[k] == TYPE_SRV))
                                 die("answering every question");
                 }
         }
@@ -223,9 +238,13 @@ static void print_case(const struct bench *b, const char *name, const char *stag
                 b->names, name, stage, ns, cycles, 1e3 / ns);
 }
 
-static void measure_case(struct bench *b, const char *name, bool hit)
+static void measure_case(struct bench *b, const char *name, struct asked asked)
 {
+        const bool hit = asked.first < b->names;
         double total, parsing, looking_up;
+
+        b->asked = asked;
+        b->draw = 88172645463325252u;
 
         check_answers(b, hit);
         total = measure(b, respond);
@@ -257,14 +276,10 @@ static void measure_size(struct bench *b, uint64_t names)
 {
         fill(b, names);
         print_memory(b);
-        prepare(b, 0, names, 0);
-        measure_case(b, "hit", true);
-        prepare(b, 0, names, 1);
-        measure_case(b, "a", true);
-        prepare(b, 0, names, 33);
-        measure_case(b, "srv", true);
-        prepare(b, names, names, 0);
-        measure_case(b, "miss", false);
+        measure_case(b, "hit", (struct asked){0, names, 0});
+        measure_case(b, "a", (struct asked){0, names, TYPE_A});
+        measure_case(b, "srv", (struct asked){0, names, TYPE_SRV});
+        measure_case(b, "miss", (struct asked){names, names, 0});
 }
 
 int main(int argc, char **argv)

@@ -154,15 +154,17 @@ static const struct svc_entry *find_away(const struct svc_directory *directory,
         return NULL;
 }
 
-// A key's home bucket as its fingerprints showed it, and the first entry they point at.
-struct candidate {
-        const struct svc_bucket *bucket;
-        const struct svc_entry *entry;
-        uint64_t tags;
-        uint64_t match;
-};
+static inline void start_bucket(struct svc_lookup *l, unsigned i, const struct svc_key *key)
+{
+        const struct svc_segment *segment = svc_segment_of(l->directory, key->hash);
 
-static void start_entry(struct candidate *c, const struct svc_key *key)
+        l->candidates[i].bucket = &segment->bucket[svc_home_of(key->hash)];
+        __builtin_prefetch(l->candidates[i].bucket);
+}
+
+// What a key's home bucket shows now, and the first entry its fingerprints point at. The entry's
+// last line to fetch is computed, not chosen: a branch on what is asked for would be mispredicted.
+static inline void start_entry(struct svc_candidate *c, const struct svc_key *key, size_t bytes)
 {
         c->entry = NULL;
         c->tags = atomic_load_explicit(&c->bucket->tags, memory_order_acquire);
@@ -173,41 +175,62 @@ static void start_entry(struct candidate *c, const struct svc_key *key)
             atomic_load_explicit(&c->bucket->entry[svc_match_slot(c->match)], memory_order_acquire);
         __builtin_prefetch(c->entry);
         __builtin_prefetch((const uint8_t *)c->entry + SLAB_LINE_BYTES);
+        __builtin_prefetch((const uint8_t *)c->entry + bytes - 1);
 }
 
-static const struct svc_entry *finish(const struct svc_directory *directory, struct candidate *c,
-                                      const struct svc_key *key)
+static inline const struct svc_entry *finish(const struct svc_directory *directory,
+                                             const struct svc_candidate *c,
+                                             const struct svc_key *key)
 {
-        while (c->match != 0) {
-                if (svc_entry_has_key(c->entry, key))
-                        return c->entry;
-                c->match &= c->match - 1;
-                if (c->match != 0)
-                        c->entry = atomic_load_explicit(&c->bucket->entry[svc_match_slot(c->match)],
-                                                        memory_order_acquire);
+        const struct svc_entry *entry = c->entry;
+
+        for (uint64_t match = c->match; match != 0;) {
+                if (svc_entry_has_key(entry, key))
+                        return entry;
+                match &= match - 1;
+                if (match != 0)
+                        entry = atomic_load_explicit(&c->bucket->entry[svc_match_slot(match)],
+                                                     memory_order_acquire);
         }
         return svc_tags_overflow(c->tags) == 0 ? NULL : find_away(directory, key);
+}
+
+void svc_lookup_begin(struct svc_lookup *l, const struct svc_table *t)
+{
+        l->directory = atomic_load_explicit(&t->index.directory, memory_order_acquire);
+}
+
+void svc_lookup_hash(struct svc_lookup *l, unsigned i, struct svc_key *key)
+{
+        key->hash = XXH3_64bits(key->bytes, key->length);
+        start_bucket(l, i, key);
+}
+
+void svc_lookup_fetch(struct svc_lookup *l, unsigned i, const struct svc_key *key, size_t bytes)
+{
+        start_entry(&l->candidates[i], key, bytes);
+}
+
+const struct svc_entry *svc_lookup_finish(const struct svc_lookup *l, unsigned i,
+                                          const struct svc_key *key)
+{
+        return finish(l->directory, &l->candidates[i], key);
 }
 
 unsigned svc_table_lookup_burst(const struct svc_table *t, const struct svc_key keys[],
                                 const struct svc_entry *out[], unsigned n)
 {
-        const struct svc_directory *directory =
-            atomic_load_explicit(&t->index.directory, memory_order_acquire);
-        struct candidate candidates[SVC_BURST_MAX];
+        struct svc_lookup l;
         unsigned hits = 0;
 
         assert(n <= SVC_BURST_MAX);
-        for (unsigned i = 0; i < n; i++) {
-                const struct svc_segment *segment = svc_segment_of(directory, keys[i].hash);
-
-                candidates[i].bucket = &segment->bucket[svc_home_of(keys[i].hash)];
-                __builtin_prefetch(candidates[i].bucket);
-        }
+        svc_lookup_begin(&l, t);
         for (unsigned i = 0; i < n; i++)
-                start_entry(&candidates[i], &keys[i]);
+                start_bucket(&l, i, &keys[i]);
+        for (unsigned i = 0; i < n; i++)
+                start_entry(&l.candidates[i], &keys[i], 2 * SLAB_LINE_BYTES);
         for (unsigned i = 0; i < n; i++) {
-                out[i] = finish(directory, &candidates[i], &keys[i]);
+                out[i] = finish(l.directory, &l.candidates[i], &keys[i]);
                 hits += out[i] != NULL;
         }
         return hits;

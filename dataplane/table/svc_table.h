@@ -87,6 +87,40 @@ void svc_table_commit(struct svc_table *t);
 unsigned svc_table_lookup_burst(const struct svc_table *t, const struct svc_key keys[],
                                 const struct svc_entry *out[], unsigned n);
 
+/*
+ * The same lookup in its stages, for a caller with work of its own between keys. All belong to one
+ * burst, without a quiescent state in between; the members are the table's.
+ */
+struct svc_lookup {
+        const struct svc_directory *directory;
+        struct svc_candidate {
+                const struct svc_bucket *bucket;
+                const struct svc_entry *entry;
+                uint64_t tags;
+                uint64_t match;
+        } candidates[SVC_BURST_MAX];
+};
+
+/** Begin a burst. context  as svc_table_lookup_burst; so are the three below. */
+void svc_lookup_begin(struct svc_lookup *l, const struct svc_table *t);
+
+/** Set the i-th key's hash and start fetching its bucket. */
+void svc_lookup_hash(struct svc_lookup *l, unsigned i, struct svc_key *key);
+
+/**
+ * Start fetching the entry the i-th key's bucket points at; some 100 ns after svc_lookup_hash, for
+ * then the bucket has arrived.
+ * @bytes  of the entry that the caller will read; 1..192.
+ */
+void svc_lookup_fetch(struct svc_lookup *l, unsigned i, const struct svc_key *key, size_t bytes);
+
+/**
+ * Look the i-th key up, after both stages.
+ * returns  the entry, or NULL on a miss; borrowed until this thread's next quiescent state.
+ */
+const struct svc_entry *svc_lookup_finish(const struct svc_lookup *l, unsigned i,
+                                          const struct svc_key *key);
+
 struct svc_table_stats {
         uint64_t entry_count;
         uint64_t slot_count;
