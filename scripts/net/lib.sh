@@ -35,7 +35,7 @@ net_begin() {
         net_folder=$(mktemp -d /tmp/lictor-net.XXXXXX)
         net_agent=lictor-a$$ net_client=lictor-c$$
         trap net_end EXIT
-        trap 'exit 130' INT TERM
+        trap 'exit 130' HUP INT TERM
         for namespace in "$net_agent" "$net_client"; do
                 ip netns add "$namespace"
                 ip -n "$namespace" link set lo up
@@ -97,7 +97,9 @@ net_start_agent() {
 JSON
         say "the agent's configuration"
         cat "$net_folder/agent.json"
-        in_agent "$net_lictor" agent -dev -config-file "$net_folder/agent.json" \
+        # Not through in_agent: a function in the background is a shell of its own, and it would be
+        # that shell which $! names and the end kills.
+        ip netns exec "$net_agent" "$net_lictor" agent -dev -config-file "$net_folder/agent.json" \
                 >"$net_folder/agent.log" 2>&1 &
         net_agent_pid=$!
         net_pids+=("$net_agent_pid")
@@ -126,7 +128,7 @@ net_client_up() {
 # interface client0.
 net_start_bridge() {
         say "dpdk-testpmd carries frames between $1 and the client's client0"
-        in_client dpdk-testpmd --no-pci --no-huge --no-shconf -m 128 --no-telemetry --log-level=3 \
+        ip netns exec "$net_client" dpdk-testpmd --no-pci --no-huge --no-shconf -m 128 --no-telemetry --log-level=3 \
                 --lcores '0@1,1@1' --vdev "$1" --vdev net_tap0,iface=client0 -- \
                 --auto-start --nb-cores=1 --total-num-mbufs=16384 --forward-mode=io \
                 --no-lsc-interrupt --stats-period=3600 >"$net_folder/testpmd.log" 2>&1 </dev/null &
