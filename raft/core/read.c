@@ -14,7 +14,7 @@ bool raft_has_lease(const struct raft *r, uint64_t now_ms)
         started_ms = r->round_started_ms[round % RAFT_ROUND_MAX];
         lease_ms = (uint64_t)r->options.election_timeout_ms * 1000 /
                    (1000 + r->options.clock_drift_permille);
-        if (RAFT_MUTANT(6))
+        if (RAFT_MUTANT(5))
                 lease_ms *= 8;
         return now_ms < started_ms + lease_ms;
 }
@@ -40,7 +40,7 @@ int raft_read_index(struct raft *r, uint64_t ticket, bool lease, uint64_t now_ms
         if (r->role != RAFT_LEADER)
                 return -EPERM;
         // Until an entry of this term is committed the leader may not know the newest commits.
-        if (!RAFT_MUTANT(7) && log_term(&r->log, r->commit) != r->hard_state.term)
+        if (!RAFT_MUTANT(6) && log_term(&r->log, r->commit) != r->hard_state.term)
                 return -EAGAIN;
         if (r->read_pending_count + r->read_ready_count >= RAFT_READ_MAX)
                 return -ENOSPC;

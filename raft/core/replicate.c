@@ -47,8 +47,7 @@ void replicate_advance_commit(struct raft *r)
         raft_index index = raft_quorum_match(r);
 
         // Only entries of the own term are committed by counting (the paper, 5.4.2).
-        if (index <= r->commit ||
-            (!RAFT_MUTANT(5) && log_term(&r->log, index) != r->hard_state.term))
+        if (index <= r->commit || log_term(&r->log, index) != r->hard_state.term)
                 return;
         raft_commit_to(r, index);
         // Whoever is no longer a voter leads on only until that is committed (thesis 4.2.2).

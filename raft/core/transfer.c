@@ -14,7 +14,7 @@ void transfer_progress(struct raft *r)
         raft_send(r, &r->now, RAFT_TIMEOUT_NOW, p->id);
         r->transfer_sent = true;
         // From here on somebody may be elected at any time, however fresh our lease.
-        r->lease_void = !RAFT_MUTANT(8);
+        r->lease_void = true;
 }
 
 int raft_transfer(struct raft *r, raft_server_id to, uint64_t now_ms)
