@@ -63,86 +63,83 @@ static const char *ask_hex(const char *hex)
         "40616161616161616161616161616161616161616161616161616161616161616161616161616161616161"   \
         "6161616161616161616161616161616161616161616161"
 
+static const struct {
+        const char *name, *hex, *want;
+} wire_cases[] = {
+    {"plain", QUERY, "NOERROR qr aa rd\n" ANSWER},
+    {"rd off", "00000001000000000000" WEB "00010001", "NOERROR qr aa\n" ANSWER},
+    {"cd copied", "01100001000000000000" WEB "00010001", "NOERROR qr aa rd cd\n" ANSWER},
+    {"ad dropped", "01200001000000000000" WEB "00010001", "NOERROR qr aa rd\n" ANSWER},
+    {"tc, aa, ra, z, rcode dropped", "07cf0001000000000000" WEB "00010001",
+     "NOERROR qr aa rd\n" ANSWER},
+    {"class chaos", "01000001000000000000" WEB "00010003", "NOERROR qr aa rd\n" ANSWER},
+    {"class any", "01000001000000000000" WEB "000100ff", "NOERROR qr aa rd\n" ANSWER},
+    {"trailing bytes", QUERY "ffffff", "NOERROR qr aa rd\n" ANSWER},
+    {"notify is a query", "21000001000000000000" WEB "00010001", "NOERROR opcode4 qr aa\n" ANSWER},
+    {"iquery", "09000001000000000000" WEB "00010001", "NOTIMP opcode1 qr rd\n"},
+    {"status", "11000001000000000000" WEB "00010001", "NOTIMP opcode2 qr rd\n"},
+    {"update", "28000001000000000000" WEB "00010001", "NOTIMP opcode5 qr\n"},
+    {"opcode 15", "78000001000000000000" WEB "00010001", "NOTIMP opcode15 qr\n"},
+    {"no question", "01000000000000000000" WEB "00010001", "FORMERR qr rd\n"},
+    {"two questions", "01000002000000000000" WEB "00010001" WEB "00210001", "FORMERR qr rd\n"},
+    {"header only", "01000001000000000000", "FORMERR qr rd\n"},
+    {"cut in a label", "0100000100000000000003776562077365727669", "FORMERR qr rd\n"},
+    {"cut before the root", "0100000100000000000003776562", "FORMERR qr rd\n"},
+    {"no type", "01000001000000000000" WEB, "FORMERR qr rd\n"},
+    {"half a type", "01000001000000000000" WEB "00", "FORMERR qr rd\n"},
+    {"no class", "01000001000000000000" WEB "0001", "FORMERR qr rd\n"},
+    {"half a class", "01000001000000000000" WEB "000100", "FORMERR qr rd\n"},
+    {"long label", "01000001000000000000" LABEL_64 "0000010001", "FORMERR qr rd\n"},
+    {"extended label",
+     "01000001000000000000"
+     "8161"
+     "0000010001",
+     "FORMERR qr rd\n"},
+    {"pointer loop",
+     "01000001000000000000"
+     "c00c00010001",
+     "FORMERR qr rd\n"},
+    {"pointer at the end",
+     "01000001000000000000"
+     "03776562c0",
+     "FORMERR qr rd\n"},
+    {"two answers", "01000001000200000000" WEB "00010001", "FORMERR qr rd\n"},
+    {"two authorities", "01000001000000020000" WEB "00010001", "FORMERR qr rd\n"},
+    {"three additionals", "01000001000000000003" WEB "00010001", "FORMERR qr rd\n"},
+    {"a counted record that is not there", "01000001000000000001" WEB "00010001",
+     "NOERROR qr aa rd\n" ANSWER},
+    {"a record cut in its name",
+     "01000001000000000001" WEB "00010001"
+     "0361",
+     "FORMERR qr rd\n"},
+    {"a record cut in its header",
+     "01000001000000000001" WEB "00010001"
+     "0000290000",
+     "FORMERR qr rd\n"},
+    {"a record cut in its data",
+     "01000001000000000001" WEB "00010001"
+     "0000010001000000000004"
+     "0a0000",
+     "FORMERR qr rd\n"},
+    {"an answer and an authority that do no harm",
+     "01000001000100010000" WEB "00010001"
+     "c00c00010001000000000004"
+     "0a000001"
+     "c00c00060001000000000000",
+     "NOERROR qr aa rd\n" ANSWER},
+    {"an answer is no query", "81000001000000000000" WEB "00010001", "[not a query]"},
+    {"nor is one of another opcode", "a8000001000000000000" WEB "00010001", "[not a query]"},
+    {"nor a broken one", "8100000100", "[short]"},
+    {"a short message", "0100000100", "[short]"},
+    {"eleven bytes", "010000010000000000", "[short]"},
+    {"an ID", "", "[short]"},
+};
+
 Test(dns_wire, messages_are_accepted_or_refused_as_consul_does)
 {
-        static const struct {
-                const char *name, *hex, *want;
-        } cases[] = {
-            {"plain", QUERY, "NOERROR qr aa rd\n" ANSWER},
-            {"rd off", "00000001000000000000" WEB "00010001", "NOERROR qr aa\n" ANSWER},
-            {"cd copied", "01100001000000000000" WEB "00010001", "NOERROR qr aa rd cd\n" ANSWER},
-            {"ad dropped", "01200001000000000000" WEB "00010001", "NOERROR qr aa rd\n" ANSWER},
-            {"tc, aa, ra, z, rcode dropped", "07cf0001000000000000" WEB "00010001",
-             "NOERROR qr aa rd\n" ANSWER},
-            {"class chaos", "01000001000000000000" WEB "00010003", "NOERROR qr aa rd\n" ANSWER},
-            {"class any", "01000001000000000000" WEB "000100ff", "NOERROR qr aa rd\n" ANSWER},
-            {"trailing bytes", QUERY "ffffff", "NOERROR qr aa rd\n" ANSWER},
-            {"notify is a query", "21000001000000000000" WEB "00010001",
-             "NOERROR opcode4 qr aa\n" ANSWER},
-            {"iquery", "09000001000000000000" WEB "00010001", "NOTIMP opcode1 qr rd\n"},
-            {"status", "11000001000000000000" WEB "00010001", "NOTIMP opcode2 qr rd\n"},
-            {"update", "28000001000000000000" WEB "00010001", "NOTIMP opcode5 qr\n"},
-            {"opcode 15", "78000001000000000000" WEB "00010001", "NOTIMP opcode15 qr\n"},
-            {"no question", "01000000000000000000" WEB "00010001", "FORMERR qr rd\n"},
-            {"two questions", "01000002000000000000" WEB "00010001" WEB "00210001",
-             "FORMERR qr rd\n"},
-            {"header only", "01000001000000000000", "FORMERR qr rd\n"},
-            {"cut in a label", "0100000100000000000003776562077365727669", "FORMERR qr rd\n"},
-            {"cut before the root", "0100000100000000000003776562", "FORMERR qr rd\n"},
-            {"no type", "01000001000000000000" WEB, "FORMERR qr rd\n"},
-            {"half a type", "01000001000000000000" WEB "00", "FORMERR qr rd\n"},
-            {"no class", "01000001000000000000" WEB "0001", "FORMERR qr rd\n"},
-            {"half a class", "01000001000000000000" WEB "000100", "FORMERR qr rd\n"},
-            {"long label", "01000001000000000000" LABEL_64 "0000010001", "FORMERR qr rd\n"},
-            {"extended label",
-             "01000001000000000000"
-             "8161"
-             "0000010001",
-             "FORMERR qr rd\n"},
-            {"pointer loop",
-             "01000001000000000000"
-             "c00c00010001",
-             "FORMERR qr rd\n"},
-            {"pointer at the end",
-             "01000001000000000000"
-             "03776562c0",
-             "FORMERR qr rd\n"},
-            {"two answers", "01000001000200000000" WEB "00010001", "FORMERR qr rd\n"},
-            {"two authorities", "01000001000000020000" WEB "00010001", "FORMERR qr rd\n"},
-            {"three additionals", "01000001000000000003" WEB "00010001", "FORMERR qr rd\n"},
-            {"a counted record that is not there", "01000001000000000001" WEB "00010001",
-             "NOERROR qr aa rd\n" ANSWER},
-            {"a record cut in its name",
-             "01000001000000000001" WEB "00010001"
-             "0361",
-             "FORMERR qr rd\n"},
-            {"a record cut in its header",
-             "01000001000000000001" WEB "00010001"
-             "0000290000",
-             "FORMERR qr rd\n"},
-            {"a record cut in its data",
-             "01000001000000000001" WEB "00010001"
-             "0000010001000000000004"
-             "0a0000",
-             "FORMERR qr rd\n"},
-            {"an answer and an authority that do no harm",
-             "01000001000100010000" WEB "00010001"
-             "c00c00010001000000000004"
-             "0a000001"
-             "c00c00060001000000000000",
-             "NOERROR qr aa rd\n" ANSWER},
-            {"an answer is no query", "81000001000000000000" WEB "00010001", "[not a query]"},
-            {"nor is one of another opcode", "a8000001000000000000" WEB "00010001",
-             "[not a query]"},
-            {"nor a broken one", "8100000100", "[short]"},
-            {"a short message", "0100000100", "[short]"},
-            {"eleven bytes", "010000010000000000", "[short]"},
-            {"an ID", "", "[short]"},
-        };
-
-        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-                cr_expect_str_eq(ask_hex(cases[i].hex), cases[i].want, "%s: %s", cases[i].name,
-                                 w.text);
+        for (size_t i = 0; i < ARRAY_LEN(wire_cases); i++)
+                cr_expect_str_eq(ask_hex(wire_cases[i].hex), wire_cases[i].want, "%s: %s",
+                                 wire_cases[i].name, w.text);
 }
 
 Test(dns_wire, nothing_at_all_is_short)
