@@ -116,7 +116,7 @@ static bool run_test(const struct filter_node *node, const json_t *object)
 
 bool filter_matches(const struct filter *filter, const json_t *object)
 {
-        bool stack[FILTER_NODE_MAX];
+        bool stack[FILTER_NODE_MAX] = {false};
         size_t len = 0;
 
         for (size_t i = 0; i < filter->node_count; i++) {
