@@ -101,7 +101,8 @@ const struct sockaddr *http_request_peer(const struct http_request *request);
 bool http_request_pretty(const struct http_request *request);
 
 /**
- * Have a function called when the request ends without an answer, because the server stops.
+ * Have a function called when the request ends without an answer, because the server stops or the
+ * client has closed its side of the connection.
  * @cancel  must not reply and must forget the request; replaces an earlier one, NULL removes it.
  */
 void http_request_on_cancel(struct http_request *request, void (*cancel)(void *arg), void *arg);

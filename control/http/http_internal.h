@@ -31,6 +31,7 @@ struct http_server {
         uv_poll_t poll;             // of the daemon's epoll descriptor
         uv_timer_t timer;           // the daemon's own deadlines
         uv_timer_t accept_timer;    // when accepting is paused
+        uv_timer_t gone_timer;      // looks for waiting clients that went away
         unsigned open_handle_count; // to be closed before the memory goes
         bool accept_paused;
         bool running; // inside MHD_run(): what it is told now it will see
@@ -55,6 +56,7 @@ struct http_request {
         size_t body_len;
         size_t body_capacity;
         size_t body_limit;
+        size_t drained; // bytes read and dropped
 
         struct MHD_Response *response;
         unsigned status;
@@ -76,6 +78,8 @@ void http_listen_close(struct http_server *server);
 void http_server_kick(struct http_server *server);
 // Have the daemon run soon, from inside a callback of its own or from outside.
 void http_server_wake(struct http_server *server);
+// Called when a request begins to wait.
+void http_server_watch_waiting(struct http_server *server);
 void http_server_release_handle(struct http_server *server);
 
 // request.c
@@ -86,8 +90,13 @@ enum MHD_Result http_request_access(void *cls, struct MHD_Connection *connection
                                     void **state);
 void http_request_completed(void *cls, struct MHD_Connection *connection, void **state,
                             enum MHD_RequestTerminationCode why);
+// Ends a connection's slot, which its socket context points to: the request being read or answered.
+// The daemon does not tell of those it refuses by itself after having announced them.
+void http_request_close_slot(struct http_request **take_slot);
 void http_request_resume(struct http_request *request);
 void http_request_cancel_all(struct http_server *server);
+// Ends the waiting requests whose client has closed its side.
+void http_request_cancel_gone(struct http_server *server);
 
 // guard.c: what is refused whatever the endpoint
 bool http_guard_is_blocked(const struct http_server *server, const char *path);

@@ -1,14 +1,44 @@
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/http/http_internal.h"
 
+static struct http_request **slot_of(struct MHD_Connection *connection)
+{
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+        return info != NULL ? info->socket_context : NULL;
+}
+
+static void destroy(struct http_request *request)
+{
+        assert(!request->suspended);
+        if (request->uri_parsed)
+                uri_fini(&request->uri);
+        if (request->response != NULL)
+                MHD_destroy_response(request->response);
+        free(request->target);
+        free(request->headers);
+        free(request->body);
+        free(request);
+}
+
+void http_request_close_slot(struct http_request **take_slot)
+{
+        if (take_slot != NULL && *take_slot != NULL)
+                destroy(*take_slot);
+        free(take_slot);
+}
+
 void *http_request_begin(void *cls, const char *target, struct MHD_Connection *connection)
 {
-        struct http_request *request = calloc(1, sizeof(*request));
+        struct http_request **slot = slot_of(connection);
+        struct http_request *request = slot != NULL ? calloc(1, sizeof(*request)) : NULL;
 
         if (request == NULL)
                 return NULL;
@@ -19,6 +49,9 @@ void *http_request_begin(void *cls, const char *target, struct MHD_Connection *c
                 free(request);
                 return NULL;
         }
+        if (*slot != NULL)
+                destroy(*slot);
+        *slot = request;
         return request;
 }
 
@@ -160,6 +193,7 @@ static void suspend(struct http_request *request)
                 request->next->link = &request->next;
         server->waiting = request;
         MHD_suspend_connection(request->connection);
+        http_server_watch_waiting(server);
 }
 
 static void unlink_waiting(struct http_request *request)
@@ -198,8 +232,10 @@ enum MHD_Result http_request_access(void *cls, struct MHD_Connection *connection
                 size_t len = *upload_data_size;
 
                 *upload_data_size = 0;
-                if (request->drain)
-                        return MHD_YES;
+                if (request->drain) {
+                        request->drained += len;
+                        return request->drained > HTTP_DRAIN_MAX ? MHD_NO : MHD_YES;
+                }
                 // Only a chunked body gets here without having announced its size.
                 if (len > request->body_limit - request->body_len)
                         refuse_body(request, request->body_len + len);
@@ -222,20 +258,12 @@ void http_request_completed(void *cls, struct MHD_Connection *connection, void *
         struct http_request *request = *state;
 
         (void)cls;
-        (void)connection;
         (void)why;
         if (request == NULL)
                 return;
         *state = NULL;
-        assert(!request->suspended);
-        if (request->uri_parsed)
-                uri_fini(&request->uri);
-        if (request->response != NULL)
-                MHD_destroy_response(request->response);
-        free(request->target);
-        free(request->headers);
-        free(request->body);
-        free(request);
+        *slot_of(connection) = NULL;
+        destroy(request);
 }
 
 void http_request_resume(struct http_request *request)
@@ -248,20 +276,42 @@ void http_request_resume(struct http_request *request)
         http_server_wake(request->server);
 }
 
+static void end_waiting(struct http_request *request)
+{
+        void (*callback)(void *arg) = request->cancel;
+
+        request->cancel = NULL;
+        if (callback != NULL)
+                callback(request->cancel_arg);
+        if (request->response == NULL)
+                http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "agent is shutting down");
+        else
+                http_request_resume(request);
+}
+
 void http_request_cancel_all(struct http_server *server)
 {
-        while (server->waiting != NULL) {
-                struct http_request *request = server->waiting;
-                void (*cancel)(void *arg) = request->cancel;
+        while (server->waiting != NULL)
+                end_waiting(server->waiting);
+}
 
-                request->cancel = NULL;
-                if (cancel != NULL)
-                        cancel(request->cancel_arg);
-                if (request->response == NULL)
-                        http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                                        "agent is shutting down");
-                else
-                        http_request_resume(request);
+static bool client_is_gone(const struct http_request *request)
+{
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct pollfd client = {.fd = info != NULL ? info->connect_fd : -1, .events = POLLRDHUP};
+
+        return poll(&client, 1, 0) > 0 && (client.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+void http_request_cancel_gone(struct http_server *server)
+{
+        struct http_request *next;
+
+        for (struct http_request *request = server->waiting; request != NULL; request = next) {
+                next = request->next;
+                if (client_is_gone(request))
+                        end_waiting(request);
         }
 }
 

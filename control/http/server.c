@@ -13,6 +13,8 @@
 #define DEFAULT_IDLE_TIMEOUT_S 120
 // Descriptors the rest of the process needs.
 #define DESCRIPTOR_RESERVE 256
+// How often waiting clients are looked after.
+#define GONE_INTERVAL_MS 1000
 // Turns given to the daemon before the loop's other work gets one.
 #define RUN_BURST 16
 
@@ -52,6 +54,24 @@ void http_server_wake(struct http_server *server)
                 uv_timer_start(&server->timer, on_daemon_timer, 0, 0);
 }
 
+// The daemon does not look at suspended connections: a client that closed one would hold its place
+// until what it waited for happens.
+static void on_gone_timer(uv_timer_t *timer)
+{
+        struct http_server *server = timer->data;
+
+        http_request_cancel_gone(server);
+        if (server->waiting == NULL)
+                uv_timer_stop(timer);
+}
+
+void http_server_watch_waiting(struct http_server *server)
+{
+        if (!server->stopping && !uv_is_active((uv_handle_t *)&server->gone_timer))
+                uv_timer_start(&server->gone_timer, on_gone_timer, GONE_INTERVAL_MS,
+                               GONE_INTERVAL_MS);
+}
+
 static void on_daemon_ready(uv_poll_t *poll, int status, int events)
 {
         (void)status;
@@ -63,9 +83,13 @@ static void on_connection_state(void *cls, struct MHD_Connection *connection, vo
                                 enum MHD_ConnectionNotificationCode why)
 {
         (void)connection;
-        (void)socket_context;
-        if (why == MHD_CONNECTION_NOTIFY_CLOSED)
-                http_listen_resume(cls);
+        if (why == MHD_CONNECTION_NOTIFY_STARTED) {
+                *socket_context = calloc(1, sizeof(struct http_request *));
+                return;
+        }
+        http_request_close_slot(*socket_context);
+        *socket_context = NULL;
+        http_listen_resume(cls);
 }
 
 // Escapes are undone by uri_parse(), which can tell broken ones.
@@ -137,17 +161,16 @@ static int start_daemon(struct http_server *server)
 
 static int start_timers(struct http_server *server)
 {
-        int ret = uv_timer_init(server->loop, &server->timer);
+        uv_timer_t *const timers[] = {&server->timer, &server->accept_timer, &server->gone_timer};
 
-        if (ret < 0)
-                return ret;
-        server->open_handle_count++;
-        server->timer.data = server;
-        ret = uv_timer_init(server->loop, &server->accept_timer);
-        if (ret < 0)
-                return ret;
-        server->open_handle_count++;
-        server->accept_timer.data = server;
+        for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+                int ret = uv_timer_init(server->loop, timers[i]);
+
+                if (ret < 0)
+                        return ret;
+                server->open_handle_count++;
+                timers[i]->data = server;
+        }
         return 0;
 }
 
@@ -239,6 +262,8 @@ void http_server_destroy(struct http_server *take_server)
                 MHD_run(server->daemon);
                 MHD_stop_daemon(server->daemon);
         }
+        if (server->gone_timer.data != NULL)
+                uv_close((uv_handle_t *)&server->gone_timer, on_closed);
         if (server->accept_timer.data != NULL)
                 uv_close((uv_handle_t *)&server->accept_timer, on_closed);
         if (server->timer.data != NULL)

@@ -339,6 +339,46 @@ Test(http_server, stopping_cancels_those_who_wait)
         close(fd);
 }
 
+// More parameters than the daemon has memory for: it gives up by itself after having announced the
+// request, which must not be lost (the sanitizer tells).
+Test(http_server, what_the_daemon_refuses_by_itself_is_freed)
+{
+        struct http_server_config config = {.idle_timeout_s = 1};
+        char bytes[20000];
+        struct exchange got;
+        struct fixture f;
+        size_t len = (size_t)snprintf(bytes, sizeof(bytes), "GET /hello?");
+
+        for (; len < 16000; len += 2)
+                memcpy(bytes + len, "a&", 2);
+        len += (size_t)snprintf(bytes + len, sizeof(bytes) - len, " HTTP/1.1\r\nHost: t\r\n\r\n");
+        start(&f, &config);
+        exchange_bytes(&f.loop, f.port, bytes, len, &got);
+        cr_expect(got.status == 0 || got.status >= 400, "%u", got.status);
+        exchange_fini(&got);
+        exchange_request(&f.loop, f.port, "GET", "/hello", "", NULL, &got);
+        cr_expect_eq(got.status, 200);
+        exchange_fini(&got);
+        stop(&f);
+}
+
+Test(http_server, a_client_that_went_away_does_not_keep_waiting)
+{
+        struct http_server_config config = {0};
+        struct fixture f;
+        int fd;
+
+        start(&f, &config);
+        connect_to(&f, &fd, "GET /never HTTP/1.1\r\nHost: t\r\n\r\n");
+        uv_run(&f.loop, UV_RUN_DEFAULT); // answer_never stops the loop
+        close(fd);
+        while (f.cancelled == 0 || http_server_connections(f.server) > 0)
+                uv_run(&f.loop, UV_RUN_ONCE);
+        cr_expect_eq(f.cancelled, 1);
+        stop(&f);
+        cr_expect_eq(f.cancelled, 1);
+}
+
 Test(http_server, only_configured_networks_may_write)
 {
         struct sockaddr_in network = {.sin_family = AF_INET};
