@@ -79,7 +79,9 @@ static int fill_check(struct local_state *local, const char *id, const json_t *d
         set_record(local, entry, record);
         local_arm_ttl(local, entry);
         local_arm_reap(local, entry);
-        if (!from_config)
+        if (from_config)
+                local_files_remove_check_definition(local, id);
+        else
                 local_files_save_check(local, entry);
         return 0;
 }

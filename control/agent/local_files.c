@@ -158,9 +158,14 @@ void local_files_remove_service(const struct local_state *local, const char *id)
         remove_file(local, SERVICES, id);
 }
 
-void local_files_remove_check(const struct local_state *local, const char *id)
+void local_files_remove_check_definition(const struct local_state *local, const char *id)
 {
         remove_file(local, CHECKS, id);
+}
+
+void local_files_remove_check(const struct local_state *local, const char *id)
+{
+        local_files_remove_check_definition(local, id);
         remove_file(local, STATES, id);
 }
 

@@ -10,6 +10,8 @@
 // What the catalog did not take is offered again after this time.
 #define LOCAL_RETRY_MS   2000
 #define LOCAL_OUTPUT_MAX 4096
+// Deadlines run in one turn of the loop: each may write a file, and requests want their turn.
+#define LOCAL_DEADLINE_BURST 64
 
 struct local_service_entry {
         struct service_record *record;
@@ -116,7 +118,7 @@ void local_push_all(struct local_state *local);
 // local_time.c: what time brings.
 void local_arm_ttl(struct local_state *local, struct local_check_entry *entry);
 void local_arm_reap(struct local_state *local, struct local_check_entry *entry);
-// Do what is due; tests tell the time, the timer tells the loop's.
+// Do what is due, a burst at most; tests tell the time, the timer tells the loop's.
 void local_run_deadlines(struct local_state *local, uint64_t now_ms);
 void local_rearm_timer(struct local_state *local);
 
@@ -130,6 +132,8 @@ void local_files_save_state(const struct local_state *local, const struct local_
                             bool stopping);
 void local_files_remove_service(const struct local_state *local, const char *id);
 void local_files_remove_check(const struct local_state *local, const char *id);
+// Forget the definition but not the state.
+void local_files_remove_check_definition(const struct local_state *local, const char *id);
 // The state a TTL check had, unless its time ran out meanwhile. Strings to be freed.
 bool local_files_load_state(const struct local_state *local, const char *id, char **status,
                             char **output);

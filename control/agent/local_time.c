@@ -91,10 +91,12 @@ static void run_one(struct local_state *local, const struct deadline *due)
 
 void local_run_deadlines(struct local_state *local, uint64_t now_ms)
 {
-        struct deadline *due;
-
         local->now_ms = now_ms;
-        while ((due = deadlines_first(&local->deadlines)) != NULL && due->at_ms <= now_ms) {
+        for (unsigned i = 0; i < LOCAL_DEADLINE_BURST; i++) {
+                struct deadline *due = deadlines_first(&local->deadlines);
+
+                if (due == NULL || due->at_ms > now_ms)
+                        return;
                 deadlines_clear(&local->deadlines, due);
                 run_one(local, due);
         }

@@ -67,6 +67,24 @@ Test(local, an_expiry_without_output_says_only_that)
         local_fixture_stop(&f);
 }
 
+Test(local, many_expiries_at_once_are_spread_over_turns)
+{
+        struct local_fixture f = {0};
+        char definition[64];
+
+        local_fixture_start(&f, "{}");
+        for (int i = 0; i <= LOCAL_DEADLINE_BURST; i++) {
+                snprintf(definition, sizeof(definition), "{\"Name\":\"c%02d\",\"TTL\":\"1s\"}", i);
+                local_fixture_check(&f, definition);
+        }
+        pass_time(&f, 1000);
+        cr_expect_not_null(deadlines_first(&f.local->deadlines));
+        cr_expect_leq(deadlines_first(&f.local->deadlines)->at_ms, f.local->now_ms);
+        pass_time(&f, 0);
+        cr_expect_null(deadlines_first(&f.local->deadlines));
+        local_fixture_stop(&f);
+}
+
 Test(local, a_service_critical_for_too_long_is_removed)
 {
         struct local_fixture f = {0};
@@ -369,10 +387,16 @@ Test(local, a_definition_in_a_file_beats_a_remembered_one)
         make_data_dir(&f);
         local_fixture_start(&f, "{}");
         local_fixture_service(&f, "{\"Name\":\"web\",\"Port\":1}");
-        restart(&f, "{\"services\":[{\"name\":\"web\",\"port\":2}]}");
+        local_fixture_check(&f, "{\"Name\":\"m\",\"TTL\":\"1h\"}");
+        heartbeat(&f, "m", "ok");
+        restart(&f, "{\"services\":[{\"name\":\"web\",\"port\":2}],"
+                    "\"checks\":[{\"name\":\"m\",\"ttl\":\"2h\"}]}");
         cr_expect_eq(local_service(f.local, "web")->port, 2);
+        cr_expect(local_check(f.local, "m")->from_config);
+        cr_expect_str_eq(status(&f, "m"), "passing");
         restart(&f, "{}");
         cr_expect_null(local_service(f.local, "web"));
+        cr_expect_null(local_check(f.local, "m"));
         local_fixture_stop(&f);
         remove_data_dir(&f);
 }
