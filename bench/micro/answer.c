@@ -175,9 +175,10 @@ static void look_up(struct bench *b)
         for (size_t i = 0; i < BUFFERS; i += SVC_BURST_MAX) {
                 for (size_t k = 0; k < SVC_BURST_MAX; k++) {
                         const struct dns_query *q = &queries[i + k];
+                        const uint8_t *key = dns_query_key(q);
 
-                        keys[k] = (struct svc_key){q->key, q->key_length,
-                                                   svc_key_hash(q->key, q->key_length)};
+                        keys[k] =
+                            (struct svc_key){key, q->key_length, svc_key_hash(key, q->key_length)};
                 }
                 svc_table_lookup_burst(b->table, keys, entries, SVC_BURST_MAX);
                 svc_reader_quiescent();

@@ -96,7 +96,7 @@ static void emit_all_addresses(struct dns_reply *reply, struct dns_alias *alias,
 static const struct dns_payload *find_target(const struct dns_env *env,
                                              const struct dns_query *target)
 {
-        struct svc_key key = {.bytes = target->key, .length = target->key_length};
+        struct svc_key key = {.bytes = dns_query_key(target), .length = target->key_length};
         const struct svc_entry *entry;
 
         key.hash = svc_key_hash(key.bytes, key.length);

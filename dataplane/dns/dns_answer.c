@@ -15,23 +15,17 @@ static void close_without_data(struct dns_reply *reply, struct dns_message *mess
 }
 
 // Random addresses, as many as limits and room allow.
-static void emit_addresses(struct dns_reply *reply, const struct dns_addresses *addresses)
+static void emit_many(struct dns_reply *reply, const struct dns_addresses *addresses)
 {
         uint32_t picks[DNS_CHOICE_WINDOW];
         uint32_t total = addresses->a_count + addresses->aaaa_count;
         uint32_t wanted = least(total, reply->env->zone->a_record_limit);
         uint32_t count = least(wanted, least(reply->answer_max, DNS_CHOICE_WINDOW));
+        uint32_t smallest = addresses->a_count > 0 ? DNS_RECORD_A_LENGTH : DNS_RECORD_AAAA_LENGTH;
         uint32_t length, emitted = 0;
 
-        if (total == 1) {
-                picks[0] = 0;
-        } else {
-                uint32_t smallest =
-                    addresses->a_count > 0 ? DNS_RECORD_A_LENGTH : DNS_RECORD_AAAA_LENGTH;
-
-                count = least(count, dns_reply_room(reply) / dns_reply_size(reply, smallest));
-                dns_choose(reply->env->random, total, count, picks);
-        }
+        count = least(count, dns_reply_room(reply) / dns_reply_size(reply, smallest));
+        dns_choose(reply->env->random, total, count, picks);
         for (; emitted < count; emitted++) {
                 const uint8_t *record = dns_address_record(addresses, picks[emitted], &length);
 
@@ -40,6 +34,22 @@ static void emit_addresses(struct dns_reply *reply, const struct dns_addresses *
                 dns_reply_emit(reply, DNS_ANSWER, record, length);
         }
         if (emitted < wanted)
+                reply->truncated = true;
+}
+
+static inline void emit_addresses(struct dns_reply *reply, const struct dns_addresses *addresses)
+{
+        const uint8_t *record;
+        uint32_t length;
+
+        if (addresses->a_count + addresses->aaaa_count != 1) {
+                emit_many(reply, addresses);
+                return;
+        }
+        record = dns_address_record(addresses, 0, &length);
+        if (reply->answer_max > 0 && dns_reply_room(reply) >= dns_reply_size(reply, length))
+                dns_reply_emit(reply, DNS_ANSWER, record, length);
+        else
                 reply->truncated = true;
 }
 
@@ -246,8 +256,8 @@ static void answer_plainly(const struct dns_env *env, struct dns_message *messag
         dns_reply_close(&reply, message, rcode);
 }
 
-static inline void answer_found(const struct dns_env *env, struct dns_message *message,
-                                const struct dns_query *query, const struct svc_entry *entry)
+static void answer_found(const struct dns_env *env, struct dns_message *message,
+                         const struct dns_query *query, const struct svc_entry *entry)
 {
         const struct dns_payload *payload = entry == NULL ? NULL : dns_payload_of(entry);
 
@@ -263,15 +273,17 @@ static inline void answer_found(const struct dns_env *env, struct dns_message *m
         }
         if (payload == NULL)
                 answer_plainly(env, message, query, DNS_NXDOMAIN);
-        else if (query->kind == DNS_KIND_NODE)
-                answer_node(env, message, query, payload);
         else
-                answer_service(env, message, query, payload);
+                answer_node(env, message, query, payload);
 }
 
 void dns_answer(const struct dns_env *env, struct dns_message *message,
                 const struct dns_query *query, const struct svc_entry *entry)
 {
+        if (entry != NULL && query->kind <= DNS_KIND_QUERY) {
+                answer_service(env, message, query, dns_payload_of(entry));
+                return;
+        }
         switch ((enum dns_action)query->action) {
         case DNS_LOOK_UP:
                 answer_found(env, message, query, entry);

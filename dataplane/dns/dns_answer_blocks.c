@@ -194,11 +194,37 @@ static uint32_t reply_many(struct dns_reply *reply, const struct dns_payload *pa
         return emitted;
 }
 
+// Nearly every SRV answer: one record, and one address its target owns.
+static inline bool is_plain_pair(const struct dns_reply *reply, const struct dns_block *block)
+{
+        return !reply->full_owners && block->glue_count == 1 && block->node_length == 0 &&
+               dns_reply_room(reply) >= block->record_length + block->glue_length &&
+               reply->at < DNS_POINTER_REACH - DNS_NAME_MAX;
+}
+
+static inline void emit_plain_pair(struct dns_reply *reply, enum dns_section section,
+                                   const struct dns_block *block)
+{
+        const struct dns_glue *glue = (const struct dns_glue *)(block->wire + block->record_length);
+        uint32_t target_at = reply->at + block->target, glue_at;
+
+        dns_reply_copy(reply, block->wire, block->record_length);
+        glue_at = reply->at;
+        dns_reply_copy(reply, glue->wire, block->glue_length);
+        store_be16(reply->data + glue_at, (uint16_t)(DNS_POINTER | target_at));
+        reply->counts[section]++;
+        reply->counts[DNS_ADDITIONAL]++;
+}
+
 static inline uint32_t reply_one(struct dns_reply *reply, const struct dns_payload *payload,
                                  enum dns_section section, enum dns_block_owner owner)
 {
         const struct dns_block *block = dns_payload_block(payload, payload->blocks, 0);
 
+        if (owner == DNS_OWNER_QUESTION && is_plain_pair(reply, block)) {
+                emit_plain_pair(reply, section, block);
+                return 1;
+        }
         if (dns_reply_room(reply) < block_size(reply, block, owner))
                 return 0;
         emit_aside(reply, payload, block, emit_block(reply, section, owner, block));

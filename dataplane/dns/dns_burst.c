@@ -50,7 +50,7 @@ static inline void add(struct look_ups *l, const struct dns_query *query)
         const unsigned newest = l->known++;
         const unsigned address = (query->type == DNS_TYPE_A) | (query->type == DNS_TYPE_AAAA);
 
-        l->keys[newest].bytes = query->key;
+        l->keys[newest].bytes = dns_query_key(query);
         l->keys[newest].length = query->key_length;
         // Computed, because a branch on the type would be mispredicted every other time.
         l->entry_bytes[newest] = (uint8_t)(RECORD_BYTES - address * (RECORD_BYTES - ADDRESS_BYTES));

@@ -59,4 +59,32 @@ static inline void dns_lower_copy(uint8_t *target, const uint8_t *source, size_t
         memcpy(target + n - 8, &word, sizeof(word));
 }
 
+/* Whether a word in any case is, under a mask, one in lower case. Most come in lower case. */
+static inline bool dns_word_is(uint64_t any, uint64_t lower, uint64_t mask)
+{
+        return ((any ^ lower) & mask) == 0 || ((dns_lower_word(any) ^ lower) & mask) == 0;
+}
+
+/* Lower-case n bytes in whole words: up to seven more are read, and written. */
+static inline void dns_lower_words(uint8_t *target, const uint8_t *source, size_t n)
+{
+        for (size_t i = 0; i < n; i += 8) {
+                uint64_t word = dns_lower_word(load_u64(source + i));
+
+                memcpy(target + i, &word, sizeof(word));
+        }
+}
+
+/* Whether n bytes in any case are those given in lower case. */
+static inline bool dns_equals_lower(const uint8_t *any, const uint8_t *lower, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                uint8_t upper = any[i] >= 'A' && any[i] <= 'Z' ? 'a' - 'A' : 0;
+
+                if (any[i] + upper != lower[i])
+                        return false;
+        }
+        return true;
+}
+
 #endif

@@ -72,9 +72,21 @@ static inline enum word kind_word(const uint8_t *label)
         return WORD_NONE;
 }
 
-static inline const struct dns_domain *find_domain(const struct dns_zone *zone, const uint8_t *name,
-                                                   unsigned name_length,
-                                                   const struct labels *labels)
+static inline bool is_domain(const struct dns_domain *domain, const uint8_t *raw)
+{
+        const uint8_t *wire = domain->name.wire;
+
+        // The shortest domains are no whole word, even with the question's type and class.
+        if (domain->length < 4)
+                return dns_equals_lower(raw, wire, domain->length);
+        if (!dns_word_is(load_u64(raw), domain->head, domain->head_mask))
+                return false;
+        return domain->length <= 8 || dns_equals_lower(raw + 8, wire + 8, domain->length - 8u);
+}
+
+static inline const struct dns_domain *find_domain(const struct dns_zone *zone,
+                                                   const struct dns_query *query,
+                                                   const uint8_t *raw, const struct labels *labels)
 {
         for (unsigned i = 0; i < zone->domain_count; i++) {
                 const struct dns_domain *domain = &zone->domains[i];
@@ -83,12 +95,8 @@ static inline const struct dns_domain *find_domain(const struct dns_zone *zone, 
                 if (labels->count < domain->label_count)
                         continue;
                 offset = labels->at[labels->count - domain->label_count];
-                if (name_length - offset != domain->length)
-                        continue;
-                if (((load_u64(name + offset) ^ domain->head) & domain->head_mask) != 0)
-                        continue;
-                if (domain->length <= 8 ||
-                    memcmp(name + offset + 8, domain->name.wire + 8, domain->length - 8u) == 0)
+                if ((unsigned)query->name_length - offset == domain->length &&
+                    is_domain(domain, raw + offset))
                         return domain;
         }
         return NULL;
@@ -98,8 +106,7 @@ static inline void look_up(struct dns_query *query, enum dns_kind kind, unsigned
 {
         query->action = DNS_LOOK_UP;
         query->kind = (uint8_t)kind;
-        query->key = query->text + DNS_QUERY_NAME - 1;
-        query->key[0] = (uint8_t)kind;
+        query->text[DNS_QUERY_NAME - 1] = (uint8_t)kind;
         query->key_length = (uint16_t)(1 + name_bytes);
 }
 
@@ -170,9 +177,10 @@ static inline void dispatch_service(struct dns_query *query, const struct labels
                 look_up(query, DNS_KIND_SERVICE, prefix_length);
 }
 
-// The name lies in the zone: find the kind's label from the right, and what stands around it.
-static inline void dispatch_kind(const struct dns_zone *zone, struct dns_query *query,
-                                 const struct labels *labels, unsigned below_domain)
+// The name lies in the zone, and lower-cased in the query: find the kind's label from the right,
+// and what stands around it.
+static void dispatch_kind(const struct dns_zone *zone, struct dns_query *query,
+                          const struct labels *labels, unsigned below_domain)
 {
         const uint8_t *name = query->text + DNS_QUERY_NAME;
         enum word word = WORD_NONE;
@@ -220,36 +228,60 @@ static inline void dispatch_kind(const struct dns_zone *zone, struct dns_query *
         }
 }
 
-static inline void dispatch_name(const struct dns_zone *zone, struct dns_query *query,
-                                 const struct labels *labels)
+static bool is_arpa(const uint8_t *raw, const struct labels *labels)
 {
-        const uint8_t *name = query->text + DNS_QUERY_NAME;
-        const struct dns_domain *domain = find_domain(zone, name, query->name_length, labels);
+        const uint8_t *last;
+
+        if (labels->count == 0)
+                return false;
+        last = raw + labels->at[labels->count - 1];
+        return last[0] == 4 &&
+               first_bytes(dns_lower_word(load_u64(last)), 6) == word_of("\4arpa", 6);
+}
+
+// A service's name under its kind's label and the domain, not one of RFC 2782's.
+static inline bool is_plain_service(const uint8_t *raw, const struct labels *labels,
+                                    unsigned below_domain)
+{
+        const uint8_t *kind;
+
+        if (below_domain < 2 || (below_domain == 3 && raw[1] == '_'))
+                return false;
+        kind = raw + labels->at[below_domain - 1];
+        return dns_word_is(load_u64(kind), word_of("\7service", 8), UINT64_MAX);
+}
+
+// @raw  the name in any case; what follows its labels makes each a whole word.
+static inline void dispatch_name(const struct dns_zone *zone, struct dns_query *query,
+                                 const uint8_t *raw, const struct labels *labels)
+{
+        const struct dns_domain *domain = find_domain(zone, query, raw, labels);
+        uint8_t *text = query->text + DNS_QUERY_NAME;
+        unsigned below_domain;
 
         if (domain == NULL) {
                 query->action = DNS_SAY_FOREIGN;
-                if (labels->count > 0 && first_bytes(load_u64(name + labels->at[labels->count - 1]),
-                                                     6) == word_of("\4arpa", 6))
-                        dns_parse_reverse(query, name, labels->count);
+                if (is_arpa(raw, labels)) {
+                        dns_lower_copy(text, raw, query->name_length);
+                        dns_parse_reverse(query, text, labels->count);
+                }
                 return;
         }
         query->main_domain = domain->main;
         query->domain_offset = (uint8_t)(query->name_length - domain->length);
-        if (query->type == DNS_TYPE_SOA || query->type == DNS_TYPE_NS)
+        below_domain = labels->count - domain->label_count;
+        if (query->type == DNS_TYPE_SOA || query->type == DNS_TYPE_NS) {
                 look_up(query, DNS_KIND_NAMESERVERS, 0);
-        else if (query->type == DNS_TYPE_AXFR)
+        } else if (query->type == DNS_TYPE_AXFR) {
                 query->action = DNS_SAY_UNSUPPORTED;
-        else
-                dispatch_kind(zone, query, labels, labels->count - domain->label_count);
-}
-
-static inline void copy_name(struct dns_query *query, const uint8_t *name, unsigned length)
-{
-        uint8_t *text = query->text + DNS_QUERY_NAME;
-
-        query->name_length = (uint8_t)length;
-        dns_lower_copy(text, name, length);
-        memset(text + length, 0, 8);
+        } else if (is_plain_service(raw, labels, below_domain)) {
+                // Nearly every question: only what becomes the key is copied.
+                dns_lower_words(text, raw, labels->at[below_domain - 1]);
+                look_up(query, DNS_KIND_SERVICE, labels->at[below_domain - 1]);
+        } else {
+                dns_lower_copy(text, raw, query->name_length);
+                dispatch_kind(zone, query, labels, below_domain);
+        }
 }
 
 static inline bool has_ordinary_header(const uint8_t *data)
@@ -289,7 +321,7 @@ void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
 
         query->has_edns = false;
         query->main_domain = false;
-        query->ecs.family = 0;
+        query->has_ecs = false;
         query->udp_size = 0;
         if (message->length < DNS_HEADER_LENGTH || message->capacity < message->length) {
                 query->action = DNS_SAY_VERDICT;
@@ -308,7 +340,7 @@ void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
                 query->rcode = DNS_FORMERR;
                 return;
         }
-        copy_name(query, name, length);
+        query->name_length = (uint8_t)length;
         query->type = load_be16(name + length);
         query->end = (uint16_t)(DNS_HEADER_LENGTH + length + 4);
         if ((load_be32(data + 8) | load_be16(data + 6)) != 0 && !dns_parse_edns(message, query)) {
@@ -316,7 +348,7 @@ void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
                 query->rcode = DNS_FORMERR;
                 return;
         }
-        dispatch_name(zone, query, &labels);
+        dispatch_name(zone, query, name, &labels);
 }
 
 bool dns_parse_target(const struct dns_zone *zone, const uint8_t *name, size_t length,
@@ -326,9 +358,12 @@ bool dns_parse_target(const struct dns_zone *zone, const uint8_t *name, size_t l
 
         if (split_labels(name, (unsigned)length, &labels) != length)
                 return false;
-        copy_name(query, name, (unsigned)length);
+        query->name_length = (uint8_t)length;
+        dns_lower_copy(query->text + DNS_QUERY_NAME, name, length);
+        memset(query->text + DNS_QUERY_NAME + length, 0, 8);
         query->type = DNS_TYPE_ANY;
-        dispatch_name(zone, query, &labels);
+        // Nothing need follow this name where it stands.
+        dispatch_name(zone, query, query->text + DNS_QUERY_NAME, &labels);
         return query->action != DNS_SAY_FOREIGN && query->action != DNS_SAY_NO_REVERSE &&
                !(query->action == DNS_LOOK_UP && query->kind == DNS_KIND_REVERSE);
 }

@@ -36,7 +36,7 @@ static bool parse_ecs(const uint8_t *option, unsigned length, struct dns_ecs *ec
                 return false;
         if (length - 4 < prefix_bytes)
                 return false;
-        ecs->family = (uint8_t)(1 + family);
+        ecs->family = (uint8_t)family;
         ecs->prefix = (uint8_t)prefix;
         ecs->length = (uint8_t)prefix_bytes;
         memcpy(ecs->address, option + 4, prefix_bytes);
@@ -57,9 +57,11 @@ static bool parse_options(const uint8_t *data, unsigned length, struct dns_query
                 size = load_be16(data + 2);
                 if (size > length - 4)
                         return false;
-                if (code == DNS_OPTION_ECS && query->ecs.family == 0 &&
-                    !parse_ecs(data + 4, size, &query->ecs))
-                        return false;
+                if (code == DNS_OPTION_ECS && !query->has_ecs) {
+                        query->has_ecs = true;
+                        if (!parse_ecs(data + 4, size, &query->ecs))
+                                return false;
+                }
                 data += 4 + size;
                 length -= 4 + size;
         }

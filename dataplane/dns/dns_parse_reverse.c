@@ -72,8 +72,7 @@ void dns_parse_reverse(struct dns_query *query, const uint8_t *name, unsigned la
                 length = 16;
         query->kind = DNS_KIND_REVERSE;
         query->action = length == 0 ? DNS_SAY_NO_REVERSE : DNS_LOOK_UP;
-        query->key = query->text + DNS_QUERY_NAME - 1;
-        query->key[0] = DNS_KIND_REVERSE;
         query->key_length = (uint16_t)(1 + length);
-        memcpy(query->key + 1, address, length);
+        query->text[DNS_QUERY_NAME - 1] = DNS_KIND_REVERSE;
+        memcpy(query->text + DNS_QUERY_NAME, address, length);
 }

@@ -21,7 +21,7 @@ enum dns_action {
 
 /* RFC 7871 client subnet, as it is sent back. */
 struct dns_ecs {
-        uint8_t family; /* 0: the option was not there; else 1 more than the family */
+        uint8_t family;
         uint8_t prefix;
         uint8_t length; /* of the address: whole bytes of the prefix */
         uint8_t address[16];
@@ -38,20 +38,27 @@ struct dns_query {
         uint8_t name_length;   /* on the wire, root included */
         uint8_t domain_offset; /* where the name's domain starts, inside the name */
         bool has_edns;
+        bool has_ecs;
         bool main_domain; /* asked under the main domain, not the alternative one */
         uint8_t address_length;
-        uint8_t address[16]; /* of an addr name */
-        uint16_t key_length;
-        uint8_t *key; /* points into text */
-        struct dns_ecs ecs;
+        uint16_t key_length; /* of the key that ends text's margin and begins its name */
         /*
-         * The name, lower-cased, from byte DNS_QUERY_NAME on; before it there is room for the
-         * key's first byte and for the overlapping copy, behind it for whole-word loads.
+         * The name, lower-cased, from byte DNS_QUERY_NAME on. The margin before it has room for the
+         * key's first byte and for the overlapping copy, behind it there is some for whole words.
          */
-        uint8_t text[8 + DNS_NAME_MAX + 9];
+        uint8_t text[8 + DNS_NAME_MAX + 8];
+        uint8_t address[16]; /* of an addr name */
+        struct dns_ecs ecs;
 };
+static_assert(offsetof(struct dns_query, text) <= 24, "short names share the first cache line");
 
 #define DNS_QUERY_NAME 8u
+
+/* The key; its first byte is the kind. */
+static inline const uint8_t *dns_query_key(const struct dns_query *query)
+{
+        return query->text + DNS_QUERY_NAME - 1;
+}
 
 /** Parse a message. Reads nothing behind message->length; changes nothing in it. */
 void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
@@ -59,7 +66,7 @@ void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
 
 /**
  * Understand one uncompressed name as if an ANY question had asked for it.
- * @name    at least eight bytes before it must be readable.
+ * @name    eight bytes before it must be readable.
  * returns  false when it is outside the zone's domains.
  */
 bool dns_parse_target(const struct dns_zone *zone, const uint8_t *name, size_t length,

@@ -2,50 +2,7 @@
 
 #include <string.h>
 
-#define ECS_OPTION_HEADER 8u // code, length, family, prefix, scope
-
-static uint32_t edns_length(const struct dns_query *query)
-{
-        if (!query->has_edns)
-                return 0;
-        return DNS_OPT_LENGTH +
-               (query->ecs.family == 0 ? 0 : ECS_OPTION_HEADER + query->ecs.length);
-}
-
-void dns_reply_open(struct dns_reply *reply, const struct dns_env *env,
-                    const struct dns_message *message, const struct dns_query *query)
-{
-        uint32_t limit = message->capacity, edns = edns_length(query);
-
-        reply->env = env;
-        reply->query = query;
-        reply->data = message->data;
-        reply->at = query->end;
-        reply->capacity = message->capacity;
-        reply->answer_max = UINT32_MAX;
-        reply->domain_at = 0;
-        reply->truncated = false;
-        reply->full_owners = env->zone->disable_compression;
-        memset(reply->counts, 0, sizeof(reply->counts));
-        if (env->transport == DNS_UDP) {
-                uint32_t size = DNS_UDP_PLAIN_MAX;
-
-                if (query->udp_size > size)
-                        size = query->udp_size;
-                else
-                        reply->answer_max = env->zone->udp_answer_limit;
-                if (size < limit)
-                        limit = size;
-        }
-        // Only a subnet longer than the one asked with, in a buffer cut to the query's size, can
-        // lack this room; the answer then goes without EDNS.
-        if (query->end + edns > limit)
-                edns = 0;
-        reply->edns_length = (uint16_t)edns;
-        reply->limit = limit - edns;
-}
-
-static void emit_edns(struct dns_reply *reply, enum dns_rcode rcode)
+void dns_reply_edns(struct dns_reply *reply, enum dns_rcode rcode)
 {
         const struct dns_query *query = reply->query;
         const struct dns_ecs *ecs = &query->ecs;
@@ -54,55 +11,21 @@ static void emit_edns(struct dns_reply *reply, enum dns_rcode rcode)
         memset(to, 0, DNS_OPT_LENGTH);
         store_be16(to + 1, DNS_TYPE_OPT);
         store_be16(to + 3, query->udp_size);
-        if (ecs->family != 0) {
+        if (query->has_ecs) {
                 // Only what a prepared query answers may depend on the client's subnet.
                 bool local = query->action == DNS_LOOK_UP && query->kind == DNS_KIND_QUERY &&
                              rcode == DNS_NOERROR;
 
-                store_be16(to + 9, (uint16_t)(ECS_OPTION_HEADER + ecs->length));
+                store_be16(to + 9, (uint16_t)(DNS_ECS_HEADER + ecs->length));
                 store_be16(to + 11, DNS_OPTION_ECS);
                 store_be16(to + 13, (uint16_t)(4 + ecs->length));
-                store_be16(to + 15, (uint16_t)(ecs->family - 1));
+                store_be16(to + 15, ecs->family);
                 to[17] = ecs->prefix;
                 to[18] = local ? ecs->prefix : 0;
                 memcpy(to + 19, ecs->address, ecs->length);
         }
         reply->at += reply->edns_length;
         reply->counts[DNS_ADDITIONAL]++;
-}
-
-// Opcode, RD and CD of the query; a notification's answer copies only the opcode.
-static uint16_t echoed_flags(const uint8_t *data)
-{
-        uint16_t flags = load_be16(data + 2);
-
-        if ((flags & DNS_FLAG_OPCODE) != 0)
-                return flags & DNS_FLAG_OPCODE;
-        return flags & (DNS_FLAG_RD | DNS_FLAG_CD);
-}
-
-void dns_reply_close(struct dns_reply *reply, struct dns_message *message, enum dns_rcode rcode)
-{
-        const struct dns_zone *zone = reply->env->zone;
-        uint8_t *data = reply->data;
-        unsigned flags = echoed_flags(data) | zone->answer_flags | (unsigned)rcode;
-
-        if (reply->edns_length != 0)
-                emit_edns(reply, rcode);
-        if (rcode == DNS_SERVFAIL)
-                flags |= DNS_FLAG_RA;
-        else if (rcode != DNS_REFUSED)
-                flags |= DNS_FLAG_AA;
-        if (reply->truncated && zone->enable_truncate)
-                flags |= DNS_FLAG_TC;
-        store_be16(data + 2, (uint16_t)flags);
-        store_be16(data + 4, 1);
-        store_be16(data + 6, reply->counts[DNS_ANSWER]);
-        store_be16(data + 8, reply->counts[DNS_AUTHORITY]);
-        store_be16(data + 10, reply->counts[DNS_ADDITIONAL]);
-        message->length = (uint16_t)reply->at;
-        message->rcode = (uint8_t)rcode;
-        message->verdict = DNS_ANSWERED;
 }
 
 void dns_reply_error(struct dns_message *message, enum dns_rcode rcode)

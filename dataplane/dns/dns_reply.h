@@ -31,12 +31,8 @@ struct dns_reply {
 
 enum dns_section { DNS_ANSWER, DNS_AUTHORITY, DNS_ADDITIONAL };
 
-/** Begin an answer; nothing is written before the first emit, so a punt may still follow. */
-void dns_reply_open(struct dns_reply *reply, const struct dns_env *env,
-                    const struct dns_message *message, const struct dns_query *query);
-
-/** Add EDNS, write the header, and set the message's length, rcode and verdict. */
-void dns_reply_close(struct dns_reply *reply, struct dns_message *message, enum dns_rcode rcode);
+/** Write the EDNS record, for which room was kept. */
+void dns_reply_edns(struct dns_reply *reply, enum dns_rcode rcode);
 
 /** A header without question or records. */
 void dns_reply_error(struct dns_message *message, enum dns_rcode rcode);
@@ -90,6 +86,83 @@ static inline uint32_t dns_reply_emit(struct dns_reply *reply, enum dns_section 
         }
         reply->counts[section]++;
         return reply->at - length;
+}
+
+/* Bytes the answer's EDNS record takes. */
+static inline uint32_t dns_reply_edns_length(const struct dns_query *query)
+{
+        if (!query->has_edns)
+                return 0;
+        return DNS_OPT_LENGTH + (query->has_ecs ? DNS_ECS_HEADER + query->ecs.length : 0);
+}
+
+/** Begin an answer; nothing is written before the first emit, so a punt may still follow. */
+static inline void dns_reply_open(struct dns_reply *reply, const struct dns_env *env,
+                                  const struct dns_message *message, const struct dns_query *query)
+{
+        uint32_t limit = message->capacity, edns = dns_reply_edns_length(query);
+
+        reply->env = env;
+        reply->query = query;
+        reply->data = message->data;
+        reply->at = query->end;
+        reply->capacity = message->capacity;
+        reply->answer_max = UINT32_MAX;
+        reply->domain_at = 0;
+        reply->truncated = false;
+        reply->full_owners = env->zone->disable_compression;
+        memset(reply->counts, 0, sizeof(reply->counts));
+        if (env->transport == DNS_UDP) {
+                uint32_t size = DNS_UDP_PLAIN_MAX;
+
+                if (query->udp_size > size)
+                        size = query->udp_size;
+                else
+                        reply->answer_max = env->zone->udp_answer_limit;
+                if (size < limit)
+                        limit = size;
+        }
+        // Only a buffer cut to the query's size can lack this room, when the subnet's option grows
+        // in its answer; that one then goes without EDNS.
+        if (query->end + edns > limit)
+                edns = 0;
+        reply->edns_length = (uint16_t)edns;
+        reply->limit = limit - edns;
+}
+
+/* Opcode, RD and CD of the query; a notification's answer copies only the opcode. */
+static inline unsigned dns_echoed_flags(const uint8_t *data)
+{
+        unsigned flags = load_be16(data + 2);
+
+        if ((flags & DNS_FLAG_OPCODE) != 0)
+                return flags & DNS_FLAG_OPCODE;
+        return flags & (DNS_FLAG_RD | DNS_FLAG_CD);
+}
+
+/** Add EDNS, write the header, and set the message's length, rcode and verdict. */
+static inline void dns_reply_close(struct dns_reply *reply, struct dns_message *message,
+                                   enum dns_rcode rcode)
+{
+        const struct dns_zone *zone = reply->env->zone;
+        uint8_t *data = reply->data;
+        unsigned flags = dns_echoed_flags(data) | zone->answer_flags | (unsigned)rcode;
+
+        if (reply->edns_length != 0)
+                dns_reply_edns(reply, rcode);
+        if (rcode == DNS_SERVFAIL)
+                flags |= DNS_FLAG_RA;
+        else if (rcode != DNS_REFUSED)
+                flags |= DNS_FLAG_AA;
+        if (reply->truncated && zone->enable_truncate)
+                flags |= DNS_FLAG_TC;
+        store_be16(data + 2, (uint16_t)flags);
+        store_be32(data + 4, 1u << 16 | reply->counts[DNS_ANSWER]);
+        store_be32(data + 8,
+                   (uint32_t)reply->counts[DNS_AUTHORITY] << 16 | reply->counts[DNS_ADDITIONAL]);
+        message->length = (uint16_t)reply->at;
+        message->rcode = (uint8_t)rcode;
+        message->verdict = DNS_ANSWERED;
 }
 
 #endif

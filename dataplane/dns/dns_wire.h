@@ -50,6 +50,7 @@ enum dns_opcode { DNS_OPCODE_QUERY = 0, DNS_OPCODE_NOTIFY = 4 };
 
 #define DNS_OPT_LENGTH     11u
 #define DNS_OPTION_ECS     8u
+#define DNS_ECS_HEADER     8u /* code, length, family, prefix, scope */
 #define DNS_ECS_FAMILY_IP4 1u
 #define DNS_ECS_FAMILY_IP6 2u
 
