@@ -23,6 +23,12 @@ static bool is_kept(const struct local_state *local)
         return local->data_dir[0] != '\0';
 }
 
+// What is being read from its file need not be written to it.
+static bool is_to_be_saved(const struct local_state *local)
+{
+        return is_kept(local) && !local->loading;
+}
+
 static int make_folder(const struct local_state *local, const char *folder, char *error,
                        size_t error_size)
 {
@@ -115,14 +121,14 @@ static void save(const struct local_state *local, const char *folder, const char
 void local_files_save_service(const struct local_state *local,
                               const struct local_service_entry *entry)
 {
-        if (is_kept(local))
+        if (is_to_be_saved(local))
                 save(local, SERVICES, entry->record->service.id,
                      json_pack("{s:O}", "Service", entry->definition));
 }
 
 void local_files_save_check(const struct local_state *local, const struct local_check_entry *entry)
 {
-        if (is_kept(local))
+        if (is_to_be_saved(local))
                 save(local, CHECKS, entry->record->check.id,
                      json_pack("{s:O}", "Check", entry->definition));
 }
@@ -135,7 +141,7 @@ void local_files_save_state(const struct local_state *local, const struct local_
         const struct catalog_check *check = &entry->record->check;
         int64_t left_ms = (int64_t)(entry->ttl.at_ms - local->now_ms);
 
-        if (!is_kept(local) || entry->view.ttl_ns <= 0)
+        if (!is_to_be_saved(local) || entry->view.ttl_ns <= 0)
                 return;
         save(local, STATES, check->id,
              json_pack("{s:s, s:s, s:s, s:I}", "CheckID", check->id, "Status", check->status,
@@ -257,6 +263,8 @@ void local_files_load(struct local_state *local)
 {
         if (!is_kept(local))
                 return;
+        local->loading = true;
         load_folder(local, SERVICES, "Service", &local_service_schema, load_service);
         load_folder(local, CHECKS, "Check", &local_check_schema, load_check);
+        local->loading = false;
 }

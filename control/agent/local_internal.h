@@ -55,6 +55,7 @@ struct local_state {
         char *data_dir;
         struct node_record *node;
         bool configured;
+        bool loading; // what the data directory remembers
         bool node_pushed;
         bool node_in_flight;
         bool scripts_local, scripts_remote;

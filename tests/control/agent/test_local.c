@@ -366,6 +366,31 @@ Test(local, texts_that_are_no_utf8_survive_a_restart_repaired)
         remove_data_dir(&f);
 }
 
+Test(local, what_is_remembered_is_not_written_again_by_a_restart)
+{
+        struct local_fixture f = {0};
+        char command[256];
+
+        make_data_dir(&f);
+        local_fixture_start(&f, "{}");
+        local_fixture_service(&f, "{\"Name\":\"web\",\"Check\":{\"TTL\":\"1h\"}}");
+        snprintf(
+            command, sizeof(command),
+            "cd %s && touch -d @1 services/* && find checks -maxdepth 1 -type f -exec touch -d "
+            "@1 {} +",
+            f.data_dir);
+        cr_assert_eq(system(command), 0);
+        restart(&f, "{}");
+        cr_expect_not_null(local_check(f.local, "service:web"));
+        snprintf(
+            command, sizeof(command),
+            "cd %s && test 2 = $(find services checks -maxdepth 1 -type f ! -newermt @2 | wc -l)",
+            f.data_dir);
+        cr_expect_eq(system(command), 0);
+        local_fixture_stop(&f);
+        remove_data_dir(&f);
+}
+
 Test(local, a_ttl_that_ran_out_while_the_agent_was_stopped_is_not_restored)
 {
         struct local_fixture f = {0};
