@@ -1,8 +1,14 @@
 #include "dataplane/port/ethdev_queue.h"
 
+#include <netinet/in.h>
 #include <rte_ethdev.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_net.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
 
+#include "dataplane/packet/checksum.h"
 #include "dataplane/port/mbuf_packet.h"
 
 static struct ethdev_queue *queue_of(struct port_queue *q)
@@ -27,6 +33,55 @@ static unsigned ethdev_receive(struct port_queue *q, struct port_packet packets[
         return received;
 }
 
+static uint16_t *checksum_field(struct rte_mbuf *m, uint32_t l4_type, uint32_t l4_offset)
+{
+        if (l4_type == RTE_PTYPE_L4_TCP)
+                return rte_pktmbuf_mtod_offset(m, uint16_t *,
+                                               l4_offset + offsetof(struct rte_tcp_hdr, cksum));
+        if (l4_type == RTE_PTYPE_L4_UDP)
+                return rte_pktmbuf_mtod_offset(
+                    m, uint16_t *, l4_offset + offsetof(struct rte_udp_hdr, dgram_cksum));
+        return NULL;
+}
+
+// Of the TCP segment or datagram, as its IP header says: what follows is padding. 0 when it is cut.
+static uint32_t l4_length(const struct rte_mbuf *m, const uint8_t *ip, uint32_t l2_length,
+                          uint32_t l4_offset)
+{
+        const uint32_t l3_length = l4_offset - l2_length;
+        const uint32_t whole = ip[0] >> 4 == 4 ? load_be16(ip + 2) : 40u + load_be16(ip + 4);
+
+        return whole < l3_length || whole > m->pkt_len - l2_length ? 0 : whole - l3_length;
+}
+
+void ethdev_complete_checksum(struct rte_mbuf *m)
+{
+        struct rte_net_hdr_lens lengths;
+        uint32_t type, l4_offset, length;
+        const uint8_t *ip;
+        uint16_t *field, raw, sum;
+
+        if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE)
+                return;
+        type = rte_net_get_ptype(m, &lengths, RTE_PTYPE_ALL_MASK) & RTE_PTYPE_L4_MASK;
+        l4_offset = (uint32_t)lengths.l2_len + lengths.l3_len;
+        field = checksum_field(m, type, l4_offset);
+        if (field == NULL || m->data_len < l4_offset + lengths.l4_len)
+                return;
+        ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, lengths.l2_len);
+        length = l4_length(m, ip, lengths.l2_len, l4_offset);
+        if (length == 0)
+                return;
+        *field = 0;
+        if (rte_raw_cksum_mbuf(m, l4_offset, length, &raw) < 0)
+                return;
+        sum = (uint16_t)~checksum_fold(
+            raw + checksum_pseudo_header(ip, ip[0] >> 4,
+                                         type == RTE_PTYPE_L4_TCP ? IPPROTO_TCP : IPPROTO_UDP,
+                                         (uint16_t)length));
+        *field = sum == 0 && type == RTE_PTYPE_L4_UDP ? 0xffff : sum;
+}
+
 static unsigned ethdev_send(struct port_queue *q, const struct port_packet take_packets[],
                             unsigned n)
 {
@@ -37,10 +92,12 @@ static unsigned ethdev_send(struct port_queue *q, const struct port_packet take_
         for (unsigned i = 0; i < n; i++) {
                 struct rte_mbuf *m = take_packets[i].handle;
 
-                if (e->forwards)
-                        m->ol_flags = 0;
-                else
+                if (e->forwards) {
+                        ethdev_complete_checksum(m);
+                        m->ol_flags &= MBUF_BUFFER_FLAGS;
+                } else {
                         m = mbuf_from_packet(&take_packets[i]);
+                }
                 mbufs[i] = m;
         }
         sent = rte_eth_tx_burst(e->port_id, e->queue_id, mbufs, (uint16_t)n);

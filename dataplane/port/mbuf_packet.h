@@ -7,6 +7,10 @@
 
 #include "dataplane/port/port.h"
 
+/* Where the bytes are, not what was received: without these a buffer from elsewhere would not be
+ * given back, and the pool would take its place for its own. */
+#define MBUF_BUFFER_FLAGS (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
+
 /* A wrong checksum is dropped on the device's word; "none" means right but not yet written. */
 static inline uint8_t mbuf_checksum_status(uint64_t flags, uint64_t mask, uint64_t bad)
 {
@@ -49,9 +53,9 @@ static inline struct rte_mbuf *mbuf_from_packet(const struct port_packet *p)
         }
         m->data_len = p->length;
         m->pkt_len = p->length;
-        m->ol_flags = 0;
+        m->ol_flags &= MBUF_BUFFER_FLAGS;
         if (p->l2_length > 0) {
-                m->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
+                m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
                 m->ol_flags |= p->ip_version == 4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
                                                   : RTE_MBUF_F_TX_IPV6;
                 m->tx_offload = rte_mbuf_tx_offload(p->l2_length, p->l3_length, 0, 0, 0, 0, 0);

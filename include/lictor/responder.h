@@ -7,10 +7,12 @@
  *
  * One responder per lcore and port; not thread-safe. It answers DNS over UDP, ARP, neighbour
  * solicitations and echo requests for the addresses it is given, each in the mbuf of the query, and
- * hands everything else back. It never receives, sends, allocates, frees, blocks or logs.
+ * hands everything else back. It never receives, sends, allocates, blocks or logs.
  *
  * Ownership. The caller owns every mbuf before and after lictor_responder_process, which only sorts
- * them: those in tx are to be sent, those in rest are the caller's to forward or free.
+ * them: those in tx are to be sent, those in rest are the caller's to forward or free. Their data
+ * must not be shared with other mbufs, for answers are written there. A query is looked for in the
+ * first segment alone; segments behind it are freed when it is answered.
  *
  * Threads. The calling thread must be a registered reader (lictor_reader_register) that reports a
  * quiescent state between bursts, or is offline while it sleeps.
