@@ -138,7 +138,7 @@ int runtime_dpdk_open(struct runtime *rt, const struct runtime_config *config,
         unsigned first = rt->worker_count, next = 0;
         int ret = eal_start(config->eal_arguments, config->eal_argument_count, error);
 
-        // EAL pins its main thread even when told to let it float: put it back.
+        // EAL pins its main thread even when told to let it float: put it back, its own beside it.
         if (rt->has_moved)
                 runtime_leave_polling_cpus(rt, config);
         for (size_t i = 0; i < config->port_count && ret == 0; i++)

@@ -44,7 +44,7 @@ struct runtime {
         struct sockaddr_storage listen[RUNTIME_LISTEN_MAX];
         unsigned port_count;
         struct dpdk_port *ports[RUNTIME_PORT_MAX];
-        bool has_moved; /* the caller's thread was taken off the polling CPUs */
+        bool has_moved; /* threads were taken off the polling CPUs */
         cpu_set_t cpus_before;
 };
 
@@ -68,7 +68,10 @@ void runtime_dpdk_close(struct runtime *rt);
 int runtime_eal_enter(void);
 void runtime_eal_leave(void);
 
-/** Take the calling thread, and those it will start, off the polling CPUs; give them back. */
+/**
+ * Take every thread of the process, and those they will start, off the polling CPUs; let them go
+ * where the calling one could again. context  no worker runs.
+ */
 void runtime_leave_polling_cpus(struct runtime *rt, const struct runtime_config *config);
 void runtime_restore_cpus(struct runtime *rt);
 

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -123,6 +124,24 @@ void runtime_threads_stop(struct runtime *rt)
         }
 }
 
+// The caller's and those of libraries, liburcu's among them, which were there before. One that ends
+// meanwhile needs no moving.
+static void move_threads(const cpu_set_t *cpus)
+{
+        DIR *tasks = opendir("/proc/self/task");
+        const struct dirent *task;
+
+        if (tasks == NULL)
+                return;
+        while ((task = readdir(tasks)) != NULL) {
+                const pid_t thread = (pid_t)strtol(task->d_name, NULL, 10);
+
+                if (thread > 0)
+                        (void)sched_setaffinity(thread, sizeof(*cpus), cpus);
+        }
+        closedir(tasks);
+}
+
 void runtime_leave_polling_cpus(struct runtime *rt, const struct runtime_config *config)
 {
         cpu_set_t rest;
@@ -135,12 +154,13 @@ void runtime_leave_polling_cpus(struct runtime *rt, const struct runtime_config 
         // With every CPU polling there is nowhere else to be: the scheduler shares them.
         if (CPU_COUNT(&rest) == 0)
                 return;
-        rt->has_moved = sched_setaffinity(0, sizeof(rest), &rest) == 0;
+        move_threads(&rest);
+        rt->has_moved = true;
 }
 
 void runtime_restore_cpus(struct runtime *rt)
 {
         if (rt->has_moved)
-                (void)sched_setaffinity(0, sizeof(rt->cpus_before), &rt->cpus_before);
+                move_threads(&rt->cpus_before);
         rt->has_moved = false;
 }

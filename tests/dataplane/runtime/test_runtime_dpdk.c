@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,22 +249,54 @@ Test(runtime_dpdk, starts_again_in_the_same_process)
         cr_expect_eq(read_answers(out, 2), 1);
 }
 
-Test(runtime_dpdk, keeps_the_calling_thread_off_the_polling_cpu_until_it_stops)
+struct bystander {
+        pthread_t thread;
+        pthread_barrier_t meeting; // of the two threads
+};
+
+static void *stand_by(void *argument)
 {
-        cpu_set_t before, during, after;
+        struct bystander *b = argument;
+
+        pthread_barrier_wait(&b->meeting);
+        return NULL;
+}
+
+static cpu_set_t cpus_of(pthread_t thread)
+{
+        cpu_set_t cpus;
+
+        CPU_ZERO(&cpus);
+        cr_assert_eq(pthread_getaffinity_np(thread, sizeof(cpus), &cpus), 0);
+        return cpus;
+}
+
+Test(runtime_dpdk, keeps_all_other_threads_off_the_polling_cpu_until_it_stops)
+{
+        const cpu_set_t before = cpus_of(pthread_self());
+        const unsigned polling = some_cpu();
+        struct bystander bystander;
+        pthread_t threads[2];
         struct runtime *rt;
 
-        CPU_ZERO(&before);
-        sched_getaffinity(0, sizeof(before), &before);
+        pthread_barrier_init(&bystander.meeting, NULL, 2);
+        cr_assert_eq(pthread_create(&bystander.thread, NULL, stand_by, &bystander), 0);
+        threads[0] = bystander.thread;
+        threads[1] = pthread_self();
         rt = start();
-        CPU_ZERO(&during);
-        sched_getaffinity(0, sizeof(during), &during);
-        runtime_stop(rt);
-        CPU_ZERO(&after);
-        sched_getaffinity(0, sizeof(after), &after);
-        if (CPU_COUNT(&before) > 1) {
-                cr_expect_eq(CPU_COUNT(&during), CPU_COUNT(&before) - 1);
-                cr_expect_not(CPU_ISSET(some_cpu(), &during));
+        for (size_t i = 0; i < 2 && CPU_COUNT(&before) > 1; i++) {
+                const cpu_set_t during = cpus_of(threads[i]);
+
+                cr_expect_eq(CPU_COUNT(&during), CPU_COUNT(&before) - 1, "thread %zu", i);
+                cr_expect_not(CPU_ISSET(polling, &during), "thread %zu", i);
         }
-        cr_expect(CPU_EQUAL(&before, &after));
+        runtime_stop(rt);
+        for (size_t i = 0; i < 2; i++) {
+                const cpu_set_t after = cpus_of(threads[i]);
+
+                cr_expect(CPU_EQUAL(&before, &after), "thread %zu", i);
+        }
+        pthread_barrier_wait(&bystander.meeting);
+        pthread_join(bystander.thread, NULL);
+        pthread_barrier_destroy(&bystander.meeting);
 }
