@@ -206,6 +206,8 @@ static void add_dns_tcp(struct list *list, const struct agent *agent)
             tcp.evicted);
         add(list, METRIC_COUNTER, "lictor.dns_tcp.timed_out", "DNS connections that idled.",
             tcp.timed_out);
+        add(list, METRIC_COUNTER, "lictor.dns_tcp.overrun",
+            "DNS connections closed for not taking their answers.", tcp.overrun);
         add(list, METRIC_COUNTER, "lictor.dns_tcp.received", "DNS queries over TCP.", tcp.received);
         add(list, METRIC_COUNTER, "lictor.dns_tcp.answered", "DNS answers over TCP.", tcp.answered);
 }

@@ -10,6 +10,7 @@
 
 #define DEFAULT_CONNECTION_LIMIT 1024u
 #define DEFAULT_IDLE_TIMEOUT_MS  10000u
+#define DEFAULT_UNSENT_LIMIT     (64u << 20)
 #define SWEEP_INTERVAL_MS        500u
 
 void tcp_release_handle(struct dns_tcp *tcp)
@@ -109,6 +110,7 @@ int dns_tcp_start(uv_loop_t *loop, const struct lictor_dataplane *dataplane,
             config->connection_limit > 0 ? config->connection_limit : DEFAULT_CONNECTION_LIMIT;
         tcp->idle_timeout_ms =
             config->idle_timeout_ms > 0 ? config->idle_timeout_ms : DEFAULT_IDLE_TIMEOUT_MS;
+        tcp->unsent_limit = config->unsent_limit > 0 ? config->unsent_limit : DEFAULT_UNSENT_LIMIT;
         ret = dns_responder_init(&tcp->responder, dataplane);
         if (ret == 0)
                 ret = uv_timer_init(loop, &tcp->timer);

@@ -7,7 +7,7 @@
  *
  * A connection lives as long as a complete query arrives every idle_timeout_ms; single bytes do not
  * prolong it. When all places are taken, the one that has waited longest makes room. A client that
- * does not read its answers is not read from.
+ * does not read its answers is not read from, and is closed when too much is unsent in all.
  */
 
 #include <stddef.h>
@@ -24,11 +24,13 @@ struct dns_tcp_config {
         size_t address_count;
         unsigned connection_limit; /* 0: 1024 */
         unsigned idle_timeout_ms;  /* 0: 10000 */
+        size_t unsent_limit;       /* bytes of answers not yet taken, of all clients; 0: 64 MiB */
 };
 
 struct dns_tcp_stats {
         uint64_t accepted;
         uint64_t evicted;   /* closed to make room */
+        uint64_t overrun;   /* closed for not taking answers while unsent_limit was reached */
         uint64_t timed_out; /* closed for want of a complete query */
         uint64_t received;  /* queries */
         uint64_t answered;

@@ -7,6 +7,7 @@
 struct pending_write {
         uv_write_t request;
         struct tcp_connection *connection;
+        size_t length;
         uint8_t bytes[];
 };
 
@@ -89,6 +90,7 @@ static void on_written(uv_write_t *request, int status)
         struct pending_write *write = request->data;
         struct tcp_connection *c = write->connection;
 
+        c->tcp->unsent -= write->length;
         free(write);
         if (c->closing)
                 return;
@@ -104,11 +106,17 @@ static void on_written(uv_write_t *request, int status)
 static int send_later(struct tcp_connection *c, const uv_buf_t buffers[], unsigned count,
                       size_t skip, size_t total)
 {
-        struct pending_write *write = malloc(sizeof(*write) + total - skip);
+        struct dns_tcp *tcp = c->tcp;
+        struct pending_write *write;
         uv_buf_t rest;
         size_t length = 0;
         int ret;
 
+        if (total - skip > tcp->unsent_limit - tcp->unsent) {
+                tcp->stats.overrun++;
+                return UV_ENOBUFS;
+        }
+        write = malloc(sizeof(*write) + total - skip);
         if (write == NULL)
                 return UV_ENOMEM;
         for (unsigned i = 0; i < count; i++) {
@@ -121,9 +129,12 @@ static int send_later(struct tcp_connection *c, const uv_buf_t buffers[], unsign
         write->connection = c;
         write->request.data = write;
         rest = uv_buf_init((char *)write->bytes, (unsigned)length);
+        write->length = length;
         ret = uv_write(&write->request, (uv_stream_t *)&c->handle, &rest, 1, on_written);
         if (ret < 0)
                 free(write);
+        else
+                tcp->unsent += length;
         return ret;
 }
 

@@ -43,6 +43,8 @@ struct dns_tcp {
         unsigned handle_count; /* to be closed before the memory goes */
         unsigned connection_limit;
         unsigned idle_timeout_ms;
+        size_t unsent_limit;
+        size_t unsent; /* bytes kept for clients that do not take them */
         unsigned connection_count;
         struct tcp_connection *oldest, *newest;
         bool stopping;

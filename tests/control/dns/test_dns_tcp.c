@@ -43,14 +43,15 @@ static void add_service(const char *name, size_t count)
         free(instances);
 }
 
-static void start(unsigned connection_limit, unsigned idle_timeout_ms)
+static void start_bounded(unsigned connection_limit, unsigned idle_timeout_ms, size_t unsent_limit)
 {
         struct sockaddr_storage address = {0};
         struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
         struct dns_tcp_config config = {.addresses = &address,
                                         .address_count = 1,
                                         .connection_limit = connection_limit,
-                                        .idle_timeout_ms = idle_timeout_ms};
+                                        .idle_timeout_ms = idle_timeout_ms,
+                                        .unsent_limit = unsent_limit};
         char error[256];
 
         v4->sin_family = AF_INET;
@@ -63,6 +64,11 @@ static void start(unsigned connection_limit, unsigned idle_timeout_ms)
         add_service("big", INSTANCES);
         cr_assert_eq(dns_tcp_start(&loop, plane, &config, &tcp, error, sizeof(error)), 0, "%s",
                      error);
+}
+
+static void start(unsigned connection_limit, unsigned idle_timeout_ms)
+{
+        start_bounded(connection_limit, idle_timeout_ms, 0);
 }
 
 static void stop(void)
@@ -339,6 +345,33 @@ Test(dns_tcp, a_client_that_does_not_read_is_not_read_from)
                 cr_assert_lt(after.received, 10000, "reading has no end");
         }
         cr_expect_gt(after.received, 0);
+        close(fd);
+        stop();
+}
+
+Test(dns_tcp, who_reads_nothing_is_closed_when_too_much_is_unsent)
+{
+        uint8_t queries[64], answer[65537];
+        size_t length = make_query(queries, 1, "big", 1);
+        struct dns_tcp_stats stats = {0};
+        int fd, small = 4096;
+
+        start_bounded(0, 0, 1000);
+        fd = dial();
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+        for (unsigned i = 0; i < 10000 && stats.overrun == 0; i++) {
+                (void)!send(fd, queries, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+                turn();
+                dns_tcp_stats(tcp, &stats);
+        }
+        cr_expect_eq(stats.overrun, 1);
+        turn();
+        cr_expect_eq(dns_tcp_connections(tcp), 0);
+        close(fd);
+        // Those who read are served as before.
+        fd = dial();
+        cr_assert_eq(send(fd, queries, make_query(queries, 2, "web", 1), 0) > 0, 1);
+        cr_expect_eq(receive_answer(fd, answer) > 0, 1);
         close(fd);
         stop();
 }
