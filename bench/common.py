@@ -152,9 +152,12 @@ class Server:
         return path
 
     def spawn(self, *command, stdin=subprocess.DEVNULL):
-        pin = ["taskset", "-c", self.cpus] if self.cpus else []
+        # A benchmark that is killed takes along what it started.
+        prefix = ["setpriv", "--pdeathsig", "KILL"]
+        if self.cpus:
+            prefix += ["taskset", "-c", self.cpus]
         self.log = open(os.path.join(self.folder, "log"), "ab")
-        self.process = subprocess.Popen(pin + list(command), stdin=stdin, stdout=self.log,
+        self.process = subprocess.Popen(prefix + list(command), stdin=stdin, stdout=self.log,
                                         stderr=self.log, cwd=self.folder)
 
     def log_text(self):

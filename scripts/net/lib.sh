@@ -8,6 +8,8 @@ net_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 net_lictor=${LICTOR_BINARY:-$net_root/build/lictor}
 net_lcore=${LICTOR_LCORE:-0}
 net_pids=()
+# What runs in the background ends even when the script is killed.
+net_dies_along=(setpriv --pdeathsig KILL)
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -43,13 +45,19 @@ net_begin() {
 }
 
 net_end() {
-        local status=$? pid
+        local status=$? pid i
 
         trap - EXIT
         for pid in "${net_pids[@]}"; do
                 kill "$pid" 2>/dev/null || true
         done
+        # Ten seconds to end by themselves, together.
+        for ((i = 0; i < 100; i++)); do
+                kill -0 "${net_pids[@]}" 2>/dev/null || break
+                sleep 0.1
+        done
         for pid in "${net_pids[@]}"; do
+                kill -KILL "$pid" 2>/dev/null || true
                 wait "$pid" 2>/dev/null || true
         done
         if [ "$status" -ne 0 ] && [ "$status" -ne 130 ] && [ -s "$net_folder/agent.log" ]; then
@@ -99,7 +107,7 @@ JSON
         cat "$net_folder/agent.json"
         # Not through in_agent: a function in the background is a shell of its own, and it would be
         # that shell which $! names and the end kills.
-        ip netns exec "$net_agent" "$net_lictor" agent -dev -config-file "$net_folder/agent.json" \
+        "${net_dies_along[@]}" ip netns exec "$net_agent" "$net_lictor" agent -dev -config-file "$net_folder/agent.json" \
                 >"$net_folder/agent.log" 2>&1 &
         net_agent_pid=$!
         net_pids+=("$net_agent_pid")
@@ -128,7 +136,7 @@ net_client_up() {
 # interface client0.
 net_start_bridge() {
         say "dpdk-testpmd carries frames between $1 and the client's client0"
-        ip netns exec "$net_client" dpdk-testpmd --no-pci --no-huge --no-shconf -m 128 --no-telemetry --log-level=3 \
+        "${net_dies_along[@]}" ip netns exec "$net_client" dpdk-testpmd --no-pci --no-huge --no-shconf -m 128 --no-telemetry --log-level=3 \
                 --lcores '0@1,1@1' --vdev "$1" --vdev net_tap0,iface=client0 -- \
                 --auto-start --nb-cores=1 --total-num-mbufs=16384 --forward-mode=io \
                 --no-lsc-interrupt --stats-period=3600 >"$net_folder/testpmd.log" 2>&1 </dev/null &

@@ -60,6 +60,10 @@ def has_ipv6():
         return False
 
 
+# Before a command that runs beside a test: a test that is killed takes it along.
+DIES_WITH_TEST = ["setpriv", "--pdeathsig", "KILL"]
+
+
 class Answer:
     """What dig printed: status, flags, and sections as lists of (name, ttl, type, data)."""
 
@@ -116,7 +120,7 @@ class Agent:
         self.write("agent.json", self.config)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "agent", "-config-file", self.config_path] + self.args,
+                DIES_WITH_TEST + [BINARY, "agent", "-config-file", self.config_path] + self.args,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
         if not eventually(self.is_ready, READY_S):
             self.kill()

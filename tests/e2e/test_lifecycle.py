@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Start, reload, stop: what signals and files do to a running agent."""
 import os
+import shutil
 import signal
 import subprocess
+import sys
 
 from lictor_e2e import BINARY, Agent, TestCase, eventually, main
 
@@ -11,7 +13,35 @@ def service(name, address, **fields):
     return {"service": {"name": name, "port": 80, "address": address, **fields}}
 
 
+STARTED_AND_LEFT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from lictor_e2e import Agent
+with Agent() as agent:
+    print(agent.process.pid, agent.folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Lifecycle(TestCase):
+    def test_an_agent_ends_with_a_test_that_is_killed(self):
+        test = subprocess.Popen([sys.executable, "-c", STARTED_AND_LEFT, os.path.dirname(__file__)],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pid, folder = test.stdout.readline().split()
+        self.assertTrue(is_running(pid))
+        test.kill()
+        test.communicate()
+        self.assertTrue(eventually(lambda: not is_running(pid)), "the agent was left behind")
+        shutil.rmtree(folder)
+
     def test_definitions_come_from_files_and_folders(self):
         agent = Agent(files={"conf/a.json": service("from-dir", "10.2.0.1"),
                              "conf/b.json": {"services": [{"name": "one", "address": "10.2.0.2"},

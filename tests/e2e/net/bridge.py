@@ -2,7 +2,7 @@
 import subprocess
 from contextlib import contextmanager
 
-from namespaces import cpus, eventually
+from namespaces import DIES_WITH_TEST, cpus, eventually
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def bridge(namespace, device, log_path):
                "--nb-cores=1", "--total-num-mbufs=16384", "--forward-mode=io",
                "--no-lsc-interrupt", "--stats-period=3600"]
     with open(log_path, "wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(DIES_WITH_TEST + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     shown = ["ip", "-n", namespace.name, "link", "show", "client0"]
     try:
         if not eventually(lambda: subprocess.run(shown, capture_output=True, check=False)

@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import lictor_e2e  # noqa: E402 (found by the line above)
-from lictor_e2e import Agent, eventually  # noqa: E402
+from lictor_e2e import DIES_WITH_TEST, Agent, eventually  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -99,9 +99,9 @@ class PortAgent(Agent):
         with open(self.log_path, "ab") as log:
             # Not setns alone: drivers look interfaces up in /sys, which ip netns exec mounts.
             self.process = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace.name,
-                 os.path.abspath(lictor_e2e.BINARY), "agent",
-                 "-config-file", self.config_path],
+                DIES_WITH_TEST + ["ip", "netns", "exec", self.namespace.name,
+                                  os.path.abspath(lictor_e2e.BINARY), "agent",
+                                  "-config-file", self.config_path],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
         if not eventually(self.is_ready, lictor_e2e.READY_S):
             self.kill()
