@@ -7,29 +7,31 @@
 // How far ahead of its parsing a message is fetched.
 #define FETCH_AHEAD 4u
 
-// A key is hashed when the next one is known, not read back while it is still being written. Its
-// entry is fetched this many keys later, when its bucket has arrived, and at least as many before
-// it is answered.
-#define ENTRY_AFTER 12u
+// Keys go through the table in groups, each stage of a group a loop of its own: where the table is
+// larger than the TLB reaches, prefetching alone does not start a read, and only the loads of
+// neighbouring iterations overlap. In between other groups are parsed or answered.
+#define GROUP 8u
 
 // The records of a one-instance service: its addresses, then its SRV record and what goes with it.
 #define ADDRESS_BYTES 128u
 #define RECORD_BYTES  192u
 
-// The questions of a burst that need the table, on their way through it: known, then hashed, then
-// fetched, then taken.
+// The questions of a burst that need the table, on their way through it: known, hashed, their
+// entries fetched, found, and taken to be answered.
 struct look_ups {
         unsigned known;
         unsigned fetched;
+        unsigned found;
         unsigned taken;
         struct svc_lookup stages;
         struct svc_key keys[SVC_BURST_MAX];
         uint8_t entry_bytes[SVC_BURST_MAX];
+        const struct svc_entry *entries[SVC_BURST_MAX];
 };
 
 static inline void begin(struct look_ups *l, const struct svc_table *table)
 {
-        l->known = l->fetched = l->taken = 0;
+        l->known = l->fetched = l->found = l->taken = 0;
         svc_lookup_begin(&l->stages, table);
 }
 
@@ -38,11 +40,14 @@ static inline void hash(struct look_ups *l, unsigned i)
         svc_lookup_hash(&l->stages, i, &l->keys[i]);
 }
 
-static inline void fetch_next(struct look_ups *l)
+static void advance(struct look_ups *l, unsigned fetch_to, unsigned find_to)
 {
-        const unsigned i = l->fetched++;
-
-        svc_lookup_fetch(&l->stages, i, &l->keys[i], l->entry_bytes[i]);
+        for (; l->fetched < fetch_to && l->fetched < l->known; l->fetched++)
+                svc_lookup_fetch(&l->stages, l->fetched, &l->keys[l->fetched],
+                                 l->entry_bytes[l->fetched]);
+        for (; l->found < find_to && l->found < l->fetched; l->found++)
+                l->entries[l->found] = svc_lookup_finish(&l->stages, l->found, &l->keys[l->found],
+                                                         l->entry_bytes[l->found]);
 }
 
 static inline void add(struct look_ups *l, const struct dns_query *query)
@@ -54,27 +59,26 @@ static inline void add(struct look_ups *l, const struct dns_query *query)
         l->keys[newest].length = query->key_length;
         // Computed, because a branch on the type would be mispredicted every other time.
         l->entry_bytes[newest] = (uint8_t)(RECORD_BYTES - address * (RECORD_BYTES - ADDRESS_BYTES));
+        // The one before, for this one is still being written.
         if (newest >= 1)
                 hash(l, newest - 1);
-        if (newest >= ENTRY_AFTER)
-                fetch_next(l);
+        if (l->known % GROUP == 0)
+                advance(l, l->known - GROUP, l->known < 2 * GROUP ? 0 : l->known - 2 * GROUP);
 }
 
 static inline void end(struct look_ups *l)
 {
         if (l->known > 0)
                 hash(l, l->known - 1);
-        while (l->fetched < l->known && l->fetched < ENTRY_AFTER)
-                fetch_next(l);
 }
 
 static inline const struct svc_entry *take_next(struct look_ups *l)
 {
         const unsigned i = l->taken++;
 
-        if (l->fetched < l->known)
-                fetch_next(l);
-        return svc_lookup_finish(&l->stages, i, &l->keys[i]);
+        if (i % GROUP == 0)
+                advance(l, i + 3 * GROUP, i + 2 * GROUP);
+        return l->entries[i];
 }
 
 void dns_respond_burst(const struct dns_env *env, struct dns_message messages[], unsigned n)

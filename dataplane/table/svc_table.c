@@ -162,8 +162,14 @@ static inline void start_bucket(struct svc_lookup *l, unsigned i, const struct s
         __builtin_prefetch(l->candidates[i].bucket);
 }
 
-// What a key's home bucket shows now, and the first entry its fingerprints point at. The entry's
-// last line to fetch is computed, not chosen: a branch on what is asked for would be mispredicted.
+// The last line is computed, not chosen: a branch on what is asked for would be mispredicted.
+static inline void fetch_rest(const struct svc_entry *entry, size_t bytes)
+{
+        __builtin_prefetch((const uint8_t *)entry + SLAB_LINE_BYTES);
+        __builtin_prefetch((const uint8_t *)entry + bytes - 1);
+}
+
+// What a key's home bucket shows now, and the first entry its fingerprints point at.
 static inline void start_entry(struct svc_candidate *c, const struct svc_key *key, size_t bytes)
 {
         c->entry = NULL;
@@ -174,8 +180,7 @@ static inline void start_entry(struct svc_candidate *c, const struct svc_key *ke
         c->entry =
             atomic_load_explicit(&c->bucket->entry[svc_match_slot(c->match)], memory_order_acquire);
         __builtin_prefetch(c->entry);
-        __builtin_prefetch((const uint8_t *)c->entry + SLAB_LINE_BYTES);
-        __builtin_prefetch((const uint8_t *)c->entry + bytes - 1);
+        fetch_rest(c->entry, bytes);
 }
 
 static inline const struct svc_entry *finish(const struct svc_directory *directory,
@@ -212,9 +217,14 @@ void svc_lookup_fetch(struct svc_lookup *l, unsigned i, const struct svc_key *ke
 }
 
 const struct svc_entry *svc_lookup_finish(const struct svc_lookup *l, unsigned i,
-                                          const struct svc_key *key)
+                                          const struct svc_key *key, size_t bytes)
 {
-        return finish(l->directory, &l->candidates[i], key);
+        const struct svc_entry *entry = finish(l->directory, &l->candidates[i], key);
+
+        // Having read the entry's first line, the TLB now knows its page.
+        if (entry != NULL)
+                fetch_rest(entry, bytes);
+        return entry;
 }
 
 unsigned svc_table_lookup_burst(const struct svc_table *t, const struct svc_key keys[],

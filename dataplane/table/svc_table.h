@@ -116,10 +116,11 @@ void svc_lookup_fetch(struct svc_lookup *l, unsigned i, const struct svc_key *ke
 
 /**
  * Look the i-th key up, after both stages.
+ * @bytes  as before; what of them has not arrived is fetched again.
  * returns  the entry, or NULL on a miss; borrowed until this thread's next quiescent state.
  */
 const struct svc_entry *svc_lookup_finish(const struct svc_lookup *l, unsigned i,
-                                          const struct svc_key *key);
+                                          const struct svc_key *key, size_t bytes);
 
 struct svc_table_stats {
         uint64_t entry_count;
