@@ -38,8 +38,9 @@ static inline double cycles_per_ns(void)
 }
 
 /*
- * Times of many short slices of one job. The median slice is the job undisturbed: whatever else the
- * machine does takes whole slices away, and those are the outliers.
+ * Times of many short slices of one job. Being scheduled away takes whole slices, which the median
+ * leaves out; a busy neighbour on the same core slows most of them, which only the fastest
+ * twentieth leaves out. A quiet machine shows the two close together.
  */
 enum { SLICES_MAX = 1 << 16 };
 
@@ -61,14 +62,21 @@ static inline int compare_cycles(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-/* Empties the slices. */
-static inline double slices_median(struct slices *s)
+struct cycles {
+        double median;
+        double p05; /* 5th percentile */
+};
+
+/* Cycles of one of the @per_slice equal parts of a slice. Empties the slices. */
+static inline struct cycles slices_result(struct slices *s, size_t per_slice)
 {
-        const size_t middle = s->count / 2;
+        struct cycles result;
 
         qsort(s->cycles, s->count, sizeof(s->cycles[0]), compare_cycles);
+        result.median = (double)s->cycles[s->count / 2] / (double)per_slice;
+        result.p05 = (double)s->cycles[s->count / 20] / (double)per_slice;
         s->count = 0;
-        return (double)s->cycles[middle];
+        return result;
 }
 
 /* xorshift64*: cheap, and the same questions in every run. */

@@ -20,7 +20,7 @@ struct questions {
 };
 
 struct result {
-        double cycles; /* one lookup */
+        struct cycles cycles; /* one lookup */
         uint64_t hits;
 };
 
@@ -90,7 +90,7 @@ static struct result measure_lookups(const struct svc_table *t, const struct que
                 }
                 slices_add(&slices, cycles_now() - start);
         }
-        result.cycles = slices_median(&slices) / SLICE;
+        result.cycles = slices_result(&slices, SLICE);
         result.hits /= REPEATS;
         return result;
 }
@@ -107,19 +107,21 @@ static struct result measure_hashing(const struct questions *q)
                             svc_key_hash(q->bytes[k], q->keys[k].length) == q->keys[k].hash;
                 slices_add(&slices, cycles_now() - start);
         }
-        result.cycles = slices_median(&slices) / SLICE;
+        result.cycles = slices_result(&slices, SLICE);
         return result;
 }
 
 static void print_case(const char *name, uint64_t names, struct result result, double per_ns)
 {
-        const double ns = result.cycles / per_ns;
+        const double ns = result.cycles.median / per_ns, p05 = result.cycles.p05 / per_ns;
 
-        printf("{\"bench\":\"table_lookup\",\"names\":%" PRIu64
-               ",\"case\":\"%s\",\"ns\":%.2f,\"cycles\":%.1f,\"per_second\":%.0f}\n",
-               names, name, ns, result.cycles, 1e9 / ns);
-        fprintf(stderr, "%10" PRIu64 " names  %-5s %7.2f ns %7.1f cycles %7.1f M/s\n", names, name,
-                ns, result.cycles, 1e3 / ns);
+        printf(
+            "{\"bench\":\"table_lookup\",\"names\":%" PRIu64
+            ",\"case\":\"%s\",\"ns\":%.2f,\"ns_p05\":%.2f,\"cycles\":%.1f,\"per_second\":%.0f}\n",
+            names, name, ns, p05, result.cycles.median, 1e9 / ns);
+        fprintf(stderr,
+                "%10" PRIu64 " names  %-5s %7.2f ns (p05 %.2f) %7.1f cycles %7.1f M/s (p05 %.1f)\n",
+                names, name, ns, p05, result.cycles.median, 1e3 / ns, 1e3 / p05);
 }
 
 static void print_memory(const struct svc_table *t)

@@ -7,7 +7,7 @@
  * The top bits of a hash choose the segment, its low half the bucket. A full segment is split in
  * two by one more bit of the hash, and a full directory doubled (extendible hashing), so that
  * growing costs one segment at a time whatever the table's size: rebuilding 10 M names at once
- * would hold up the control thread for seconds, a split takes some 0.2 ms.
+ * would hold up the control thread for seconds, a split takes less than half a millisecond.
  *
  * What a reader may see. Segments and directories are replaced, never moved within: a split builds
  * both halves aside, then points the directory at them; who still reads the old segment reads the
