@@ -131,7 +131,7 @@ static int start_dns(struct agent *agent, char *error, size_t error_size)
             .addresses = agent->config->dns_listen.addresses,
             .address_count = agent->config->dns_listen.count,
         };
-        char reason[256] = "";
+        char reason[900] = "";
         int ret;
 
         ret = dns_tcp_start(&agent->loop, agent->dataplane, &settings, &agent->dns_tcp, reason,

@@ -59,6 +59,36 @@ static bool is_given(const char *const arguments[], size_t count, const char *co
         return false;
 }
 
+// Whether an argument is this option, abbreviated perhaps as getopt allows. "--" alone is none.
+static bool is_option(const char *argument, const char *name)
+{
+        const bool is_long = strncmp(argument, "--", 2) == 0;
+        const size_t length = is_long ? strcspn(argument, "=") : 2;
+
+        return (!is_long || length > 2) && strncmp(argument, name, length) == 0;
+}
+
+// Options that EAL takes and an agent cannot live with.
+static int check_arguments(const char *const arguments[], size_t count,
+                           const struct port_error *error)
+{
+        static const struct {
+                const char *name, *why;
+        } refused[] = {
+            {"-h", "would print a list of options and end the agent"},
+            {"--help", "would print a list of options and end the agent"},
+            {"--proc-type", "is not for Lictor, which is always a primary process"},
+        };
+
+        for (size_t i = 0; i < count; i++)
+                for (size_t r = 0; r < sizeof(refused) / sizeof(refused[0]); r++)
+                        if (is_option(arguments[i], refused[r].name))
+                                return port_fail(error, -EINVAL,
+                                                 "dataplane: \"eal\": %s %s; leave it out",
+                                                 arguments[i], refused[r].why);
+        return 0;
+}
+
 // "0@(0,2-3)" with every CPU named: the main lcore does no work of ours and floats.
 static void floating_lcore(char *out, size_t size)
 {
@@ -80,8 +110,8 @@ static size_t complete_arguments(const char *const given[], size_t count, char *
 {
         static const char *const cores[] = {"-l", "-c", "--lcores", "-s", "-S", NULL};
         static const char *const sharing[] = {
-            "--in-memory",   "--no-shconf",  "--file-prefix", "--proc-type",
-            "--huge-unlink", "--legacy-mem", "--huge-dir",    NULL};
+            "--in-memory", "--no-shconf", "--file-prefix", "--huge-unlink", "--legacy-mem",
+            "--huge-dir",  NULL};
         static const char *const no_huge[] = {"--no-huge", NULL};
         static const char *const logging[] = {"--log-level", NULL};
         size_t n = 0;
@@ -193,6 +223,9 @@ int eal_start(const char *const arguments[], size_t count, const struct port_err
         int option_index = optind;
         int ret;
 
+        ret = check_arguments(arguments, count, error);
+        if (ret < 0)
+                return ret;
         if (eal.state == EAL_UP)
                 return 0;
         if (eal.state == EAL_FAILED)

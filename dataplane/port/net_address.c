@@ -20,6 +20,18 @@ static int parse_prefix(const char *text, uint8_t longest, uint8_t *out)
         return 0;
 }
 
+// One host's, as seen from another: not this network, loopback, a group or reserved (RFC 6890).
+static bool is_of_host(const struct net_address *a)
+{
+        static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+        static const uint8_t zero[15] = {0};
+
+        if (a->family == 4)
+                return a->bytes[0] != 0 && a->bytes[0] != 127 && a->bytes[0] < 224;
+        return a->bytes[0] != 0xff && memcmp(a->bytes, mapped, sizeof(mapped)) != 0 &&
+               (memcmp(a->bytes, zero, sizeof(zero)) != 0 || a->bytes[15] > 1);
+}
+
 int net_address_parse(const char *text, struct net_address *out)
 {
         const char *slash = strchr(text, '/');
@@ -37,6 +49,8 @@ int net_address_parse(const char *text, struct net_address *out)
         else if (inet_pton(AF_INET6, host, out->bytes) == 1)
                 out->family = 6;
         else
+                return -EINVAL;
+        if (!is_of_host(out))
                 return -EINVAL;
         longest = out->family == 4 ? 32 : 128;
         out->prefix_length = longest;

@@ -14,7 +14,7 @@ struct net_address {
 
 /**
  * Parse "10.99.0.2/24" or "fd00::2/64"; without a prefix it is that of one host.
- * returns  0 or -EINVAL.
+ * returns  0, or -EINVAL also for addresses no host has on a wire: groups, loopback, zero.
  */
 int net_address_parse(const char *text, struct net_address *out);
 

@@ -46,9 +46,39 @@ static int check_lcores(const struct runtime_config *c, const cpu_set_t *cpus,
         return 0;
 }
 
+static bool is_same_device(const char *a, const char *b)
+{
+        const size_t length = strcspn(a, ",");
+
+        return length == strcspn(b, ",") && strncmp(a, b, length) == 0;
+}
+
+// A device is served once, and so is the kernel interface of each.
+static int check_twice(const struct runtime_config *c, size_t index, const struct port_error *error)
+{
+        const struct runtime_port_config *port = &c->ports[index], *other;
+
+        for (size_t i = 0; i < index; i++) {
+                other = &c->ports[i];
+                if (is_same_device(port->device, other->device))
+                        return port_fail(error, -EINVAL,
+                                         "dataplane: device %s is given to two ports; number "
+                                         "virtual ones (net_tap0, net_tap1)",
+                                         port->device);
+                if (port->exception != NULL && other->exception != NULL &&
+                    strcmp(port->exception, other->exception) == 0)
+                        return port_fail(error, -EINVAL,
+                                         "dataplane: two ports have the exception interface %s; "
+                                         "give each its own",
+                                         port->exception);
+        }
+        return 0;
+}
+
 static int check_ports(const struct runtime_config *c, const struct port_error *error)
 {
         size_t queue_count = 0;
+        int ret;
 
         if (c->driver != RUNTIME_DPDK)
                 return 0;
@@ -77,6 +107,9 @@ static int check_ports(const struct runtime_config *c, const struct port_error *
                                          "\"10.99.0.2/24\"",
                                          port->device);
                 queue_count += port->queue_count;
+                ret = check_twice(c, i, error);
+                if (ret < 0)
+                        return ret;
         }
         if (queue_count < c->lcore_count)
                 return port_fail(error, -EINVAL,

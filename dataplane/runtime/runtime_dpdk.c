@@ -42,8 +42,8 @@ static int parse_addresses(struct dpdk_port *p, const struct runtime_port_config
 
                 if (net_address_parse(config->addresses[i], a) < 0)
                         return port_fail(error, -EINVAL,
-                                         "dataplane: port %s: \"%s\" is no address; write it as "
-                                         "\"10.99.0.2/24\" or \"fd00::2/64\"",
+                                         "dataplane: port %s: \"%s\" is no address of one "
+                                         "host; write it as \"10.99.0.2/24\" or \"fd00::2/64\"",
                                          config->device, config->addresses[i]);
                 if ((a->family == 4 ? host->ipv4_count : host->ipv6_count) == FRAME_ADDRESS_MAX)
                         return port_fail(error, -E2BIG,

@@ -38,9 +38,14 @@ CASES = [
     ("a bad gateway", dpdk(ports=[{**PORT, "gateway": "here"}]), ["here"]),
     ("DPDK without ports", dpdk(ports=[]), ["ports"]),
     ("an lcore that does not exist", dpdk(lcores=[1023]), ["1023"]),
-    ("a missing device", dpdk(ports=[{**PORT, "device": "net_nosuch0"}]), ["net_nosuch0"]),
+    ("a missing device", dpdk(ports=[{**PORT, "device": "net_nosuch0"}]),
+     ["net_nosuch0", "not be given"]),
     ("a missing PCI device", dpdk(ports=[{**PORT, "device": "0000:ff:1f.7"}]), ["0000:ff:1f.7"]),
     ("an unknown EAL option", dpdk(eal=["--no-such-option"]), ["--no-such-option"]),
+    ("EAL asked for its help", dpdk(eal=["--help"]), ["--help"]),
+    ("a secondary process", dpdk(eal=["--proc-type=secondary"]), ["--proc-type=secondary"]),
+    ("a device for two ports", dpdk(ports=[PORT, PORT]), ["net_null0"]),
+    ("a group's address", dpdk(ports=[{**PORT, "addresses": ["ff02::1/64"]}]), ["ff02::1/64"]),
     ("a service without a name", {"service": {"port": 1}}, ["name"]),
 ]
 

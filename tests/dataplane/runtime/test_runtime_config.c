@@ -9,7 +9,7 @@
 // A working configuration that each row spoils in one place.
 struct fixture {
         struct runtime_config config;
-        struct runtime_port_config port;
+        struct runtime_port_config ports[2]; // the second is not counted
         const char *addresses[17];
         const char *eal[4];
         unsigned lcores[RUNTIME_LCORE_MAX + 1];
@@ -37,12 +37,13 @@ static void fixture_init(struct fixture *f)
         f->eal[2] = "-m";
         f->eal[3] = "32";
         f->lcores[0] = some_cpu();
-        f->port = (struct runtime_port_config){
+        f->ports[0] = (struct runtime_port_config){
             .device = "net_null0",
             .addresses = f->addresses,
             .address_count = 1,
             .queue_count = 1,
         };
+        f->ports[1] = f->ports[0];
         f->config = (struct runtime_config){
             .driver = RUNTIME_DPDK,
             .dns_port = 8600,
@@ -50,7 +51,7 @@ static void fixture_init(struct fixture *f)
             .eal_argument_count = 4,
             .lcores = f->lcores,
             .lcore_count = 1,
-            .ports = &f->port,
+            .ports = f->ports,
             .port_count = 1,
             .listen = f->listen,
             .socket_worker_count = 1,
@@ -90,21 +91,37 @@ static void many_ports(struct fixture *f)
 {
         f->config.port_count = RUNTIME_PORT_MAX + 1;
 }
+static void double_device(struct fixture *f)
+{
+        f->ports[0].device = "net_null0,size=64";
+        f->config.port_count = 2;
+}
+static void double_interface(struct fixture *f)
+{
+        f->ports[0].exception = "lictorx0";
+        f->ports[1].exception = "lictorx0";
+        f->ports[1].device = "net_null1";
+        f->config.port_count = 2;
+}
+static void group_address(struct fixture *f)
+{
+        f->addresses[0] = "224.0.0.1/24";
+}
 static void no_device(struct fixture *f)
 {
-        f->port.device = "";
+        f->ports[0].device = "";
 }
 static void no_queues(struct fixture *f)
 {
-        f->port.queue_count = 0;
+        f->ports[0].queue_count = 0;
 }
 static void too_many_queues(struct fixture *f)
 {
-        f->port.queue_count = 17;
+        f->ports[0].queue_count = 17;
 }
 static void no_addresses(struct fixture *f)
 {
-        f->port.address_count = 0;
+        f->ports[0].address_count = 0;
 }
 static void bad_address(struct fixture *f)
 {
@@ -114,40 +131,40 @@ static void many_addresses(struct fixture *f)
 {
         for (unsigned i = 0; i < 9; i++)
                 f->addresses[i] = "10.99.0.2/24";
-        f->port.address_count = 9;
+        f->ports[0].address_count = 9;
 }
 static void bad_mac(struct fixture *f)
 {
-        f->port.mac = "02:00:00:00:00";
+        f->ports[0].mac = "02:00:00:00:00";
 }
 static void group_mac(struct fixture *f)
 {
-        f->port.mac = "01:00:5e:00:00:01";
+        f->ports[0].mac = "01:00:5e:00:00:01";
 }
 static void bad_gateway(struct fixture *f)
 {
-        f->port.exception = "lictorx0";
-        f->port.gateway = "the router";
+        f->ports[0].exception = "lictorx0";
+        f->ports[0].gateway = "the router";
 }
 static void bad_interface_name(struct fixture *f)
 {
-        f->port.exception = "much-too-long-a-name";
+        f->ports[0].exception = "much-too-long-a-name";
 }
 static void taken_interface_name(struct fixture *f)
 {
-        f->port.exception = "lo";
+        f->ports[0].exception = "lo";
 }
 static void absent_device(struct fixture *f)
 {
-        f->port.device = "net_nonsense0";
+        f->ports[0].device = "net_nonsense0";
 }
 static void bad_devargs(struct fixture *f)
 {
-        f->port.device = "net_null0,nonsense=1";
+        f->ports[0].device = "net_null0,nonsense=1";
 }
 static void absent_pci(struct fixture *f)
 {
-        f->port.device = "0000:7f:1f.7";
+        f->ports[0].device = "0000:7f:1f.7";
 }
 static void bad_eal_option(struct fixture *f)
 {
@@ -160,6 +177,18 @@ static void much_memory(struct fixture *f)
 static void little_memory(struct fixture *f)
 {
         f->eal[3] = "2";
+}
+static void help_of_eal(struct fixture *f)
+{
+        f->eal[1] = "-h";
+}
+static void long_help_of_eal(struct fixture *f)
+{
+        f->eal[1] = "--hel";
+}
+static void secondary_process(struct fixture *f)
+{
+        f->eal[1] = "--proc-type=secondary";
 }
 static void nothing_to_listen_on(struct fixture *f)
 {
@@ -194,6 +223,12 @@ static const struct {
     {"an lcore twice", double_lcore, "listed twice"},
     {"no ports", no_ports, "add \"ports\""},
     {"too many ports", many_ports, "at most 16"},
+    {"a device twice", double_device, "device net_null0 is given to two ports"},
+    {"a kernel interface twice", double_interface, "exception interface lictorx0; give each"},
+    {"an address of a group", group_address, "\"224.0.0.1/24\" is no address of one host"},
+    {"EAL asked for help", help_of_eal, "-h would print"},
+    {"EAL asked for help at length", long_help_of_eal, "--hel would print"},
+    {"a secondary process", secondary_process, "always a primary"},
     {"no device", no_device, "no \"device\""},
     {"no queues", no_queues, "\"queues\" must be at least 1"},
     {"more queues than an lcore polls", too_many_queues, "at most 16"},
