@@ -48,7 +48,8 @@ enum dns_block_owner { DNS_OWNER_QUESTION, DNS_OWNER_DOMAIN };
 
 /**
  * Emit up to @max blocks in random order, then what belongs beside them into the additional
- * section. As many as fit together with their glue; the first goes without when it must.
+ * section. As many as fit together with their glue, of which metadata is left out where it would
+ * cost a record; the first goes without glue when it must.
  */
 void dns_reply_blocks(struct dns_reply *reply, const struct dns_payload *payload,
                       enum dns_section section, enum dns_block_owner owner, uint32_t max);

@@ -59,18 +59,29 @@ static uint32_t owner_length(const struct dns_block *block, uint8_t owner)
                                       : (uint32_t)block->record_length - block->target;
 }
 
+// How many of a block's glue records count: all, or without metadata its address, which is first.
+static unsigned glue_count(const struct dns_block *block, bool lean)
+{
+        const struct dns_glue *glue = (const struct dns_glue *)first_glue(block);
+
+        if (!lean || block->glue_count == 0)
+                return block->glue_count;
+        return load_be16(glue->wire + DNS_RECORD_TYPE) == DNS_TYPE_TXT ? 0 : 1;
+}
+
 // Upper bound of the room a block's glue needs when it ends before @end.
 static uint32_t glue_size(const struct dns_reply *reply, const struct dns_block *block,
-                          uint32_t end)
+                          uint32_t end, bool lean)
 {
+        const unsigned count = glue_count(block, lean);
         const uint8_t *next = first_glue(block);
         uint32_t size = 0;
 
-        if (block->glue_count == 0)
+        if (count == 0)
                 return 0;
-        if (!reply->full_owners && end + block->glue_length < DNS_POINTER_REACH)
+        if (!lean && !reply->full_owners && end + block->glue_length < DNS_POINTER_REACH)
                 return block->glue_length;
-        for (unsigned i = 0; i < block->glue_count; i++) {
+        for (unsigned i = 0; i < count; i++) {
                 const struct dns_glue *glue = (const struct dns_glue *)next;
                 uint32_t length = load_be16(glue->length);
 
@@ -81,12 +92,14 @@ static uint32_t glue_size(const struct dns_reply *reply, const struct dns_block 
 }
 
 // Write what belongs beside a record, as far as it fits.
-static void emit_glue(struct dns_reply *reply, const struct dns_block *block, uint32_t target_at)
+static void emit_glue(struct dns_reply *reply, const struct dns_block *block, uint32_t target_at,
+                      bool lean)
 {
+        const unsigned count = glue_count(block, lean);
         const uint8_t *next = first_glue(block);
         uint32_t node_at = UINT32_MAX;
 
-        for (unsigned i = 0; i < block->glue_count; i++) {
+        for (unsigned i = 0; i < count; i++) {
                 const struct dns_glue *glue = (const struct dns_glue *)next;
                 uint32_t length = load_be16(glue->length);
                 uint32_t owner_at = glue->owner == DNS_GLUE_NODE ? node_at : target_at;
@@ -140,35 +153,34 @@ static uint32_t emit_block(struct dns_reply *reply, enum dns_section section,
 }
 
 static void emit_aside(struct dns_reply *reply, const struct dns_payload *payload,
-                       const struct dns_block *block, uint32_t target_at)
+                       const struct dns_block *block, uint32_t target_at, bool lean)
 {
-        if (block->glue_count > 0) {
-                emit_glue(reply, block, target_at);
-        } else if ((block->flags & DNS_BLOCK_ALIAS) != 0) {
+        if ((block->flags & DNS_BLOCK_ALIAS) != 0) {
                 struct dns_alias alias = dns_alias_begin(reply, payload, DNS_ADDITIONAL,
                                                          load_be32(block->wire + DNS_RECORD_TTL));
 
                 dns_alias_follow(reply, &alias, target_at);
         }
+        if (block->glue_count > 0)
+                emit_glue(reply, block, target_at, lean);
 }
 
-// Draw blocks and emit their records while these and all their glue fit. Returns how many.
+// Emit the records of drawn blocks while these and all their glue fit. Returns how many.
 static uint32_t emit_drawn(struct dns_reply *reply, const struct dns_payload *payload,
                            enum dns_section section, enum dns_block_owner owner, uint32_t count,
-                           struct drawn drawn[])
+                           const uint32_t picks[], bool lean, struct drawn drawn[])
 {
-        uint32_t picks[BLOCKS_MAX];
         uint32_t aside = 0;
         struct groups groups;
 
-        dns_choose(reply->env->random, payload->block_count, count, picks);
         groups_init(&groups, payload, count);
         for (uint32_t i = 0; i < count; i++) {
                 const struct dns_block *block =
                     dns_payload_block(payload, payload->blocks, picks[i]);
                 uint32_t size = block_size(reply, block, owner);
                 bool new_group = groups_add(&groups, block->group);
-                uint32_t glue = new_group ? glue_size(reply, block, reply->at + size + aside) : 0;
+                uint32_t glue =
+                    new_group ? glue_size(reply, block, reply->at + size + aside, lean) : 0;
                 // The first goes without its glue rather than not at all.
                 uint32_t needed = i == 0 ? size : size + aside + glue;
 
@@ -184,13 +196,26 @@ static uint32_t emit_drawn(struct dns_reply *reply, const struct dns_payload *pa
 static uint32_t reply_many(struct dns_reply *reply, const struct dns_payload *payload,
                            enum dns_section section, enum dns_block_owner owner, uint32_t count)
 {
+        const uint32_t at = reply->at, domain_at = reply->domain_at;
+        const uint16_t before = reply->counts[section];
         struct drawn drawn[BLOCKS_MAX];
+        uint32_t picks[BLOCKS_MAX];
         uint32_t emitted;
+        bool lean = false;
 
-        emitted = emit_drawn(reply, payload, section, owner, count, drawn);
+        dns_choose(reply->env->random, payload->block_count, count, picks);
+        emitted = emit_drawn(reply, payload, section, owner, count, picks, lean, drawn);
+        // Records that answer come before metadata that only accompanies them.
+        if (emitted < count && (payload->flags & DNS_PAYLOAD_META_GLUE) != 0) {
+                lean = true;
+                reply->at = at;
+                reply->domain_at = domain_at;
+                reply->counts[section] = before;
+                emitted = emit_drawn(reply, payload, section, owner, count, picks, lean, drawn);
+        }
         for (uint32_t i = 0; i < emitted; i++)
                 if (drawn[i].block != NULL)
-                        emit_aside(reply, payload, drawn[i].block, drawn[i].at);
+                        emit_aside(reply, payload, drawn[i].block, drawn[i].at, lean);
         return emitted;
 }
 
@@ -227,7 +252,7 @@ static inline uint32_t reply_one(struct dns_reply *reply, const struct dns_paylo
         }
         if (dns_reply_room(reply) < block_size(reply, block, owner))
                 return 0;
-        emit_aside(reply, payload, block, emit_block(reply, section, owner, block));
+        emit_aside(reply, payload, block, emit_block(reply, section, owner, block), false);
         return 1;
 }
 

@@ -182,6 +182,8 @@ void dns_build_glue(struct dns_build *build, enum dns_glue_owner owner, uint16_t
         if (to == NULL)
                 return;
         to[offsetof(struct dns_glue, owner)] = (uint8_t)owner;
+        if (type == DNS_TYPE_TXT)
+                build->head.flags |= DNS_PAYLOAD_META_GLUE;
         put_record_head(to + sizeof(struct dns_glue), type, ttl_s, 0);
 }
 

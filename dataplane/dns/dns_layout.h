@@ -18,10 +18,11 @@
 
 #define DNS_PAYLOAD_SLACK 16u
 
-/* Of a payload: what its names outside the records' own data ask of the slow path. */
+/* Of a payload: what its blocks need that few do. */
 #define DNS_PAYLOAD_SRV_ALIAS   0x01u /* a service's SRV target lies inside the zone */
 #define DNS_PAYLOAD_SRV_FOREIGN 0x02u /* one is a host name outside the zone */
 #define DNS_PAYLOAD_SHARED_GLUE 0x04u /* several blocks have one target */
+#define DNS_PAYLOAD_META_GLUE   0x08u /* metadata stands beside some block */
 
 struct dns_payload {
         uint8_t kind;  /* enum dns_kind */
@@ -59,7 +60,7 @@ struct dns_block {
 };
 static_assert(offsetof(struct dns_block, wire) == 16, "records start behind a 16-byte header");
 
-/* Glue records follow one another, each behind this header; unaligned. */
+/* Glue records follow one another, an address first, each behind this header; unaligned. */
 enum dns_glue_owner { DNS_GLUE_TARGET, DNS_GLUE_NODE };
 
 struct dns_glue {

@@ -55,6 +55,7 @@ enum dns_opcode { DNS_OPCODE_QUERY = 0, DNS_OPCODE_NOTIFY = 4 };
 #define DNS_ECS_FAMILY_IP6 2u
 
 /* Of a record whose owner is a pointer: where its fields lie, and the two fixed sizes. */
+#define DNS_RECORD_TYPE        2u
 #define DNS_RECORD_TTL         6u
 #define DNS_RECORD_DATA        12u
 #define DNS_RECORD_A_LENGTH    16u

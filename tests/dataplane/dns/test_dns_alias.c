@@ -157,6 +157,25 @@ Test(dns_alias, names_in_the_zone_are_followed)
         world_check(&w, cases, ARRAY_LEN(cases));
 }
 
+Test(dns_alias, metadata_of_the_node_does_not_keep_a_name_from_being_followed)
+{
+        static const struct lictor_meta meta = {"rack", "r7"};
+        static const struct world_case cases[] = {
+            {"noted.service.consul", "SRV",
+             "NOERROR qr aa rd\n? noted.service.consul. SRV\n"
+             "= noted.service.consul. 3 SRV 1 1 1 web.service.consul.\n"
+             "+ web.service.consul. 3 A 10.0.1.1\n"
+             "+ alpha.node.dc1.consul. 3 TXT \"rack=r7\"\n"},
+        };
+        struct lictor_instance instance = world_instance("alpha", "10.0.1.1", 1);
+
+        instance.cname = "web.service.consul";
+        instance.meta = &meta;
+        instance.meta_count = 1;
+        world_add_service(&w, "noted", "", 3, &instance, 1);
+        world_check(&w, cases, ARRAY_LEN(cases));
+}
+
 Test(dns_alias, a_service_that_names_itself_stands_on_its_nodes_address)
 {
         static const struct world_case cases[] = {

@@ -254,6 +254,25 @@ Test(dns_limits, instances_of_one_node_share_their_glue)
 
 Test(dns_limits, the_first_record_goes_without_glue_rather_than_not_at_all)
 {
+        struct lictor_instance instances[] = {world_instance("n1", "10.0.0.1", 1),
+                                              world_instance("n2", "10.0.0.2", 1)};
+        struct lictor_zone zone = world_defaults();
+
+        zone.enable_truncate = true;
+        world_set_zone(&w, &zone);
+        world_add_service(&w, "two", "", 0, instances, 2);
+        w.capacity = 36 + 38 + 15;
+        ask("two.service.consul", DNS_TYPE_SRV, 0);
+        cr_expect_eq(world_count(&w, '='), 1, "%s", w.text);
+        cr_expect_eq(world_count(&w, '+'), 0, "%s", w.text);
+        cr_expect(truncated());
+        w.capacity++;
+        ask("two.service.consul", DNS_TYPE_SRV, 0);
+        cr_expect_eq(world_count(&w, '+'), 1, "%s", w.text);
+}
+
+Test(dns_limits, records_that_answer_come_before_metadata)
+{
         static char value[400];
         struct lictor_meta meta[] = {{"rfc1035-a", value}, {"rfc1035-b", value}};
         struct lictor_instance instances[] = {world_instance("n1", "10.0.0.1", 1),
@@ -269,9 +288,12 @@ Test(dns_limits, the_first_record_goes_without_glue_rather_than_not_at_all)
         world_set_zone(&w, &zone);
         world_add_service(&w, "fat", "", 0, instances, 2);
         ask("fat.service.consul", DNS_TYPE_SRV, 0);
-        cr_expect_eq(world_count(&w, '='), 1, "%s", w.text);
+        cr_expect_eq(world_count(&w, '='), 2, "%s", w.text);
         cr_expect_eq(world_count(&w, '+'), 2, "%s", w.text);
-        cr_expect(truncated());
+        cr_expect_null(strstr(w.text, " TXT "), "%s", w.text);
+        cr_expect_not(truncated());
+        ask("fat.service.consul", DNS_TYPE_SRV, 4096);
+        cr_expect_eq(world_count(&w, '+'), 2 + 4 + 1, "%s", w.text);
         world_add_node(&w, "fat", "10.0.0.1", meta, 2);
         ask("fat.node.consul", DNS_TYPE_A, 0);
         cr_expect_eq(world_count(&w, '='), 1);
