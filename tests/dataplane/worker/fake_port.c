@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "fake_responder.h"
+
 static struct fake_port *fake_of(struct port_queue *q)
 {
         return (struct fake_port *)q;
@@ -12,6 +14,7 @@ static unsigned fake_receive(struct port_queue *q, struct port_packet packets[],
         struct fake_port *p = fake_of(q);
         unsigned count = 0;
 
+        p->online_in_receive = fake_online;
         while (count < n && p->input_next < p->input_count) {
                 struct fake_packet *in = &p->input[p->input_next++];
 

@@ -22,7 +22,8 @@ struct fake_port {
         unsigned sent_count;
         unsigned send_room; // sends beyond it are refused
         unsigned drop_count;
-        int held; // packets received and neither sent nor dropped
+        unsigned online_in_receive; // what the last receive saw
+        int held;                   // packets received and neither sent nor dropped
         bool refuses_retain;
 };
 

@@ -362,12 +362,21 @@ Test(worker, is_offline_while_a_receive_may_sleep_and_online_after)
         w->units[0] = (struct worker_unit){.queue = &wire.base};
         fake_online = 1;
         turn();
+        cr_expect_eq(wire.online_in_receive, 0);
         cr_expect_eq(fake_online, 1);
+        wire.base.blocks = false;
+        turn();
+        cr_expect_eq(wire.online_in_receive, 1, "a receive that polls costs no barrier");
 }
+
+// What the worker's thread was to RCU when it had run.
+static unsigned online_at_end, quiescent_at_end;
 
 static void *run(void *argument)
 {
         worker_run(argument);
+        online_at_end = fake_online;
+        quiescent_at_end = fake_quiescent_count;
         return NULL;
 }
 
@@ -382,4 +391,7 @@ Test(worker, runs_until_it_is_stopped_and_sleeps_when_idle)
         worker_stop(w);
         pthread_join(thread, NULL);
         cr_expect_gt(c.total_cycles, c.busy_cycles);
+        cr_expect_eq(online_at_end, 0, "unregistered, and online after each sleep");
+        cr_expect_geq(quiescent_at_end, c.sleeps, "one quiescent state a turn at least");
+        cr_expect_eq(wire.online_in_receive, 1);
 }
