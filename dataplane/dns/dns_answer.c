@@ -256,6 +256,17 @@ static void answer_plainly(const struct dns_env *env, struct dns_message *messag
         dns_reply_close(&reply, message, rcode);
 }
 
+// Without EDNS, as Consul does: whoever asks for a foreign name is not talking to a server for it.
+static void answer_refused(const struct dns_env *env, struct dns_message *message,
+                           const struct dns_query *query)
+{
+        struct dns_reply reply;
+
+        dns_reply_open(&reply, env, message, query);
+        reply.edns_length = 0;
+        dns_reply_close(&reply, message, DNS_REFUSED);
+}
+
 static void answer_found(const struct dns_env *env, struct dns_message *message,
                          const struct dns_query *query, const struct svc_entry *entry)
 {
@@ -307,7 +318,7 @@ void dns_answer(const struct dns_env *env, struct dns_message *message,
                 if (env->zone->recursion)
                         message->verdict = DNS_PUNT;
                 else
-                        answer_plainly(env, message, query, DNS_REFUSED);
+                        answer_refused(env, message, query);
                 return;
         case DNS_SAY_ERROR:
                 dns_reply_error(message, (enum dns_rcode)query->rcode);
