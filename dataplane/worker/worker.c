@@ -15,7 +15,7 @@
 #define IDLE_SLEEP_FIRST_NS     2000u
 // Bounds both the latency of the first packet after silence and what arrives meanwhile; waking
 // this often costs under 2 % of a core.
-#define IDLE_SLEEP_MAX_NS 1000000u
+#define IDLE_SLEEP_MAX_NS 2000000u
 
 uint64_t worker_cycles(void)
 {
