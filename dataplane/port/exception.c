@@ -66,9 +66,9 @@ static int configure(const struct exception_config *c, const struct port_error *
         ret = kernel_interface_add_gateway(name, c->gateway);
         if (ret == -EEXIST)
                 return port_fail(error, ret,
-                                 "dataplane: exception %s: there is a default route already; leave "
-                                 "out \"gateway\" or delete it (ip route delete default)",
-                                 name);
+                                 "dataplane: exception %s: there is a default route of metric %u "
+                                 "already; leave out \"gateway\" or delete that route",
+                                 name, KERNEL_INTERFACE_GATEWAY_METRIC);
         if (ret < 0)
                 return port_fail(error, ret,
                                  "dataplane: exception %s: cannot route by its gateway: %s; it "

@@ -112,7 +112,7 @@ int kernel_interface_add_address(const char *name, const struct net_address *add
 int kernel_interface_add_gateway(const char *name, const struct net_address *gateway)
 {
         struct netlink_request r;
-        uint32_t interface = if_nametoindex(name);
+        uint32_t interface = if_nametoindex(name), metric = KERNEL_INTERFACE_GATEWAY_METRIC;
 
         request_init(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(r.body.route));
         r.body.route.rtm_family = family_of(gateway);
@@ -122,5 +122,6 @@ int kernel_interface_add_gateway(const char *name, const struct net_address *gat
         r.body.route.rtm_type = RTN_UNICAST;
         add_attribute(&r, RTA_GATEWAY, gateway->bytes, length_of(gateway));
         add_attribute(&r, RTA_OIF, &interface, sizeof(interface));
+        add_attribute(&r, RTA_PRIORITY, &metric, sizeof(metric));
         return exchange(&r);
 }

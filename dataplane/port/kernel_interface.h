@@ -13,7 +13,13 @@ int kernel_interface_up(const char *name, uint16_t mtu);
 /** Give it an address with its prefix. returns 0, also when it is there already. */
 int kernel_interface_add_address(const char *name, const struct net_address *address);
 
-/** A default route through gateway. returns 0, or -EEXIST when there is another. */
+/*
+ * Behind whatever default route the host has already, by which it is managed; that one may come from
+ * a network manager, whose metrics stay far below.
+ */
+#define KERNEL_INTERFACE_GATEWAY_METRIC 20000u
+
+/** A default route through gateway, of that metric. returns 0, or -EEXIST when there is one. */
 int kernel_interface_add_gateway(const char *name, const struct net_address *gateway);
 
 #endif

@@ -67,6 +67,22 @@ class TwoQueues(TestCase):
             self.assertGreater(shares[f"lcore{second}"], 0, shares)
 
 
+class Gateway(TestCase):
+    def test_its_route_stands_behind_the_one_the_host_has(self):
+        with ExitStack() as stack:
+            there = stack.enter_context(Namespace("lictor-route"))
+            there.ip("link", "add", "management", "type", "veth", "peer", "name", "router")
+            there.ip("link", "set", "router", "up")
+            there.ip("address", "add", "192.0.2.1/24", "dev", "management")
+            there.ip("link", "set", "management", "up")
+            there.ip("route", "add", "default", "via", "192.0.2.254")
+            stack.enter_context(PortAgent(there, "net_tap0,iface=wire0", gateway="10.99.0.1"))
+            routes = there.ip("route", "show", "default").splitlines()
+            self.assertEqual(len(routes), 2, routes)
+            self.assertIn("192.0.2.254 dev management", routes[0])
+            self.assertIn("10.99.0.1 dev lictor0 proto static metric 20000", routes[1])
+
+
 if __name__ == "__main__":
     need_root_or_skip()
     main()
