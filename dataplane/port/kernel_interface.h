@@ -14,8 +14,8 @@ int kernel_interface_up(const char *name, uint16_t mtu);
 int kernel_interface_add_address(const char *name, const struct net_address *address);
 
 /*
- * Behind whatever default route the host has already, by which it is managed; that one may come from
- * a network manager, whose metrics stay far below.
+ * Behind whatever default route the host has already, by which it is managed; that one may come
+ * from a network manager, whose metrics stay far below.
  */
 #define KERNEL_INTERFACE_GATEWAY_METRIC 20000u
 
