@@ -294,3 +294,36 @@ Test(raft_rules, reads_wait_for_a_round_of_the_majority)
         cr_expect_eq(e.reads[0].index, 1);
         raft_destroy(r);
 }
+
+Test(raft_rules, handing_over_leadership_voids_the_lease_for_good)
+{
+        struct raft_message ack = {.type = RAFT_APPEND_RESPONSE, .from = 2, .log_index = 1};
+        uint64_t later_ms = QUIET_MS + ELECTION_MS - 1;
+        struct raft *r = server_1(NULL, 0, 0);
+        struct raft_status status;
+        struct raft_effects e;
+        raft_index index;
+
+        become_leader(r);
+        raft_status(r, &status);
+        ack.term = status.hard_state.term;
+        answer(r, QUIET_MS);
+        ack.round = 1;
+        step(r, ack, QUIET_MS);
+        cr_expect(raft_has_lease(r, QUIET_MS), "a majority answered the first round");
+        cr_assert_eq(raft_transfer(r, 2, QUIET_MS), 0);
+        cr_assert_eq(raft_collect(r, QUIET_MS, &e), 0);
+        cr_expect_eq(e.messages_now[0].type, RAFT_TIMEOUT_NOW, "it has everything already");
+        cr_expect_eq(raft_propose(r, NULL, &index), -EBUSY);
+        // Nothing came of it and the followers are still there: but the message may yet arrive.
+        step(r, ack, later_ms);
+        raft_tick(r, QUIET_MS + ELECTION_MS);
+        cr_assert_eq(raft_collect(r, QUIET_MS + ELECTION_MS, &e), 0);
+        ack.round = 2;
+        step(r, ack, QUIET_MS + ELECTION_MS);
+        raft_status(r, &status);
+        cr_expect_eq(status.role, RAFT_LEADER);
+        cr_expect_not(raft_has_lease(r, QUIET_MS + ELECTION_MS));
+        cr_expect_eq(raft_propose(r, raft_buffer_create("x", 1), &index), 0, "it leads on");
+        raft_destroy(r);
+}

@@ -94,13 +94,11 @@ struct sim_server {
         struct sim_state state;
         raft_index applied;
         struct sim_snapshot incoming;
-        uint64_t incoming_length;
         struct sim_waiting waiting[SIM_READ_MAX];
         unsigned waiting_count;
         int clock_skew_permille; /* its clock runs this much fast or slow */
         uint64_t clock_offset_ms;
-        uint64_t tick_due_us; /* when the scheduled tick will come; 0: none */
-        uint32_t sync_us;     /* how long its disk takes */
+        uint32_t sync_us; /* how long its disk takes */
 };
 
 enum sim_event_kind {
@@ -139,7 +137,6 @@ struct sim_truth {
 struct sim_options {
         uint64_t seed;
         uint64_t events; /* of chaos, before healing */
-        bool verbose;
 };
 
 struct sim {
