@@ -6,6 +6,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(DPDK REQUIRED IMPORTED_TARGET libdpdk>=22.11)
 pkg_check_modules(URCU REQUIRED IMPORTED_TARGET liburcu-qsbr)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 
 add_library(lictor_flags INTERFACE)
 target_include_directories(lictor_flags INTERFACE
