@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Encoded: version (1), count (1), then per server id (8, big-endian), voter (1), address length
-// (1), address.
+// Encoded: version (1), count (1), cluster id (8), then per server id (8), voter (1), address
+// length (1), node id length (1), address, node id. Numbers are big-endian.
 #define ENCODING_VERSION 1u
-#define SERVER_FIXED     10u
+#define HEADER_LENGTH    10u
+#define SERVER_FIXED     11u
 
 static struct raft_server *find(struct raft_configuration *configuration, raft_server_id id)
 {
@@ -46,7 +47,8 @@ int configuration_put(struct raft_configuration *configuration, const struct raf
 {
         struct raft_server *old = find(configuration, server->id);
 
-        if (server->id == RAFT_NO_SERVER || memchr(server->address, 0, RAFT_ADDRESS_MAX) == NULL)
+        if (server->id == RAFT_NO_SERVER || memchr(server->address, 0, RAFT_ADDRESS_MAX) == NULL ||
+            memchr(server->node_id, 0, RAFT_NODE_ID_MAX) == NULL)
                 return -EINVAL;
         if (old == NULL) {
                 if (configuration->server_count == RAFT_SERVER_MAX)
@@ -54,7 +56,8 @@ int configuration_put(struct raft_configuration *configuration, const struct raf
                 configuration->servers[configuration->server_count++] = *server;
                 return 0;
         }
-        if (old->voter == server->voter && strcmp(old->address, server->address) == 0)
+        if (old->voter == server->voter && strcmp(old->address, server->address) == 0 &&
+            strcmp(old->node_id, server->node_id) == 0)
                 return -EEXIST;
         if (old->voter && !server->voter && configuration_voter_count(configuration) == 1)
                 return -EINVAL;
@@ -74,23 +77,44 @@ int configuration_remove(struct raft_configuration *configuration, raft_server_i
         return 0;
 }
 
+static uint8_t *put_u64(uint8_t *at, uint64_t value)
+{
+        for (unsigned shift = 64; shift > 0; shift -= 8)
+                *at++ = (uint8_t)(value >> (shift - 8));
+        return at;
+}
+
+static uint64_t get_u64(const uint8_t *at)
+{
+        uint64_t value = 0;
+
+        for (unsigned i = 0; i < 8; i++)
+                value = value << 8 | at[i];
+        return value;
+}
+
 struct raft_buffer *raft_configuration_encode(const struct raft_configuration *configuration)
 {
-        uint8_t bytes[2 + RAFT_SERVER_MAX * (SERVER_FIXED + RAFT_ADDRESS_MAX)];
+        uint8_t bytes[HEADER_LENGTH +
+                      RAFT_SERVER_MAX * (SERVER_FIXED + RAFT_ADDRESS_MAX + RAFT_NODE_ID_MAX)];
         uint8_t *at = bytes;
 
         *at++ = ENCODING_VERSION;
         *at++ = (uint8_t)configuration->server_count;
+        at = put_u64(at, configuration->cluster_id);
         for (unsigned i = 0; i < configuration->server_count; i++) {
                 const struct raft_server *server = &configuration->servers[i];
-                size_t length = strlen(server->address);
+                size_t address_length = strlen(server->address);
+                size_t node_id_length = strlen(server->node_id);
 
-                for (unsigned shift = 64; shift > 0; shift -= 8)
-                        *at++ = (uint8_t)(server->id >> (shift - 8));
+                at = put_u64(at, server->id);
                 *at++ = server->voter;
-                *at++ = (uint8_t)length;
-                memcpy(at, server->address, length);
-                at += length;
+                *at++ = (uint8_t)address_length;
+                *at++ = (uint8_t)node_id_length;
+                memcpy(at, server->address, address_length);
+                at += address_length;
+                memcpy(at, server->node_id, node_id_length);
+                at += node_id_length;
         }
         return raft_buffer_create(bytes, (size_t)(at - bytes));
 }
@@ -98,31 +122,34 @@ struct raft_buffer *raft_configuration_encode(const struct raft_configuration *c
 // One server's bytes; returns how many, or 0 when they are malformed.
 static size_t decode_server(const uint8_t *bytes, size_t length, struct raft_server *server)
 {
-        size_t address_length;
+        size_t address_length, node_id_length, used;
 
         if (length < SERVER_FIXED)
                 return 0;
         memset(server, 0, sizeof(*server));
-        for (unsigned i = 0; i < 8; i++)
-                server->id = server->id << 8 | bytes[i];
+        server->id = get_u64(bytes);
         server->voter = bytes[8] == 1;
         address_length = bytes[9];
+        node_id_length = bytes[10];
+        used = SERVER_FIXED + address_length + node_id_length;
         if (bytes[8] > 1 || address_length >= RAFT_ADDRESS_MAX ||
-            length < SERVER_FIXED + address_length ||
-            memchr(bytes + SERVER_FIXED, 0, address_length) != NULL)
+            node_id_length >= RAFT_NODE_ID_MAX || length < used ||
+            memchr(bytes + SERVER_FIXED, 0, address_length + node_id_length) != NULL)
                 return 0;
         memcpy(server->address, bytes + SERVER_FIXED, address_length);
-        return SERVER_FIXED + address_length;
+        memcpy(server->node_id, bytes + SERVER_FIXED + address_length, node_id_length);
+        return used;
 }
 
 int raft_configuration_decode(const uint8_t *bytes, size_t length,
                               struct raft_configuration *configuration)
 {
-        size_t at = 2;
+        size_t at = HEADER_LENGTH;
 
         memset(configuration, 0, sizeof(*configuration));
-        if (length < 2 || bytes[0] != ENCODING_VERSION || bytes[1] > RAFT_SERVER_MAX)
+        if (length < HEADER_LENGTH || bytes[0] != ENCODING_VERSION || bytes[1] > RAFT_SERVER_MAX)
                 return -EINVAL;
+        configuration->cluster_id = get_u64(bytes + 2);
         for (unsigned i = 0; i < bytes[1]; i++) {
                 struct raft_server server;
                 size_t used = decode_server(bytes + at, length - at, &server);

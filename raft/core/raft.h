@@ -31,6 +31,7 @@
 
 #define RAFT_SERVER_MAX  16u /* voters and non-voters together */
 #define RAFT_ADDRESS_MAX 64u
+#define RAFT_NODE_ID_MAX 37u /* a UUID's text and its NUL */
 #define RAFT_NO_SERVER   0u
 #define RAFT_BATCH_MAX   64u
 
@@ -69,9 +70,11 @@ struct raft_server {
         raft_server_id id;
         bool voter;
         char address[RAFT_ADDRESS_MAX]; /* NUL-terminated; the transport's business */
+        char node_id[RAFT_NODE_ID_MAX]; /* NUL-terminated; for operators */
 };
 
 struct raft_configuration {
+        uint64_t cluster_id; /* set at bootstrap, the same ever after; 0: not known */
         unsigned server_count;
         struct raft_server servers[RAFT_SERVER_MAX];
 };

@@ -5,6 +5,8 @@
 
 #include "raft/core/configuration.h"
 
+#define CLUSTER_OF(count) "\1" count "\0\0\0\0\0\0\0\7"
+
 static struct raft_server server(raft_server_id id, bool voter, const char *address)
 {
         struct raft_server s = {.id = id, .voter = voter};
@@ -65,6 +67,9 @@ Test(raft_configuration, what_is_encoded_is_decoded)
         put(&c, 0x1122334455667788, true, "10.0.0.1:8300");
         put(&c, 2, false, "");
         put(&c, 3, true, "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:8300");
+        c.cluster_id = 0x8877665544332211;
+        snprintf(c.servers[0].node_id, sizeof(c.servers[0].node_id),
+                 "11223344-5566-7788-99aa-bbccddeeff00");
         bytes = raft_configuration_encode(&c);
         cr_assert_not_null(bytes);
         cr_expect_eq(raft_configuration_decode(bytes->bytes, bytes->length, &back), 0);
@@ -82,14 +87,19 @@ Test(raft_configuration, malformed_bytes_are_refused)
                 size_t length;
         } cases[] = {
             {"nothing", "", 0},
-            {"another version", "\2\0", 2},
-            {"too many servers", "\1\21", 2},
-            {"trailing bytes", "\1\0x", 3},
-            {"server 0", "\1\1\0\0\0\0\0\0\0\0\1\0", 12},
-            {"a vote of 2", "\1\1\0\0\0\0\0\0\0\1\2\0", 12},
-            {"an address past the end", "\1\1\0\0\0\0\0\0\0\1\1\5ab", 14},
-            {"an address with a NUL", "\1\1\0\0\0\0\0\0\0\1\1\2a\0", 14},
-            {"one server twice", "\1\2\0\0\0\0\0\0\0\1\1\0\0\0\0\0\0\0\0\1\1\0", 22},
+            {"another version", "\2\0\0\0\0\0\0\0\0\0", 10},
+            {"too many servers", "\1\21\0\0\0\0\0\0\0\0", 10},
+            {"trailing bytes", "\1\0\0\0\0\0\0\0\0\0x", 11},
+            {"server 0", CLUSTER_OF("\1") "\0\0\0\0\0\0\0\0\1\0\0", 21},
+            {"a vote of 2", CLUSTER_OF("\1") "\0\0\0\0\0\0\0\1\2\0\0", 21},
+            {"an address past the end", CLUSTER_OF("\1") "\0\0\0\0\0\0\0\1\1\5\0ab", 23},
+            {"a node id past the end", CLUSTER_OF("\1") "\0\0\0\0\0\0\0\1\1\1\5ab", 23},
+            {"a node id too long", CLUSTER_OF("\1") "\0\0\0\0\0\0\0\1\1\0\45", 21},
+            {"an address with a NUL", CLUSTER_OF("\1") "\0\0\0\0\0\0\0\1\1\2\0a\0", 23},
+            {"one server twice",
+             CLUSTER_OF("\2") "\0\0\0\0\0\0\0\1\1\0\0"
+                              "\0\0\0\0\0\0\0\1\1\0\0",
+             32},
         };
         struct raft_configuration c;
 
