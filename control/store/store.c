@@ -4,12 +4,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct store *store_create(void)
 {
         struct store *s = memory_get_zeroed(1, sizeof(*s));
 
         store_tables_init(&s->tables);
+        s->watches = watch_hub_create(0);
         return s;
 }
 
@@ -19,6 +21,8 @@ void store_destroy(struct store *s)
                 return;
         assert(s->open_index == 0);
         store_tables_fini(&s->tables);
+        watch_hub_destroy(s->watches);
+        free(s->touched);
         free(s->journal);
         free(s);
 }
@@ -94,6 +98,30 @@ void store_abort(struct store *s)
         s->open_index = 0;
 }
 
+static void touch_table(struct store *s, enum store_table table)
+{
+        static const uint8_t keys[STORE_TABLE_COUNT] = {STORE_NODES, STORE_SERVICES, STORE_CHECKS,
+                                                        STORE_QUERIES};
+
+        store_touch(s, STORE_WATCH_TABLE, &keys[table], 1);
+}
+
+// Something of a service's has changed: its mark moves, if it has one, and whoever watches is told.
+static struct store_mark *mark_service(struct store *s, const uint8_t *key, size_t key_len,
+                                       uint64_t index)
+{
+        struct store_mark *mark = store_mark_change(s->tables.service_marks, key, key_len, index);
+
+        store_touch(s, STORE_WATCH_SERVICE, key, key_len);
+        return mark;
+}
+
+// The name is the first part of the key.
+static size_t name_len(const struct service_record *service)
+{
+        return service->name_key_len - service->instance_key_len - 1;
+}
+
 // A node's own change concerns whoever looks at the services on it.
 static void mark_services_of_node(struct store *s, const char *node, uint64_t index)
 {
@@ -102,79 +130,84 @@ static void mark_services_of_node(struct store *s, const char *node, uint64_t in
 
         store_services_of_node(s, node, &it);
         while ((service = store_next_service(&it)))
-                store_mark_get(s->tables.service_marks, service->service.name)->index = index;
-}
-
-static void mark_service(struct store *s, const char *name, uint64_t index)
-{
-        struct store_mark *mark = store_mark_find(s->tables.service_marks, name);
-
-        if (mark)
-                mark->index = index;
+                mark_service(s, service->name_key, name_len(service), index);
 }
 
 static void mark_instance(struct store *s, const struct store_change *c, uint64_t index)
 {
+        const struct service_record *after = c->after.service;
+        const struct service_record *before = c->before.service;
         struct ordered_index *marks = s->tables.service_marks;
-        struct store_mark *mark;
 
         // The new one first: an update must not let the name's last instance seem to go.
-        if (c->after.service) {
-                mark = store_mark_get(marks, c->after.service->service.name);
-                mark->instance_count++;
-                mark->index = index;
+        if (after) {
+                store_mark_add(marks, after->name_key, name_len(after));
+                mark_service(s, after->name_key, name_len(after), index)->instance_count++;
         }
-        if (c->before.service) {
-                mark = store_mark_get(marks, c->before.service->service.name);
-                mark->index = index;
-                if (--mark->instance_count == 0) {
-                        store_mark_drop(marks, c->before.service->service.name);
-                        s->tables.vanished_index = index;
-                }
+        if (before &&
+            --mark_service(s, before->name_key, name_len(before), index)->instance_count == 0) {
+                store_mark_drop(marks, before->name_key, name_len(before));
+                s->tables.vanished_index = index;
         }
 }
 
-static void mark_check(struct store *s, const struct store_change *c, uint64_t index)
+static void mark_owner(struct store *s, const struct check_record *row, uint64_t index)
 {
-        const struct check_record *row = c->after.check ? c->after.check : c->before.check;
         const struct service_record *service;
 
-        if (*row->check.service_id == 0) {
+        if (row == NULL)
+                return;
+        if (row->service_key_len == 0) {
                 mark_services_of_node(s, row->check.node, index);
                 return;
         }
-        mark_service(s, row->check.service_name, index);
+        mark_service(s, row->service_key, row->service_key_len - row->check_key_len - 1, index);
+        // The service may have another name by now than when the check was written.
         service = store_service_get(s, row->check.node, row->check.service_id);
         if (service)
-                mark_service(s, service->service.name, index);
+                mark_service(s, service->name_key, name_len(service), index);
+}
+
+// The node's name is the first part of its services' and checks' keys.
+static void mark_node(struct store *s, const uint8_t *key, size_t key_len, uint64_t index)
+{
+        const uint8_t *end = memchr(key, 0, key_len);
+
+        key_len = end ? (size_t)(end - key) : key_len;
+        store_mark_change(s->tables.node_marks, key, key_len, index);
+        store_touch(s, STORE_WATCH_NODE, key, key_len);
 }
 
 static void mark_change(struct store *s, const struct store_change *c, uint64_t index)
 {
-        struct store_mark *mark;
+        union store_row row = c->after.record ? c->after : c->before;
 
         s->tables.table_index[c->table] = index;
+        touch_table(s, c->table);
         switch (c->table) {
         case STORE_NODES:
                 if (c->after.node)
-                        store_mark_get(s->tables.node_marks, c->node)->index = index;
+                        store_mark_add(s->tables.node_marks, row.node->name_key,
+                                       row.node->name_key_len);
                 else
-                        store_mark_drop(s->tables.node_marks, c->node);
+                        store_mark_drop(s->tables.node_marks, row.node->name_key,
+                                        row.node->name_key_len);
+                mark_node(s, row.node->name_key, row.node->name_key_len, index);
                 mark_services_of_node(s, c->node, index);
-                return;
+                break;
         case STORE_SERVICES:
                 mark_instance(s, c, index);
+                mark_node(s, row.service->instance_key, row.service->instance_key_len, index);
                 break;
         case STORE_CHECKS:
-                mark_check(s, c, index);
+                mark_owner(s, c->before.check, index);
+                mark_owner(s, c->after.check, index);
+                mark_node(s, row.check->check_key, row.check->check_key_len, index);
                 break;
         case STORE_QUERIES:
         case STORE_TABLE_COUNT:
-                return;
+                break;
         }
-        mark = store_mark_find(s->tables.node_marks, c->node);
-        if (mark)
-                mark->index = index;
 }
 
 void store_tell(struct store *s, uint64_t index)
@@ -182,6 +215,10 @@ void store_tell(struct store *s, uint64_t index)
         s->telling = true;
         for (unsigned i = 0; i < s->listener_count && s->journal_len > 0; i++)
                 s->listeners[i].fn(s->listeners[i].arg, index, s->journal, s->journal_len);
+        for (size_t i = 0; i < s->touched_len; i++)
+                watch_notify(s->watches, s->touched[i].kind, s->touched[i].key,
+                             s->touched[i].key_len);
+        s->touched_len = 0;
         s->telling = false;
         for (size_t i = 0; i < s->journal_len; i++) {
                 record_release(s->journal[i].before.record);

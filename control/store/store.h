@@ -14,6 +14,7 @@
 
 #include "control/store/ordered_index.h"
 #include "control/store/records.h"
+#include "control/store/watch.h"
 
 struct store;
 
@@ -116,6 +117,28 @@ uint64_t store_node_index(const struct store *s, const char *node);
 size_t store_count(const struct store *s, enum store_table table);
 size_t store_service_name_count(const struct store *s);
 
+/* ---- Watches: told when what they have read changes, see control/store/watch.h. ---- */
+
+/* Kinds of keys. Names are lower-cased; store_watch_add does it. */
+enum store_watch_kind {
+        STORE_WATCH_TABLE,   /* any row of a table; the key is enum store_table in one byte */
+        STORE_WATCH_NODE,    /* a node, its services and checks: store_node_index of a known one */
+        STORE_WATCH_SERVICE, /* instances, their checks and nodes: store_service_index likewise */
+        STORE_WATCH_KEY,     /* a key of the key/value store, as its bytes are */
+        STORE_WATCH_KIND_COUNT
+};
+
+/**
+ * The store's watches. They fire after a command has been applied and the listeners have been told;
+ * a snapshot that replaces the state fires all of them.
+ */
+struct watch_hub *store_watches(const struct store *s);
+
+/** Wait for a table, and for a node or service by name, which need not exist. */
+void store_watch_table(const struct store *s, struct watch *watch, enum store_table table);
+void store_watch_name(const struct store *s, struct watch *watch, enum store_watch_kind kind,
+                      const char *name);
+
 /* ---- Change feed ---- */
 
 union store_row {
@@ -153,8 +176,35 @@ void store_unlisten(struct store *s, store_listener_fn fn, void *arg);
 /** Takes a piece of the encoding; returns 0, or a negative errno that ends the writing. */
 typedef int (*store_write_fn)(void *arg, const uint8_t *bytes, size_t len);
 
-/** returns 0 or what @write returned. */
-int store_snapshot_write(const struct store *s, store_write_fn write, void *arg);
+/* The state as it was at one index, held while the store goes on. */
+struct store_snapshot;
+
+/**
+ * Hold the present state. Copies no record: what is changed afterwards is copied then.
+ * context  the control thread, between commands; blocks it for a fraction of a millisecond per
+ *          million rows. Several may be held at once.
+ * returns  owned by the caller; to be released before the store is destroyed.
+ */
+struct store_snapshot *store_snapshot_gather(struct store *s);
+
+/** The last index applied in it. context  any thread. */
+uint64_t store_snapshot_index(const struct store_snapshot *snapshot);
+
+/**
+ * Write a held state.
+ * context  any one thread at a time, also while the control thread writes the store.
+ * returns  0 or what @write returned.
+ */
+int store_snapshot_encode(const struct store_snapshot *snapshot, store_write_fn write, void *arg);
+
+/**
+ * Let go of a held state. What only it held is freed little by little, by the commits to come.
+ * context  the control thread; no encoding of it may be running. NULL is let pass.
+ */
+void store_snapshot_release(struct store_snapshot *take_snapshot);
+
+/** Gather, write and release at once. returns  0 or what @write returned. */
+int store_snapshot_write(struct store *s, store_write_fn write, void *arg);
 
 /**
  * Replace the whole state by a snapshot's. Listeners are told the rows that differ, as if one

@@ -44,6 +44,13 @@ struct store_listener {
         void *arg;
 };
 
+/* A key whose watches are to fire. It lies in a record that stays until the next command. */
+struct store_touch {
+        enum store_watch_kind kind;
+        uint32_t key_len;
+        const uint8_t *key;
+};
+
 struct store {
         struct store_tables tables;
         struct store_change *journal; /* holds a reference to each row in it */
@@ -53,6 +60,10 @@ struct store {
         struct store_listener listeners[STORE_LISTENER_MAX];
         unsigned listener_count;
         bool telling;
+        struct watch_hub *watches;
+        struct store_touch *touched; /* by the commands told now */
+        size_t touched_len;
+        size_t touched_capacity;
 };
 
 void store_tables_init(struct store_tables *t);
@@ -75,13 +86,21 @@ void store_put(struct store *s, enum store_table table, union store_row before,
 void store_note(struct store *s, enum store_table table, union store_row before,
                 union store_row after);
 
-/** Tell the listeners what the journal holds, and empty it. */
+/** Note that what is known of a key has changed: its watches fire when the command is told. */
+void store_touch(struct store *s, enum store_watch_kind kind, const uint8_t *key, size_t key_len);
+
+/** Tell the listeners what the journal holds, fire the watches
+ * of what was touched, and empty both. */
 void store_tell(struct store *s, uint64_t index);
 
-/** Insert a mark, or find it. */
-struct store_mark *store_mark_get(struct ordered_index *marks, const char *name);
-struct store_mark *store_mark_find(const struct ordered_index *marks, const char *name);
-void store_mark_drop(struct ordered_index *marks, const char *name);
+/**
+ * Marks, by their lower-cased name. Insert one if there is none; move one's index and hand it out
+ * to be changed further (NULL when there is none); remove one.
+ */
+void store_mark_add(struct ordered_index *marks, const uint8_t *key, size_t key_len);
+struct store_mark *store_mark_change(struct ordered_index *marks, const uint8_t *key,
+                                     size_t key_len, uint64_t index);
+void store_mark_drop(struct ordered_index *marks, const uint8_t *key, size_t key_len);
 
 /** Look up a key made of parts. */
 void *store_find(const struct ordered_index *ix, const char *const parts[], size_t part_count);

@@ -218,14 +218,14 @@ uint64_t store_applied_index(const struct store *s)
 
 uint64_t store_service_index(const struct store *s, const char *service)
 {
-        const struct store_mark *mark = store_mark_find(s->tables.service_marks, service);
+        const struct store_mark *mark = store_find(s->tables.service_marks, &service, 1);
 
         return mark ? mark->index : s->tables.vanished_index;
 }
 
 uint64_t store_node_index(const struct store *s, const char *node)
 {
-        const struct store_mark *mark = store_mark_find(s->tables.node_marks, node);
+        const struct store_mark *mark = store_find(s->tables.node_marks, &node, 1);
         uint64_t largest = s->tables.table_index[STORE_NODES];
 
         if (mark)

@@ -1,7 +1,9 @@
+#include "control/store/memory.h"
 #include "control/store/record_codec.h"
 #include "control/store/store_internal.h"
 #include "lictor/bytes.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 // The format: a magic, one version byte, then msgpack: the applied index, the table indexes, the
@@ -78,7 +80,7 @@ static int write_marks(struct sink *sink, const struct ordered_index *marks)
         return ret;
 }
 
-int store_snapshot_write(const struct store *s, store_write_fn write, void *arg)
+static int write_state(const struct store *s, store_write_fn write, void *arg)
 {
         const struct store_tables *t = &s->tables;
         struct ordered_index *const rows[] = {t->nodes, t->services, t->checks, t->queries};
@@ -102,6 +104,49 @@ int store_snapshot_write(const struct store *s, store_write_fn write, void *arg)
                 ret = flush(&sink, 0);
         byte_buffer_fini(&sink.buffer);
         return ret;
+}
+
+struct store_snapshot {
+        struct byte_buffer bytes;
+        uint64_t index;
+};
+
+static int append(void *arg, const uint8_t *bytes, size_t len)
+{
+        byte_buffer_append(arg, bytes, len);
+        return 0;
+}
+
+struct store_snapshot *store_snapshot_gather(struct store *s)
+{
+        struct store_snapshot *snapshot = memory_get_zeroed(1, sizeof(*snapshot));
+
+        snapshot->index = s->tables.applied_index;
+        write_state(s, append, &snapshot->bytes);
+        return snapshot;
+}
+
+uint64_t store_snapshot_index(const struct store_snapshot *snapshot)
+{
+        return snapshot->index;
+}
+
+int store_snapshot_encode(const struct store_snapshot *snapshot, store_write_fn write, void *arg)
+{
+        return write(arg, snapshot->bytes.bytes, snapshot->bytes.len);
+}
+
+void store_snapshot_release(struct store_snapshot *take_snapshot)
+{
+        if (take_snapshot == NULL)
+                return;
+        byte_buffer_fini(&take_snapshot->bytes);
+        free(take_snapshot);
+}
+
+int store_snapshot_write(struct store *s, store_write_fn write, void *arg)
+{
+        return write_state(s, write, arg);
 }
 
 struct source {
@@ -190,6 +235,14 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
         return ret;
 }
 
+static void count_instance(struct ordered_index *marks, const struct service_record *service)
+{
+        size_t len = service->name_key_len - service->instance_key_len - 1;
+
+        store_mark_add(marks, service->name_key, len);
+        store_mark_change(marks, service->name_key, len, 0)->instance_count++;
+}
+
 static int read_rows(struct source *src, enum store_table table)
 {
         uint64_t count, create_index, modify_index;
@@ -208,10 +261,10 @@ static int read_rows(struct source *src, enum store_table table)
                 }
                 store_tables_put(src->tables, table, (union store_row){NULL}, row);
                 if (table == STORE_NODES)
-                        store_mark_get(src->tables->node_marks, row.node->node.name);
+                        store_mark_add(src->tables->node_marks, row.node->name_key,
+                                       row.node->name_key_len);
                 else if (table == STORE_SERVICES)
-                        store_mark_get(src->tables->service_marks, row.service->service.name)
-                            ->instance_count++;
+                        count_instance(src->tables->service_marks, row.service);
         }
         return 0;
 }
@@ -340,5 +393,6 @@ int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len)
         store_tables_fini(t);
         *t = tables;
         store_tell(s, t->applied_index);
+        watch_notify_all(s->watches);
         return 0;
 }

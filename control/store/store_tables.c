@@ -124,28 +124,31 @@ void store_tables_put(struct store_tables *t, enum store_table table, union stor
         }
 }
 
-struct store_mark *store_mark_find(const struct ordered_index *marks, const char *name)
+void store_mark_add(struct ordered_index *marks, const uint8_t *key, size_t key_len)
 {
-        return store_find(marks, &name, 1);
-}
-
-struct store_mark *store_mark_get(struct ordered_index *marks, const char *name)
-{
-        struct store_mark *mark = store_mark_find(marks, name);
-        size_t len = strlen(name);
+        struct store_mark *mark = ordered_index_get(marks, key, key_len);
 
         if (mark)
-                return mark;
-        mark = memory_get_zeroed(1, sizeof(*mark) + len);
-        mark->key_len = (uint32_t)len;
-        text_put_lower(mark->key, name);
-        ordered_index_set(marks, mark->key, len, mark);
+                return;
+        mark = memory_get_zeroed(1, sizeof(*mark) + key_len);
+        mark->key_len = (uint32_t)key_len;
+        memcpy(mark->key, key, key_len);
+        ordered_index_set(marks, mark->key, key_len, mark);
+}
+
+struct store_mark *store_mark_change(struct ordered_index *marks, const uint8_t *key,
+                                     size_t key_len, uint64_t index)
+{
+        struct store_mark *mark = ordered_index_get(marks, key, key_len);
+
+        if (mark)
+                mark->index = index;
         return mark;
 }
 
-void store_mark_drop(struct ordered_index *marks, const char *name)
+void store_mark_drop(struct ordered_index *marks, const uint8_t *key, size_t key_len)
 {
-        struct store_mark *mark = store_mark_find(marks, name);
+        struct store_mark *mark = ordered_index_get(marks, key, key_len);
 
         if (mark)
                 free(ordered_index_remove(marks, mark->key, mark->key_len));
