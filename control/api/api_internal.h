@@ -67,6 +67,9 @@ void api_write_item(const struct api_read *read, struct json_writer *w, const ch
 bool api_filter_keeps(const struct api *api, const struct filter *filter, api_item_fn write,
                       const void *item);
 
+// Refuses contradictory or unreadable wishes about staleness and caching.
+bool api_check_consistency(struct http_request *request);
+
 // Compile ?filter; false when the request has been refused.
 bool api_compile_filter(struct http_request *request, const char *const *selectors,
                         struct filter **out);
@@ -170,6 +173,8 @@ void api_health_node(struct http_request *request, void *app);
 void api_health_checks(struct http_request *request, void *app);
 void api_health_service(struct http_request *request, void *app);
 void api_health_state(struct http_request *request, void *app);
+// An instance with its node and checks, as the health endpoint lists it.
+void api_write_instance(const struct api *api, struct json_writer *w, const void *service_record);
 
 void api_txn(struct http_request *request, void *app);
 
@@ -178,5 +183,12 @@ void api_query_create(struct http_request *request, void *app);
 void api_query_get(struct http_request *request, void *app);
 void api_query_update(struct http_request *request, void *app);
 void api_query_delete(struct http_request *request, void *app);
+
+// A query's definition with the record's indexes.
+void api_write_query(struct json_writer *w, const json_t *definition,
+                     const struct query_record *record);
+// query_execute.c: the query an ID or a name means, carried out or shown as it would be.
+void api_query_execute(struct api *api, struct http_request *request, const char *name);
+void api_query_explain(struct api *api, struct http_request *request, const char *name);
 
 #endif

@@ -78,7 +78,7 @@ void api_health_state(struct http_request *request, void *app)
                 api_read(app, request, &query, state);
 }
 
-static void write_instance(const struct api *api, struct json_writer *w, const void *item)
+void api_write_instance(const struct api *api, struct json_writer *w, const void *item)
 {
         const struct service_record *record = item;
         const struct store *store = api->agent->store;
@@ -129,7 +129,7 @@ static void write_instances(const struct api_read *read, struct json_writer *w)
                         continue;
                 if (api_matches_tags(read->request, &record->service) &&
                     api_node_matches(read, record->service.node))
-                        api_write_item(read, w, NULL, write_instance, record);
+                        api_write_item(read, w, NULL, api_write_instance, record);
         }
         json_writer_end_array(w);
 }

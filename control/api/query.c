@@ -2,21 +2,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 #include "control/api/api_internal.h"
+#include "control/query/query.h"
 #include "control/text/duration.h"
 
-// Prepared queries that select a service. Templates, execution and explanation are not here.
-
-static void write_query(const struct api *api, struct json_writer *w, const void *item)
+void api_write_query(struct json_writer *w, const json_t *definition,
+                     const struct query_record *record)
 {
-        const struct query_record *record = item;
-        const char *json = record->query.raw_json;
-        json_t *shown = json_loads(json, 0, NULL);
+        json_t *shown = json_copy((json_t *)(uintptr_t)definition);
         char *text;
 
-        (void)api;
         // The definition is kept as shown but for its indexes.
         json_object_set_new(shown, "CreateIndex",
                             json_integer((json_int_t)record->head.create_index));
@@ -29,6 +27,16 @@ static void write_query(const struct api *api, struct json_writer *w, const void
                 w->failed = true;
         free(text);
         json_decref(shown);
+}
+
+static void write_query(const struct api *api, struct json_writer *w, const void *item)
+{
+        const struct query_record *record = item;
+        json_t *definition = json_loads(record->query.raw_json, 0, NULL);
+
+        (void)api;
+        api_write_query(w, definition, record);
+        json_decref(definition);
 }
 
 static uint64_t queries_index(const struct store *store, const char *name)
@@ -66,16 +74,77 @@ static void write_one(const struct api_read *read, struct json_writer *w)
         json_writer_end_array(w);
 }
 
-void api_query_get(struct http_request *request, void *app)
+// How the reference's index reads an ID: what is wrong with it, or NULL.
+static const char *id_error(const char *id, char out[80])
+{
+        size_t hyphens = 0;
+
+        if (strlen(id) != 36)
+                return "UUID must be 36 characters";
+        for (const char *c = id; *c != '\0'; c++) {
+                if (*c == '-')
+                        hyphens++;
+                else if (strchr("0123456789abcdefABCDEF", *c) == NULL) {
+                        snprintf(out, 80, "Invalid UUID: encoding/hex: invalid byte: U+%04X '%c'",
+                                 (unsigned char)*c, *c);
+                        return out;
+                }
+        }
+        if (hyphens > 4) {
+                snprintf(out, 80, "UUID should have maximum of 4 \"-\"; got %zu", hyphens);
+                return out;
+        }
+        return hyphens % 2 != 0 ? "Input (without hyphens) must be even length" : NULL;
+}
+
+static bool check_id(struct http_request *request, const char *id, const char *prefix)
+{
+        char text[80];
+        const char *error = id_error(id, text);
+
+        if (error != NULL)
+                http_reply_text(request, 500, "%sfailed prepared query lookup: index error: %s",
+                                prefix, error);
+        return error == NULL;
+}
+
+static void get_query(struct api *api, struct http_request *request, const char *id)
 {
         static const struct api_query query = {queries_index, write_one, NULL};
-        const struct api *api = app;
-        const char *id = http_request_rest(request);
 
+        if (!api_check_datacenter(api, request) || !check_id(request, id, ""))
+                return;
         if (store_query_get(api->agent->store, id) == NULL)
                 http_reply_text(request, 404, "Query not found");
         else
-                api_read(app, request, &query, id);
+                api_read(api, request, &query, id);
+}
+
+// "NAME/execute" and "NAME/explain" are told from an ID by how they end, whatever is before.
+void api_query_get(struct http_request *request, void *app)
+{
+        static const struct {
+                const char *ending;
+                void (*answer)(struct api *api, struct http_request *request, const char *name);
+        } verbs[] = {{"/execute", api_query_execute}, {"/explain", api_query_explain}};
+        const char *rest = http_request_rest(request);
+        size_t len = strlen(rest);
+
+        for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+                size_t ending_len = strlen(verbs[i].ending);
+                char *name;
+
+                if (len < ending_len || strcmp(rest + len - ending_len, verbs[i].ending) != 0)
+                        continue;
+                name = strndup(rest, len - ending_len);
+                if (name == NULL)
+                        http_reply_text(request, 500, "out of memory");
+                else
+                        verbs[i].answer(app, request, name);
+                free(name);
+                return;
+        }
+        get_query(app, request, rest);
 }
 
 static bool make_uuid(char out[37])
@@ -129,58 +198,89 @@ static json_t *complete(const json_t *body, const char *id)
             "TTL", json_schema_string(dns, "TTL"));
 }
 
-// What this version cannot carry out is refused instead of kept without effect.
-static bool check_query(struct http_request *request, const json_t *body, int32_t *ttl_s)
+static bool refuse(struct http_request *request, const char *format, const char *value)
 {
-        const json_t *service = json_object_get(body, "Service");
-        const char *ttl = json_schema_string(json_object_get(body, "DNS"), "TTL");
+        char text[600];
+
+        snprintf(text, sizeof(text), format, value);
+        http_reply_text(request, 500, "%s", text);
+        return false;
+}
+
+static bool check_ttl(struct http_request *request, const char *ttl, int32_t *ttl_s)
+{
         int64_t ttl_ns = 0;
 
         *ttl_s = -1;
-        if (json_schema_string(service, "Service")[0] == '\0') {
-                http_reply_text(request, 500, "Must provide a service name to query");
-                return false;
-        }
-        if (json_schema_string(json_object_get(body, "Template"), "Type")[0] != '\0') {
-                http_reply_text(request, 400,
-                                "Prepared query templates are not supported by this version");
-                return false;
-        }
-        if (json_schema_string(body, "Session")[0] != '\0') {
-                http_reply_text(request, 500, "invalid session");
-                return false;
-        }
         if (ttl[0] == '\0')
                 return true;
         if (duration_parse(ttl, &ttl_ns) < 0) {
                 http_reply_text(request, 500,
-                                "Bad DNS TTL '%.60s': time: invalid duration \"%.60s\"", ttl, ttl);
+                                "Invalid prepared query: Bad DNS TTL '%.60s': time: invalid "
+                                "duration \"%.60s\"",
+                                ttl, ttl);
                 return false;
         }
-        if (ttl_ns < 0 || ttl_ns / 1000000000 > INT32_MAX) {
-                http_reply_text(request, 500, "DNS TTL '%.60s', must be >=0", ttl);
-                return false;
-        }
+        if (ttl_ns < 0 || ttl_ns / 1000000000 > INT32_MAX)
+                return refuse(request, "Invalid prepared query: DNS TTL '%.60s', must be >=0", ttl);
         *ttl_s = (int32_t)(ttl_ns / 1000000000);
         return true;
 }
 
-static int fill_query(const json_t *body, struct scratch *scratch, struct catalog_query *out)
+// In the reference's order: the first that is wrong is what the client hears of.
+static bool check_query(struct http_request *request, const json_t *body, int32_t *ttl_s)
 {
         const json_t *service = json_object_get(body, "Service");
+        const char *type = json_schema_string(json_object_get(body, "Template"), "Type");
+        json_int_t nearest = json_schema_int(json_object_get(service, "Failover"), "NearestN");
 
-        out->name = json_schema_string(body, "Name");
-        out->session = json_schema_string(body, "Session");
-        out->token = json_schema_string(body, "Token");
-        out->service = json_schema_string(service, "Service");
-        out->near = json_schema_string(service, "Near");
-        out->only_passing = json_schema_bool(service, "OnlyPassing");
-        if (api_decode_list(json_object_get(service, "Tags"), scratch, &out->tags) < 0 ||
-            api_decode_list(json_object_get(service, "IgnoreCheckIDs"), scratch,
-                            &out->ignore_check_ids) < 0 ||
-            api_decode_map(json_object_get(service, "NodeMeta"), scratch, &out->node_meta) < 0)
-                return -ENOMEM;
-        return api_decode_map(json_object_get(service, "ServiceMeta"), scratch, &out->service_meta);
+        if (json_schema_string(body, "Name")[0] == '\0' && type[0] == '\0' &&
+            json_schema_string(body, "Session")[0] == '\0')
+                return refuse(request, "Invalid prepared query: %s", "Must be bound to a session");
+        if (strcmp(json_schema_string(body, "Token"), "<hidden>") == 0)
+                return refuse(request,
+                              "Invalid prepared query: Bad Token '%s', it looks like a query "
+                              "definition with a redacted token was submitted",
+                              "<hidden>");
+        if (json_schema_string(service, "Service")[0] == '\0')
+                return refuse(request, "Invalid prepared query: %s",
+                              "Must provide a Service name to query");
+        if (nearest < 0) {
+                http_reply_text(request, 500,
+                                "Invalid prepared query: Bad NearestN '%lld', must be >= 0",
+                                (long long)nearest);
+                return false;
+        }
+        return check_ttl(request, json_schema_string(json_object_get(body, "DNS"), "TTL"), ttl_s);
+}
+
+// What the reference checks while it applies the change.
+static bool check_template(const struct api *api, struct http_request *request,
+                           const json_t *definition)
+{
+        const struct query_record *named;
+        const char *id = json_schema_string(definition, "ID");
+        const char *name = json_schema_string(definition, "Name");
+        char error[QUERY_ERROR_MAX];
+        int ret = query_template_check(definition, error);
+
+        if (ret == -EINVAL)
+                return refuse(request, "failed compiling template: %.500s", error);
+        if (ret < 0)
+                return refuse(request, "%s", "out of memory");
+        if (json_schema_string(definition, "Session")[0] != '\0')
+                return refuse(request, "invalid session \"%.100s\"",
+                              json_schema_string(definition, "Session"));
+        if (name[0] != '\0') {
+                named = store_query_get(api->agent->store, name);
+                return named == NULL ||
+                       refuse(request, "name '%.200s' aliases an existing query ID", name);
+        }
+        named = query_find(api->agent->store, "");
+        if (json_schema_string(json_object_get(definition, "Template"), "Type")[0] == '\0' ||
+            named == NULL || strcasecmp(named->query.id, id) == 0)
+                return true;
+        return refuse(request, "%s", "a query template with an empty name already exists");
 }
 
 static void answer_updated(const struct api *api, struct http_request *request,
@@ -191,39 +291,52 @@ static void answer_updated(const struct api *api, struct http_request *request,
         http_reply_empty(request, 200);
 }
 
-static void set_query(struct api *api, struct http_request *request, const char *id, bool create)
+static void propose_query(struct api *api, struct http_request *request, const json_t *definition,
+                          int32_t ttl_s, bool create)
 {
         struct command command = {.type = COMMAND_QUERY_SET};
-        struct scratch *scratch = NULL;
-        json_t *body, *shown = NULL;
-        char *raw = NULL;
+        struct catalog_query *query = &command.query_set.query;
+        void *memory = NULL;
+        char *raw = definition != NULL ? json_dumps(definition, JSON_COMPACT) : NULL;
+
+        if (raw == NULL || query_definition_read(definition, query, &memory) < 0) {
+                http_reply_text(request, 500, "out of memory");
+                goto free_raw;
+        }
+        query->raw_json = raw;
+        query->dns_ttl_s = ttl_s;
+        command.query_set.create = create;
+        if (create)
+                api_propose_with_id(api, request, &command, query->id);
+        else
+                api_propose(api, request, &command, answer_updated);
+free_raw:
+        free(memory);
+        free(raw);
+}
+
+static void set_query(struct api *api, struct http_request *request, const char *id, bool create)
+{
+        json_t *body, *definition = NULL;
         int32_t ttl_s;
 
         if (!api_parse_body(request, &api_query_schema, 0, false, &body))
                 return;
-        command.query_set.query = (struct catalog_query)CATALOG_QUERY_INIT;
-        command.query_set.create = create;
-        if (!check_query(request, body, &ttl_s))
-                goto free_body;
-        scratch = scratch_create();
-        shown = complete(body, id);
-        raw = shown != NULL ? json_dumps(shown, JSON_COMPACT) : NULL;
-        if (scratch == NULL || raw == NULL ||
-            fill_query(body, scratch, &command.query_set.query) < 0) {
-                http_reply_text(request, 500, "out of memory");
-                goto free_body;
+        if (create && json_schema_string(body, "ID")[0] != '\0') {
+                refuse(request, "%s", "ID must be empty when creating a new prepared query");
+        } else if (!create && !check_id(request, id, "Prepared Query lookup failed: ")) {
+                json_decref(body);
+                return;
+        } else if (!create && store_query_get(api->agent->store, id) == NULL) {
+                refuse(request, "Cannot modify non-existent prepared query: '%.100s'", id);
+        } else if (check_query(request, body, &ttl_s)) {
+                definition = complete(body, id);
+                if (definition == NULL)
+                        refuse(request, "%s", "out of memory");
+                else if (check_template(api, request, definition))
+                        propose_query(api, request, definition, ttl_s, create);
         }
-        command.query_set.query.id = id;
-        command.query_set.query.raw_json = raw;
-        command.query_set.query.dns_ttl_s = ttl_s;
-        if (create)
-                api_propose_with_id(api, request, &command, id);
-        else
-                api_propose(api, request, &command, answer_updated);
-free_body:
-        free(raw);
-        json_decref(shown);
-        scratch_destroy(scratch);
+        json_decref(definition);
         json_decref(body);
 }
 
@@ -252,6 +365,7 @@ void api_query_delete(struct http_request *request, void *app)
         struct api *api = app;
 
         command.query_delete.id = http_request_rest(request);
-        if (api_check_datacenter(api, request))
+        if (api_check_datacenter(api, request) &&
+            check_id(request, command.query_delete.id, "Prepared Query lookup failed: "))
                 api_propose(api, request, &command, answer_updated);
 }

@@ -68,7 +68,7 @@ static bool is_cache_control(const char *header)
         return true;
 }
 
-static bool check_consistency(struct http_request *request)
+bool api_check_consistency(struct http_request *request)
 {
         bool stale = http_request_param(request, "stale") != NULL;
         bool consistent = http_request_param(request, "consistent") != NULL;
@@ -249,7 +249,7 @@ void api_read(struct api *api, struct http_request *request, const struct api_qu
         struct api_read read = {.api = api, .request = request, .query = query, .name = name};
         uint64_t wait_ms;
 
-        if (!api_check_datacenter(api, request) || !check_consistency(request) ||
+        if (!api_check_datacenter(api, request) || !api_check_consistency(request) ||
             !parse_wait(api, request, &read.min_index, &wait_ms) ||
             !api_compile_filter(request, query->selectors, &read.filter))
                 return;

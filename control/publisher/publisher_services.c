@@ -1,4 +1,5 @@
 #include "control/publisher/publisher_internal.h"
+#include "control/query/query.h"
 #include "control/store/text.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -140,29 +141,6 @@ void publisher_publish_service(struct publisher *p, const struct dirty_tag tags[
                 publisher_publish_query(p, query);
 }
 
-static bool has_meta(const struct text_map *have, const struct text_map *want)
-{
-        for (uint32_t i = 0; i < want->count; i++) {
-                const char *value = text_map_get(have, want->pairs[i].key);
-
-                if (value == NULL || strcmp(value, want->pairs[i].value) != 0)
-                        return false;
-        }
-        return true;
-}
-
-static bool has_tags(const struct text_list *have, const struct text_list *want)
-{
-        for (uint32_t i = 0; i < want->count; i++) {
-                const char *tag = want->items[i];
-                bool excluded = *tag == '!';
-
-                if (text_list_has(have, tag + excluded) == excluded)
-                        return false;
-        }
-        return true;
-}
-
 static void gather_query(struct publisher *p, const struct catalog_query *query)
 {
         const struct service_record *service;
@@ -172,15 +150,11 @@ static void gather_query(struct publisher *p, const struct catalog_query *query)
         p->records.count = 0;
         store_instances(p->store, query->service, &it);
         while ((service = store_next_service(&it))) {
-                const struct node_record *node = store_node_get(p->store, service->service.node);
-                enum store_health health =
-                    store_instance_health(p->store, service, &query->ignore_check_ids);
+                enum store_health health;
 
-                if (publisher_serves(health, query->only_passing) &&
-                    has_tags(&service->service.tags, &query->tags) &&
-                    has_meta(&service->service.meta, &query->service_meta) &&
-                    has_meta(&node->node.meta, &query->node_meta))
-                        add_instance(p, service, node, health);
+                if (query_selects(p->store, query, service, false, &health))
+                        add_instance(p, service, store_node_get(p->store, service->service.node),
+                                     health);
         }
 }
 

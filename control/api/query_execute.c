@@ -1,0 +1,234 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "control/api/api_internal.h"
+#include "control/query/query.h"
+
+// What a query selected, in the order it is answered in.
+struct selection {
+        const struct service_record **services;
+        size_t count, capacity;
+};
+
+static bool add(struct selection *selection, const struct service_record *service)
+{
+        if (selection->count == selection->capacity) {
+                size_t capacity = selection->capacity > 0 ? 2 * selection->capacity : 16;
+                const struct service_record **grown =
+                    realloc(selection->services, capacity * sizeof(service));
+
+                if (grown == NULL)
+                        return false;
+                selection->services = grown;
+                selection->capacity = capacity;
+        }
+        selection->services[selection->count++] = service;
+        return true;
+}
+
+// Whether an instance accepts a service's mesh traffic: by itself or as its proxy.
+static bool is_connect_of(const struct service_record *record, const char *service)
+{
+        const struct catalog_service *instance = &record->service;
+        bool is_proxy = strcmp(instance->kind, "connect-proxy") == 0;
+        json_t *settings;
+        bool is;
+
+        if (!is_proxy && (strcasecmp(instance->name, service) != 0 || *instance->connect_json == 0))
+                return false;
+        settings = json_loads(is_proxy ? instance->proxy_json : instance->connect_json, 0, NULL);
+        is = is_proxy
+                 ? strcasecmp(json_schema_string(settings, "DestinationServiceName"), service) == 0
+                 : json_schema_bool(settings, "Native");
+        json_decref(settings);
+        return is;
+}
+
+static bool select_instances(const struct store *store, const struct query_plan *plan, bool connect,
+                             struct selection *out)
+{
+        const struct service_record *record;
+        enum store_health health;
+        struct store_iter it;
+
+        if (connect)
+                store_services(store, &it);
+        else
+                store_instances(store, plan->query.service, &it);
+        while ((record = store_next_service(&it)) != NULL) {
+                if (connect && !is_connect_of(record, plan->query.service))
+                        continue;
+                if (query_selects(store, &plan->query, record, false, &health) && !add(out, record))
+                        return false;
+        }
+        return true;
+}
+
+static void shuffle(struct selection *selection)
+{
+        uint64_t random = 0;
+
+        // Without random numbers the order is merely the catalog's.
+        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+                return;
+        for (size_t i = selection->count; i > 1; i--) {
+                const struct service_record *last = selection->services[i - 1];
+                size_t pick;
+
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                pick = (size_t)(random >> 33) % i;
+                selection->services[i - 1] = selection->services[pick];
+                selection->services[pick] = last;
+        }
+}
+
+// The node that was asked for comes first when it is among the selected.
+static void put_nearest_first(struct selection *selection, const char *node)
+{
+        for (size_t i = 0; i < selection->count; i++) {
+                const struct service_record *found = selection->services[i];
+
+                if (strcasecmp(found->service.node, node) != 0)
+                        continue;
+                selection->services[i] = selection->services[0];
+                selection->services[0] = found;
+                return;
+        }
+}
+
+// strconv.Atoi's range and words.
+static bool parse_limit(struct http_request *request, size_t *out)
+{
+        const char *text = http_request_param(request, "limit");
+        bool signed_text;
+        long long limit;
+        char *end;
+
+        *out = SIZE_MAX;
+        if (text == NULL || *text == '\0')
+                return true;
+        signed_text = *text == '-' || *text == '+';
+        errno = 0;
+        limit = strtoll(text, &end, 10);
+        if (*end != '\0' || text[signed_text] < '0' || text[signed_text] > '9' || errno != 0) {
+                http_reply_text(request, 500, "Bad limit: strconv.Atoi: parsing \"%.60s\": %s",
+                                text, errno != 0 ? "value out of range" : "invalid syntax");
+                return false;
+        }
+        if (limit > 0)
+                *out = (size_t)limit;
+        return true;
+}
+
+static void put_meta(struct http_request *request, struct json_writer *w, uint64_t index)
+{
+        const char *level = http_request_param(request, "stale") != NULL        ? "stale"
+                            : http_request_param(request, "consistent") != NULL ? "consistent"
+                                                                                : "leader";
+
+        json_writer_put_uint(w, "Index", index);
+        json_writer_put_int(w, "LastContact", 0);
+        json_writer_put_bool(w, "KnownLeader", true);
+        json_writer_put_string(w, "ConsistencyLevel", level);
+        json_writer_put_bool(w, "NotModified", false);
+        json_writer_put_int(w, "Backend", 0);
+        http_reply_header_uint(request, "X-Consul-Index", index > 0 ? index : 1);
+        http_reply_header(request, "X-Consul-KnownLeader", "true");
+        http_reply_header(request, "X-Consul-LastContact", "0");
+}
+
+static void answer_nodes(struct api *api, struct http_request *request,
+                         const struct query_plan *plan, const struct selection *selection,
+                         size_t limit)
+{
+        const json_t *dns = json_object_get(plan->definition, "DNS");
+        struct json_writer w;
+
+        json_writer_init(&w, http_request_pretty(request));
+        json_writer_begin_object(&w);
+        json_writer_put_string(&w, "Service", plan->query.service);
+        json_writer_key(&w, "Nodes");
+        json_writer_begin_array(&w);
+        for (size_t i = 0; i < selection->count && i < limit; i++)
+                api_write_instance(api, &w, selection->services[i]);
+        json_writer_end_array(&w);
+        json_writer_key(&w, "DNS");
+        json_writer_begin_object(&w);
+        json_writer_put_string(&w, "TTL", json_schema_string(dns, "TTL"));
+        json_writer_end_object(&w);
+        json_writer_put_string(&w, "Datacenter", api->agent->config->datacenter);
+        // No other datacenter is known: those a failover names are passed over, as unknown ones.
+        json_writer_put_int(&w, "Failovers", 0);
+        put_meta(request, &w, store_table_index(api->agent->store, STORE_QUERIES));
+        json_writer_end_object(&w);
+        http_reply_json(request, 200, &w);
+}
+
+// Finds a query and makes it ready; false when the request has been answered instead.
+static bool prepare(struct api *api, struct http_request *request, const char *name,
+                    const struct query_record **record, struct query_plan *plan)
+{
+        char error[QUERY_ERROR_MAX] = "out of memory";
+
+        if (!api_check_datacenter(api, request) || !api_check_consistency(request))
+                return false;
+        *record = query_find(api->agent->store, name);
+        if (*record == NULL) {
+                http_reply_text(request, 404, "Query not found");
+                return false;
+        }
+        if (query_plan_init(*record, name, "", plan, error) == 0)
+                return true;
+        http_reply_text(request, 500, "%s", error);
+        return false;
+}
+
+void api_query_execute(struct api *api, struct http_request *request, const char *name)
+{
+        const char *near = http_request_param(request, "near");
+        const struct query_record *record;
+        struct selection selection = {0};
+        struct query_plan plan;
+        bool connect;
+        size_t limit;
+
+        if (!parse_limit(request, &limit) || !prepare(api, request, name, &record, &plan))
+                return;
+        connect = http_request_param(request, "connect") != NULL ||
+                  json_schema_bool(json_object_get(plan.definition, "Service"), "Connect");
+        if (near == NULL || *near == '\0')
+                near = plan.query.near;
+        if (strcmp(near, "_agent") == 0)
+                near = api->agent->config->node_name;
+        if (select_instances(api->agent->store, &plan, connect, &selection)) {
+                shuffle(&selection);
+                put_nearest_first(&selection, near);
+                answer_nodes(api, request, &plan, &selection, limit);
+        } else {
+                http_reply_text(request, 500, "out of memory");
+        }
+        free(selection.services);
+        query_plan_fini(&plan);
+}
+
+void api_query_explain(struct api *api, struct http_request *request, const char *name)
+{
+        const struct query_record *record;
+        struct query_plan plan;
+        struct json_writer w;
+
+        if (!prepare(api, request, name, &record, &plan))
+                return;
+        json_writer_init(&w, http_request_pretty(request));
+        json_writer_begin_object(&w);
+        json_writer_key(&w, "Query");
+        api_write_query(&w, plan.definition, record);
+        put_meta(request, &w, store_table_index(api->agent->store, STORE_QUERIES));
+        json_writer_end_object(&w);
+        http_reply_json(request, 200, &w);
+        query_plan_fini(&plan);
+}
