@@ -128,6 +128,9 @@ void dirty_note(struct dirty *d, const struct store *s, const struct store_chang
                 if (c->after.query)
                         add_text(&d->queries, c->after.query->query.id);
                 break;
+        case STORE_SESSIONS:
+        case STORE_KV:
+        case STORE_TOMBSTONES:
         case STORE_TABLE_COUNT:
                 break;
         }

@@ -88,6 +88,17 @@ void msgpack_put_text(struct byte_buffer *b, const char *text)
         byte_buffer_append(b, text, len);
 }
 
+void msgpack_put_bytes(struct byte_buffer *b, const void *bytes, uint32_t len)
+{
+        if (len <= UINT8_MAX)
+                put_marked(b, 0xc4, len, 1);
+        else if (len <= UINT16_MAX)
+                put_marked(b, 0xc5, len, 2);
+        else
+                put_marked(b, 0xc6, len, 4);
+        byte_buffer_append(b, bytes, len);
+}
+
 void msgpack_put_array(struct byte_buffer *b, uint32_t count)
 {
         if (count < 16)
@@ -202,6 +213,21 @@ int msgpack_get_text(struct msgpack_reader *r, const char **out, size_t *len)
                 return -EBADMSG;
         *out = (const char *)r->at;
         *len = count;
+        r->at += count;
+        return 0;
+}
+
+int msgpack_get_bytes(struct msgpack_reader *r, const uint8_t **out, uint32_t *len)
+{
+        uint64_t count;
+        uint8_t marker;
+
+        if (get_marker(r, &marker) < 0 || marker < 0xc4 || marker > 0xc6 ||
+            get_big_endian(r, 1u << (marker - 0xc4), &count) < 0 ||
+            (size_t)(r->end - r->at) < count)
+                return -EBADMSG;
+        *out = r->at;
+        *len = (uint32_t)count;
         r->at += count;
         return 0;
 }

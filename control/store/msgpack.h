@@ -34,6 +34,8 @@ void msgpack_put_bool(struct byte_buffer *b, bool value);
 void msgpack_put_uint(struct byte_buffer *b, uint64_t value);
 void msgpack_put_int(struct byte_buffer *b, int64_t value);
 void msgpack_put_text(struct byte_buffer *b, const char *text);
+/** Binary data, which msgpack tells from text. @bytes  may be NULL when len is 0. */
+void msgpack_put_bytes(struct byte_buffer *b, const void *bytes, uint32_t len);
 void msgpack_put_array(struct byte_buffer *b, uint32_t count);
 void msgpack_put_map(struct byte_buffer *b, uint32_t count);
 
@@ -51,6 +53,8 @@ int msgpack_get_uint(struct msgpack_reader *r, uint64_t *out);
 int msgpack_get_int(struct msgpack_reader *r, int64_t *out);
 /** @out  in the reader's bytes, not NUL-terminated; a text with a NUL in it is refused. */
 int msgpack_get_text(struct msgpack_reader *r, const char **out, size_t *len);
+/** @out  in the reader's bytes; any bytes. */
+int msgpack_get_bytes(struct msgpack_reader *r, const uint8_t **out, uint32_t *len);
 /** A count is never more than the bytes left could hold. */
 int msgpack_get_array(struct msgpack_reader *r, uint32_t *count);
 int msgpack_get_map(struct msgpack_reader *r, uint32_t *pair_count);

@@ -5,7 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum field_kind { FIELD_TEXT, FIELD_LIST, FIELD_MAP, FIELD_ADDRESSES, FIELD_INT, FIELD_BOOL };
+enum field_kind {
+        FIELD_TEXT,
+        FIELD_LIST,
+        FIELD_MAP,
+        FIELD_ADDRESSES,
+        FIELD_INT,
+        FIELD_INT64,
+        FIELD_BOOL
+};
 
 struct field {
         const char *key;
@@ -82,6 +90,21 @@ static const struct field query_fields[] = {
     FIELD(catalog_query, only_passing, "OnlyPassing", FIELD_BOOL),
 };
 
+static const struct field session_fields[] = {
+    FIELD(catalog_session, id, "ID", FIELD_TEXT),
+    FIELD(catalog_session, name, "Name", FIELD_TEXT),
+    FIELD(catalog_session, node, "Node", FIELD_TEXT),
+    FIELD(catalog_session, behavior, "Behavior", FIELD_TEXT),
+    FIELD(catalog_session, ttl, "TTL", FIELD_TEXT),
+    FIELD(catalog_session, lock_delay_ns, "LockDelay", FIELD_INT64),
+    FIELD(catalog_session, checks, "Checks", FIELD_LIST),
+    FIELD(catalog_session, node_checks, "NodeChecks", FIELD_LIST),
+    FIELD(catalog_session, service_checks, "ServiceChecks", FIELD_LIST),
+    FIELD(catalog_session, service_check_namespaces, "Namespaces", FIELD_LIST),
+    FIELD(catalog_session, node_checks_null, "NoNodeChecks", FIELD_BOOL),
+    FIELD(catalog_session, service_checks_given, "HasServiceChecks", FIELD_BOOL),
+};
+
 static const void *at(const void *value, const struct field *f)
 {
         return (const char *)value + f->offset;
@@ -100,6 +123,8 @@ static bool is_absent(const void *value, const struct field *f)
                 return ((const struct service_address_map *)at(value, f))->count == 0;
         case FIELD_INT:
                 return *(const int32_t *)at(value, f) == f->absent;
+        case FIELD_INT64:
+                return *(const int64_t *)at(value, f) == 0;
         case FIELD_BOOL:
                 return !*(const bool *)at(value, f);
         }
@@ -204,6 +229,9 @@ static void encode(const void *in, const struct field fields[], size_t field_cou
                 case FIELD_INT:
                         msgpack_put_int(out, *(const int32_t *)at(in, f));
                         break;
+                case FIELD_INT64:
+                        msgpack_put_int(out, *(const int64_t *)at(in, f));
+                        break;
                 case FIELD_BOOL:
                         msgpack_put_bool(out, true);
                         break;
@@ -301,6 +329,8 @@ static int get_value(struct msgpack_reader *r, struct arena *arena, const struct
                 return get_addresses(r, arena, to);
         case FIELD_INT:
                 return get_int32(r, to);
+        case FIELD_INT64:
+                return msgpack_get_int(r, to);
         case FIELD_BOOL:
                 return msgpack_get_bool(r, to);
         }
@@ -356,6 +386,11 @@ void catalog_query_encode(const struct catalog_query *in, struct byte_buffer *ou
         encode(in, query_fields, ARRAY_LEN(query_fields), out);
 }
 
+void catalog_session_encode(const struct catalog_session *in, struct byte_buffer *out)
+{
+        encode(in, session_fields, ARRAY_LEN(session_fields), out);
+}
+
 int catalog_node_decode(struct msgpack_reader *r, struct arena *arena, struct catalog_node *out)
 {
         *out = (struct catalog_node)CATALOG_NODE_INIT;
@@ -379,4 +414,11 @@ int catalog_query_decode(struct msgpack_reader *r, struct arena *arena, struct c
 {
         *out = (struct catalog_query)CATALOG_QUERY_INIT;
         return decode(r, arena, query_fields, ARRAY_LEN(query_fields), out);
+}
+
+int catalog_session_decode(struct msgpack_reader *r, struct arena *arena,
+                           struct catalog_session *out)
+{
+        *out = (struct catalog_session)CATALOG_SESSION_INIT;
+        return decode(r, arena, session_fields, ARRAY_LEN(session_fields), out);
 }

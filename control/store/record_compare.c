@@ -83,6 +83,18 @@ bool catalog_query_equal(const struct catalog_query *a, const struct catalog_que
                a->only_passing == b->only_passing;
 }
 
+bool catalog_session_equal(const struct catalog_session *a, const struct catalog_session *b)
+{
+        return same(a->id, b->id) && same(a->name, b->name) && same(a->node, b->node) &&
+               same(a->behavior, b->behavior) && same(a->ttl, b->ttl) &&
+               a->lock_delay_ns == b->lock_delay_ns && same_list(&a->checks, &b->checks) &&
+               same_list(&a->node_checks, &b->node_checks) &&
+               same_list(&a->service_checks, &b->service_checks) &&
+               same_list(&a->service_check_namespaces, &b->service_check_namespaces) &&
+               a->node_checks_null == b->node_checks_null &&
+               a->service_checks_given == b->service_checks_given;
+}
+
 const char *text_map_get(const struct text_map *map, const char *key)
 {
         for (uint32_t i = 0; i < map->count; i++)

@@ -221,6 +221,28 @@ static void pack_query(struct packer *p, const struct catalog_query *in, struct 
         out->name_key = pack_key(p, by_name, ARRAY_LEN(by_name), &out->name_key_len);
 }
 
+static void pack_session(struct packer *p, const struct catalog_session *in,
+                         struct session_record *out)
+{
+        const char *const by_node[] = {in->node, in->id};
+        struct catalog_session *s = &out->session;
+
+        *s = *in;
+        s->checks = pack_list(p, &in->checks);
+        s->node_checks = pack_list(p, &in->node_checks);
+        s->service_checks = pack_list(p, &in->service_checks);
+        s->service_check_namespaces = pack_list(p, &in->service_check_namespaces);
+        s->id = pack_text(p, in->id);
+        s->name = pack_text(p, in->name);
+        s->node = pack_text(p, in->node);
+        s->behavior = pack_text(p, in->behavior);
+        s->ttl = pack_text(p, in->ttl);
+        out->node_key = pack_key(p, by_node, ARRAY_LEN(by_node), &out->node_key_len);
+        out->id_key_len = (uint32_t)strlen(in->id);
+        if (out->node_key)
+                out->id_key = out->node_key + out->node_key_len - out->id_key_len;
+}
+
 static void *record_get(const struct packer *measured, size_t struct_len, enum record_kind kind,
                         uint64_t create_index, uint64_t modify_index, struct packer *out)
 {
@@ -252,6 +274,7 @@ DEFINE_CREATE(node, RECORD_NODE)
 DEFINE_CREATE(service, RECORD_SERVICE)
 DEFINE_CREATE(check, RECORD_CHECK)
 DEFINE_CREATE(query, RECORD_QUERY)
+DEFINE_CREATE(session, RECORD_SESSION)
 
 void record_take(const struct record *r)
 {

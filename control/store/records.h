@@ -2,7 +2,8 @@
 #define CONTROL_STORE_RECORDS_H
 
 /**
- * What the catalog holds: nodes, services, checks and prepared queries.
+ * What the catalog holds: nodes, services, checks, prepared queries and sessions. The key/value
+ * store's records are in control/store/kv_record.h.
  *
  * The structs named catalog_* are plain values whose texts and arrays belong to somebody else: a
  * caller fills one to make a command, the decoder fills one from its arena, and a record carries
@@ -109,6 +110,21 @@ struct catalog_query {
         bool only_passing;
 };
 
+struct catalog_session {
+        const char *id; /* UUID, made by the proposer */
+        const char *name;
+        const char *node;
+        const char *behavior; /* what happens to held keys: "release" or "delete" */
+        const char *ttl;      /* duration as given, "" for none */
+        int64_t lock_delay_ns;
+        struct text_list checks; /* ids of the node's checks, as clients before Consul 1.7 gave */
+        struct text_list node_checks;              /* likewise, as they do now */
+        struct text_list service_checks;           /* ids of checks of the node's services */
+        struct text_list service_check_namespaces; /* as many; carried as given */
+        bool node_checks_null;                     /* given as null: shown so */
+        bool service_checks_given;                 /* an empty list is shown as such */
+};
+
 #define CATALOG_NODE_INIT                                                                          \
         {                                                                                          \
                 .id = "", .name = "", .address = "", .datacenter = ""                              \
@@ -130,7 +146,20 @@ struct catalog_query {
                 .template_regexp = "", .service = "", .near = "", .raw_json = "", .dns_ttl_s = -1  \
         }
 
-enum record_kind { RECORD_NODE, RECORD_SERVICE, RECORD_CHECK, RECORD_QUERY };
+#define CATALOG_SESSION_INIT                                                                       \
+        {                                                                                          \
+                .id = "", .name = "", .node = "", .behavior = "", .ttl = ""                        \
+        }
+
+enum record_kind {
+        RECORD_NODE,
+        RECORD_SERVICE,
+        RECORD_CHECK,
+        RECORD_QUERY,
+        RECORD_KV,
+        RECORD_TOMBSTONE,
+        RECORD_SESSION
+};
 
 /* The part every record begins with. */
 struct record {
@@ -186,6 +215,16 @@ struct query_record {
         uint32_t service_key_len;
 };
 
+/* Created and destroyed, never changed. */
+struct session_record {
+        struct record head;
+        struct catalog_session session;
+        const uint8_t *id_key;   /* lower-cased id */
+        const uint8_t *node_key; /* node NUL id */
+        uint32_t id_key_len;
+        uint32_t node_key_len;
+};
+
 /**
  * Copy a value into a new record, one block each.
  * @in       texts not NULL, maps sorted by key; borrowed.
@@ -199,6 +238,8 @@ struct check_record *check_record_create(const struct catalog_check *in, uint64_
                                          uint64_t modify_index);
 struct query_record *query_record_create(const struct catalog_query *in, uint64_t create_index,
                                          uint64_t modify_index);
+struct session_record *session_record_create(const struct catalog_session *in,
+                                             uint64_t create_index, uint64_t modify_index);
 
 /** Take or give back one reference; a record goes with its last one. NULL is let pass. */
 void record_take(const struct record *r);
@@ -209,6 +250,7 @@ bool catalog_node_equal(const struct catalog_node *a, const struct catalog_node 
 bool catalog_service_equal(const struct catalog_service *a, const struct catalog_service *b);
 bool catalog_check_equal(const struct catalog_check *a, const struct catalog_check *b);
 bool catalog_query_equal(const struct catalog_query *a, const struct catalog_query *b);
+bool catalog_session_equal(const struct catalog_session *a, const struct catalog_session *b);
 
 /** The value under a key of a sorted map, or NULL. */
 const char *text_map_get(const struct text_map *map, const char *key);

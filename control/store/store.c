@@ -69,6 +69,8 @@ void store_note(struct store *s, enum store_table table, union store_row before,
         } else if (table == STORE_SERVICES) {
                 change->node = row.service->service.node;
                 change->service = row.service->service.name;
+        } else if (table == STORE_SESSIONS) {
+                change->node = row.session->session.node;
         } else if (table == STORE_CHECKS) {
                 change->node = row.check->check.node;
                 change->service = row.check->check.service_name;
@@ -100,8 +102,9 @@ void store_abort(struct store *s)
 
 static void touch_table(struct store *s, enum store_table table)
 {
-        static const uint8_t keys[STORE_TABLE_COUNT] = {STORE_NODES, STORE_SERVICES, STORE_CHECKS,
-                                                        STORE_QUERIES};
+        static const uint8_t keys[STORE_TABLE_COUNT] = {
+            STORE_NODES,    STORE_SERVICES, STORE_CHECKS,    STORE_QUERIES,
+            STORE_SESSIONS, STORE_KV,       STORE_TOMBSTONES};
 
         store_touch(s, STORE_WATCH_TABLE, &keys[table], 1);
 }
@@ -204,7 +207,15 @@ static void mark_change(struct store *s, const struct store_change *c, uint64_t 
                 mark_owner(s, c->after.check, index);
                 mark_node(s, row.check->check_key, row.check->check_key_len, index);
                 break;
+        case STORE_SESSIONS:
+                store_touch(s, STORE_WATCH_SESSION, row.session->id_key, row.session->id_key_len);
+                break;
+        case STORE_KV:
+                store_touch(s, STORE_WATCH_KEY, (const uint8_t *)kv_record_key(row.kv),
+                            row.kv->key_len);
+                break;
         case STORE_QUERIES:
+        case STORE_TOMBSTONES:
         case STORE_TABLE_COUNT:
                 break;
         }

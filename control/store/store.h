@@ -12,13 +12,23 @@
  * Reading is below. Writing is in control/store/store_write.h and belongs to the state machine.
  */
 
+#include "control/store/kv_record.h"
 #include "control/store/ordered_index.h"
 #include "control/store/records.h"
 #include "control/store/watch.h"
 
 struct store;
 
-enum store_table { STORE_NODES, STORE_SERVICES, STORE_CHECKS, STORE_QUERIES, STORE_TABLE_COUNT };
+enum store_table {
+        STORE_NODES,
+        STORE_SERVICES,
+        STORE_CHECKS,
+        STORE_QUERIES,
+        STORE_SESSIONS,
+        STORE_KV,
+        STORE_TOMBSTONES, /* of deleted keys */
+        STORE_TABLE_COUNT
+};
 
 /** An empty store, owned by the caller; destroying it releases its references to records. */
 struct store *store_create(void);
@@ -35,6 +45,13 @@ const struct check_record *store_check_get(const struct store *s, const char *no
                                            const char *check_id);
 const struct query_record *store_query_get(const struct store *s, const char *id);
 const struct query_record *store_query_find(const struct store *s, const char *name);
+const struct session_record *store_session_get(const struct store *s, const char *id);
+const struct kv_record *store_kv_get(const struct store *s, const char *key);
+
+struct store_error;
+
+/** Whether a text can be a session's id. returns  0, or -EINVAL with @error in Consul's words. */
+int store_session_check_id(const char *id, struct store_error *error);
 
 /* ---- Sets, in ascending order of their keys. ---- */
 
@@ -60,11 +77,19 @@ void store_checks_of_service(const struct store *s, const char *service, struct 
 void store_queries(const struct store *s, struct store_iter *it); /* by id */
 void store_queries_of_service(const struct store *s, const char *service, struct store_iter *it);
 
+void store_sessions(const struct store *s, struct store_iter *it); /* by id */
+void store_sessions_of_node(const struct store *s, const char *node, struct store_iter *it);
+/* Keys that begin with @prefix; their letter case counts. */
+void store_kv(const struct store *s, const char *prefix, struct store_iter *it);
+void store_kv_of_session(const struct store *s, const char *id, struct store_iter *it);
+
 /** The next record of a walk of that kind, or NULL at its end. */
 const struct node_record *store_next_node(struct store_iter *it);
 const struct service_record *store_next_service(struct store_iter *it);
 const struct check_record *store_next_check(struct store_iter *it);
 const struct query_record *store_next_query(struct store_iter *it);
+const struct session_record *store_next_session(struct store_iter *it);
+const struct kv_record *store_next_kv(struct store_iter *it);
 
 /** Distinct service names, each as its first instance spells it. Borrowed as records are. */
 void store_service_names(const struct store *s, struct store_iter *it);
@@ -113,6 +138,13 @@ uint64_t store_service_index(const struct store *s, const char *service);
  */
 uint64_t store_node_index(const struct store *s, const char *node);
 
+/**
+ * The last index that changed any key with this prefix, deletions included as long as their
+ * tombstones are there. When there is neither key nor tombstone: the table's. Costs as much as
+ * walking the keys.
+ */
+uint64_t store_kv_prefix_index(const struct store *s, const char *prefix);
+
 /** Rows of a table, and distinct service names. */
 size_t store_count(const struct store *s, enum store_table table);
 size_t store_service_name_count(const struct store *s);
@@ -124,6 +156,7 @@ enum store_watch_kind {
         STORE_WATCH_TABLE,   /* any row of a table; the key is enum store_table in one byte */
         STORE_WATCH_NODE,    /* a node, its services and checks: store_node_index of a known one */
         STORE_WATCH_SERVICE, /* instances, their checks and nodes: store_service_index likewise */
+        STORE_WATCH_SESSION, /* a session, by its id */
         STORE_WATCH_KEY,     /* a key of the key/value store, as its bytes are */
         STORE_WATCH_KIND_COUNT
 };
@@ -147,13 +180,16 @@ union store_row {
         const struct service_record *service;
         const struct check_record *check;
         const struct query_record *query;
+        const struct session_record *session;
+        const struct kv_record *kv;
+        const struct tombstone_record *tombstone;
 };
 
 struct store_change {
         enum store_table table;
         union store_row before; /* .record is NULL for an insertion */
         union store_row after;  /* .record is NULL for a removal */
-        const char *node;       /* the node concerned; "" for queries */
+        const char *node;       /* the node concerned; "" for queries and keys */
         const char *service;    /* the service's name; "" for nodes and node checks */
 };
 

@@ -115,6 +115,8 @@ int store_set_check(struct store *s, const struct catalog_check *check, struct s
                 value.service_name = service->service.name;
                 value.service_tags = service->service.tags;
         }
+        if (store_health_of(value.status) == STORE_CRITICAL)
+                store_invalidate_check(s, value.node, value.id);
         before.check = store_check_get(s, value.node, value.id);
         if (before.check && catalog_check_equal(&before.check->check, &value))
                 return 0;
@@ -157,6 +159,7 @@ static void delete_checks(struct store *s, const char *node, const char *service
                 if (row.check == NULL)
                         return;
                 store_put(s, STORE_CHECKS, row, NO_ROW);
+                store_invalidate_check(s, row.check->check.node, row.check->check.id);
         }
 }
 
@@ -168,6 +171,7 @@ bool store_delete_node(struct store *s, const char *node)
         row.node = store_node_get(s, node);
         if (row.node == NULL)
                 return false;
+        store_invalidate_node(s, node);
         delete_checks(s, node, NULL);
         for (;;) {
                 store_services_of_node(s, node, &it);
@@ -200,6 +204,7 @@ bool store_delete_check(struct store *s, const char *node, const char *check_id)
         if (row.check == NULL)
                 return false;
         store_put(s, STORE_CHECKS, row, NO_ROW);
+        store_invalidate_check(s, row.check->check.node, row.check->check.id);
         return true;
 }
 

@@ -32,6 +32,12 @@ struct store_tables {
         struct ordered_index *queries;            /* by id */
         struct ordered_index *queries_by_name;
         struct ordered_index *queries_by_service;
+        struct ordered_index *sessions;            /* by id */
+        struct ordered_index *sessions_by_node;    /* by node, id */
+        struct ordered_index *kv;                  /* by key */
+        struct ordered_index *kv_by_session;       /* locked ones by session, key */
+        struct ordered_index *tombstones;          /* by key */
+        struct ordered_index *tombstones_by_index; /* by index, key */
         struct ordered_index *node_marks;
         struct ordered_index *service_marks;
         uint64_t table_index[STORE_TABLE_COUNT];
@@ -92,6 +98,10 @@ void store_touch(struct store *s, enum store_watch_kind kind, const uint8_t *key
 /** Tell the listeners what the journal holds, fire the watches
  * of what was touched, and empty both. */
 void store_tell(struct store *s, uint64_t index);
+
+/** End the sessions that hang on a check, or on a node. */
+void store_invalidate_check(struct store *s, const char *node, const char *check_id);
+void store_invalidate_node(struct store *s, const char *node);
 
 /**
  * Marks, by their lower-cased name. Insert one if there is none; move one's index and hand it out

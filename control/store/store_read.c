@@ -238,8 +238,9 @@ uint64_t store_node_index(const struct store *s, const char *node)
 
 size_t store_count(const struct store *s, enum store_table table)
 {
-        const struct ordered_index *const primary[] = {s->tables.nodes, s->tables.services,
-                                                       s->tables.checks, s->tables.queries};
+        const struct store_tables *t = &s->tables;
+        const struct ordered_index *const primary[] = {
+            t->nodes, t->services, t->checks, t->queries, t->sessions, t->kv, t->tombstones};
 
         return ordered_index_count(primary[table]);
 }

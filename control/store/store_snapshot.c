@@ -9,7 +9,7 @@
 // The format: a magic, one version byte, then msgpack: the applied index, the table indexes, the
 // vanished index; for each table its row count and rows (create index, modify index, value); the
 // marks of nodes and services in key order, whose number follows from the rows.
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
 #define FLUSH_LEN        65536
 
 static const uint8_t magic[8] = {'L', 'I', 'C', 'T', 'O', 'R', 'S', 'T'};
@@ -33,6 +33,8 @@ static int flush(struct sink *sink, size_t above)
 
 static void encode_row(struct byte_buffer *out, const union store_row *row)
 {
+        struct kv_entry entry;
+
         msgpack_put_uint(out, row->record->create_index);
         msgpack_put_uint(out, row->record->modify_index);
         switch ((enum record_kind)row->record->kind) {
@@ -47,6 +49,16 @@ static void encode_row(struct byte_buffer *out, const union store_row *row)
                 break;
         case RECORD_QUERY:
                 catalog_query_encode(&row->query->query, out);
+                break;
+        case RECORD_SESSION:
+                catalog_session_encode(&row->session->session, out);
+                break;
+        case RECORD_KV:
+                entry = kv_record_entry(row->kv);
+                kv_entry_encode(&entry, out);
+                break;
+        case RECORD_TOMBSTONE:
+                msgpack_put_text(out, tombstone_record_key(row->tombstone));
                 break;
         }
 }
@@ -83,7 +95,8 @@ static int write_marks(struct sink *sink, const struct ordered_index *marks)
 static int write_state(const struct store *s, store_write_fn write, void *arg)
 {
         const struct store_tables *t = &s->tables;
-        struct ordered_index *const rows[] = {t->nodes, t->services, t->checks, t->queries};
+        struct ordered_index *const rows[] = {t->nodes,    t->services, t->checks,    t->queries,
+                                              t->sessions, t->kv,       t->tombstones};
         struct sink sink = {BYTE_BUFFER_INIT, write, arg};
         const uint8_t version = SNAPSHOT_VERSION;
         int ret = 0;
@@ -163,6 +176,11 @@ static bool in_order(const struct ordered_index *ix, const uint8_t *key, size_t 
         return ordered_cursor_next(&c, NULL, NULL) == NULL;
 }
 
+static bool key_in_order(const struct ordered_index *ix, const char *key)
+{
+        return *key != 0 && in_order(ix, (const uint8_t *)key, strlen(key));
+}
+
 // The row must lie beyond all read so far, and hang on what was read before it.
 static bool row_fits(const struct store_tables *t, union store_row row)
 {
@@ -190,6 +208,17 @@ static bool row_fits(const struct store_tables *t, union store_row row)
                        (row.query->name_key_len == 0 ||
                         ordered_index_get(t->queries_by_name, row.query->name_key,
                                           row.query->name_key_len) == NULL);
+        case RECORD_SESSION:
+                parts[0] = row.session->session.node;
+                return row.session->id_key_len > 0 &&
+                       in_order(t->sessions, row.session->id_key, row.session->id_key_len) &&
+                       store_find(t->nodes, parts, 1);
+        case RECORD_KV:
+                parts[0] = kv_record_session(row.kv);
+                return key_in_order(t->kv, kv_record_key(row.kv)) &&
+                       (*parts[0] == 0 || store_find(t->sessions, parts, 1));
+        case RECORD_TOMBSTONE:
+                return key_in_order(t->tombstones, tombstone_record_key(row.tombstone));
         }
         return false;
 }
@@ -202,6 +231,9 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
                 struct catalog_service service;
                 struct catalog_check check;
                 struct catalog_query query;
+                struct catalog_session session;
+                struct kv_entry kv;
+                const char *key;
         } value;
         int ret = -EBADMSG;
 
@@ -227,6 +259,24 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
                 ret = catalog_query_decode(&src->reader, &src->arena, &value.query);
                 if (ret == 0)
                         out->query = query_record_create(&value.query, create_index, modify_index);
+                break;
+        case STORE_SESSIONS:
+                ret = catalog_session_decode(&src->reader, &src->arena, &value.session);
+                if (ret == 0)
+                        out->session =
+                            session_record_create(&value.session, create_index, modify_index);
+                break;
+        case STORE_KV:
+                ret = kv_entry_decode(&src->reader, &src->arena, &value.kv);
+                if (ret == 0)
+                        out->kv = kv_record_create(&value.kv, create_index, modify_index);
+                break;
+        case STORE_TOMBSTONES:
+                ret = arena_decode_text(&src->reader, &src->arena, &value.key);
+                if (create_index != modify_index)
+                        ret = -EBADMSG;
+                if (ret == 0)
+                        out->tombstone = tombstone_record_create(value.key, modify_index);
                 break;
         case STORE_TABLE_COUNT:
                 break;
@@ -301,6 +351,8 @@ static int read_tables(struct source *src)
 
 static bool row_equal(union store_row a, union store_row b)
 {
+        struct kv_entry entry;
+
         if (a.record->create_index != b.record->create_index ||
             a.record->modify_index != b.record->modify_index)
                 return false;
@@ -313,6 +365,13 @@ static bool row_equal(union store_row a, union store_row b)
                 return catalog_check_equal(&a.check->check, &b.check->check);
         case RECORD_QUERY:
                 return catalog_query_equal(&a.query->query, &b.query->query);
+        case RECORD_SESSION:
+                return catalog_session_equal(&a.session->session, &b.session->session);
+        case RECORD_KV:
+                entry = kv_record_entry(b.kv);
+                return kv_record_equals(a.kv, &entry);
+        case RECORD_TOMBSTONE:
+                return true;
         }
         return false;
 }
@@ -390,6 +449,9 @@ int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len)
         note_differences(s, STORE_SERVICES, t->services, tables.services);
         note_differences(s, STORE_CHECKS, t->checks, tables.checks);
         note_differences(s, STORE_QUERIES, t->queries, tables.queries);
+        note_differences(s, STORE_SESSIONS, t->sessions, tables.sessions);
+        note_differences(s, STORE_KV, t->kv, tables.kv);
+        note_differences(s, STORE_TOMBSTONES, t->tombstones, tables.tombstones);
         store_tables_fini(t);
         *t = tables;
         store_tell(s, t->applied_index);

@@ -9,10 +9,12 @@
 void store_tables_init(struct store_tables *t)
 {
         struct ordered_index **indexes[] = {
-            &t->nodes,      &t->nodes_by_id,        &t->nodes_by_address,
-            &t->services,   &t->services_by_name,   &t->services_by_address,
-            &t->checks,     &t->checks_by_instance, &t->checks_by_service,
-            &t->queries,    &t->queries_by_name,    &t->queries_by_service,
+            &t->nodes,      &t->nodes_by_id,         &t->nodes_by_address,
+            &t->services,   &t->services_by_name,    &t->services_by_address,
+            &t->checks,     &t->checks_by_instance,  &t->checks_by_service,
+            &t->queries,    &t->queries_by_name,     &t->queries_by_service,
+            &t->sessions,   &t->sessions_by_node,    &t->kv_by_session,
+            &t->tombstones, &t->tombstones_by_index, &t->kv,
             &t->node_marks, &t->service_marks};
 
         memset(t, 0, sizeof(*t));
@@ -43,10 +45,12 @@ static void free_all(const struct ordered_index *ix)
 void store_tables_fini(struct store_tables *t)
 {
         struct ordered_index *indexes[] = {
-            t->nodes,      t->nodes_by_id,        t->nodes_by_address,
-            t->services,   t->services_by_name,   t->services_by_address,
-            t->checks,     t->checks_by_instance, t->checks_by_service,
-            t->queries,    t->queries_by_name,    t->queries_by_service,
+            t->nodes,      t->nodes_by_id,         t->nodes_by_address,
+            t->services,   t->services_by_name,    t->services_by_address,
+            t->checks,     t->checks_by_instance,  t->checks_by_service,
+            t->queries,    t->queries_by_name,     t->queries_by_service,
+            t->sessions,   t->sessions_by_node,    t->kv_by_session,
+            t->tombstones, t->tombstones_by_index, t->kv,
             t->node_marks, t->service_marks};
 
         // Destroying an index reads no key, so the records that hold the keys may go first.
@@ -54,6 +58,9 @@ void store_tables_fini(struct store_tables *t)
         release_all(t->services);
         release_all(t->checks);
         release_all(t->queries);
+        release_all(t->sessions);
+        release_all(t->kv);
+        release_all(t->tombstones);
         free_all(t->node_marks);
         free_all(t->service_marks);
         for (size_t i = 0; i < ARRAY_LEN(indexes); i++)
@@ -88,6 +95,47 @@ static struct key id_key(const struct node_record *n)
         return n ? (struct key){(const uint8_t *)n->node.id, strlen(n->node.id)} : (struct key){0};
 }
 
+static struct key kv_key(const struct kv_record *r)
+{
+        return r ? (struct key){(const uint8_t *)kv_record_key(r), r->key_len} : (struct key){0};
+}
+
+static struct key kv_session_key(const struct kv_record *r)
+{
+        return r && r->session_len ? (struct key){r->bytes, (size_t)r->session_len + 1 + r->key_len}
+                                   : (struct key){0};
+}
+
+static struct key tombstone_key(const struct tombstone_record *r)
+{
+        return r ? (struct key){(const uint8_t *)tombstone_record_key(r), r->key_len}
+                 : (struct key){0};
+}
+
+static struct key tombstone_index_key(const struct tombstone_record *r)
+{
+        return r ? (struct key){r->bytes, TOMBSTONE_INDEX_LEN + (size_t)r->key_len}
+                 : (struct key){0};
+}
+
+static void put_lock_row(struct store_tables *t, enum store_table table, union store_row b,
+                         union store_row a)
+{
+        if (table == STORE_SESSIONS) {
+                move(t->sessions, KEY(b.session, id_key), KEY(a.session, id_key), a.record);
+                move(t->sessions_by_node, KEY(b.session, node_key), KEY(a.session, node_key),
+                     a.record);
+        } else if (table == STORE_KV) {
+                move(t->kv, kv_key(b.kv), kv_key(a.kv), a.record);
+                move(t->kv_by_session, kv_session_key(b.kv), kv_session_key(a.kv), a.record);
+        } else {
+                move(t->tombstones, tombstone_key(b.tombstone), tombstone_key(a.tombstone),
+                     a.record);
+                move(t->tombstones_by_index, tombstone_index_key(b.tombstone),
+                     tombstone_index_key(a.tombstone), a.record);
+        }
+}
+
 void store_tables_put(struct store_tables *t, enum store_table table, union store_row b,
                       union store_row a)
 {
@@ -118,6 +166,11 @@ void store_tables_put(struct store_tables *t, enum store_table table, union stor
                 move(t->queries_by_name, KEY(b.query, name_key), KEY(a.query, name_key), a.record);
                 move(t->queries_by_service, KEY(b.query, service_key), KEY(a.query, service_key),
                      a.record);
+                break;
+        case STORE_SESSIONS:
+        case STORE_KV:
+        case STORE_TOMBSTONES:
+                put_lock_row(t, table, b, a);
                 break;
         case STORE_TABLE_COUNT:
                 assert(false);

@@ -39,6 +39,37 @@ int store_set_service(struct store *s, const struct catalog_service *service,
 int store_set_check(struct store *s, const struct catalog_check *check, struct store_error *error);
 int store_set_query(struct store *s, const struct catalog_query *query, struct store_error *error);
 
+/**
+ * Change one key. A plain write keeps the holder of the key's lock; the value's session and lock
+ * index are not looked at.
+ */
+void store_kv_set(struct store *s, const struct kv_entry *entry);
+
+enum store_kv_outcome { STORE_KV_DONE, STORE_KV_REFUSED, STORE_KV_FAILED /* @error says why */ };
+
+/** Only when @index is the key's modify index, or 0 and there is none. */
+enum store_kv_outcome store_kv_cas(struct store *s, const struct kv_entry *entry, uint64_t index);
+/** Write and become the holder; refused when another session is. */
+enum store_kv_outcome store_kv_lock(struct store *s, const struct kv_entry *entry,
+                                    struct store_error *error);
+/** Write and give the lock back; refused when the entry's session does not hold it. */
+enum store_kv_outcome store_kv_unlock(struct store *s, const struct kv_entry *entry,
+                                      struct store_error *error);
+void store_kv_delete(struct store *s, const char *key);
+/** Refused when the key is there with another modify index than @index. */
+enum store_kv_outcome store_kv_delete_cas(struct store *s, const char *key, uint64_t index);
+/** All keys that begin with @prefix; "" is all there are. */
+void store_kv_delete_tree(struct store *s, const char *prefix);
+/** Forget the tombstones of deletions up to this index. */
+void store_kv_reap(struct store *s, uint64_t index);
+
+/** Refused for an unknown node, and unless all its checks are there and none is critical. */
+int store_create_session(struct store *s, const struct catalog_session *session,
+                         struct store_error *error);
+
+/** End a session: what it holds is given back or deleted. returns  whether there was one. */
+bool store_destroy_session(struct store *s, const char *id);
+
 /** Delete one row and what hangs on it. returns  whether there was one. */
 bool store_delete_node(struct store *s, const char *node);
 bool store_delete_service(struct store *s, const char *node, const char *service_id);

@@ -140,7 +140,7 @@ Test(snapshot, damage_is_refused_and_leaves_the_state_alone)
                 cr_expect_eq(store_snapshot_read(m.store, copy, len), -EBADMSG, "%zu", len);
                 free(copy);
         }
-        bytes.bytes[8] = 2;
+        bytes.bytes[8] = UINT8_MAX;
         cr_expect_eq(store_snapshot_read(m.store, bytes.bytes, bytes.len), -ENOTSUP);
         bytes.bytes[8] = 0;
         cr_expect_eq(store_snapshot_read(m.store, bytes.bytes, bytes.len), -EBADMSG);
