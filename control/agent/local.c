@@ -27,6 +27,7 @@ int local_create(struct local_state **out, const struct local_options *options)
                 ret = uv_timer_init(options->loop, &local->retry_timer);
         if (ret < 0)
                 goto free_local;
+        local->watches = watch_hub_create(uv_hrtime());
         local->reference_count = 2;
         local->timer.data = local->retry_timer.data = local;
         local->now_ms = uv_now(options->loop);
@@ -44,10 +45,16 @@ void local_release(struct local_state *local)
         if (--local->reference_count > 0)
                 return;
         local_free_tables(local);
+        watch_hub_destroy(local->watches);
         record_release(local->node != NULL ? &local->node->head : NULL);
         free(local->node_id);
         free(local->data_dir);
         free(local);
+}
+
+struct watch_hub *local_watches(const struct local_state *local)
+{
+        return local->watches;
 }
 
 static void on_closed(uv_handle_t *handle)

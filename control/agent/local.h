@@ -17,6 +17,10 @@
 #include "control/store/records.h"
 
 struct local_state;
+struct watch_hub;
+
+/* Kinds of watches: a service by its id. */
+enum local_watch_kind { LOCAL_WATCH_SERVICE };
 
 struct local_options {
         uv_loop_t *loop;
@@ -101,6 +105,9 @@ const struct catalog_service *local_service(const struct local_state *local, con
 const struct local_check *local_check(const struct local_state *local, const char *id);
 /** Numbers of services, checks and TTL checks. */
 void local_counts(const struct local_state *local, size_t *services, size_t *checks, size_t *ttls);
+
+/** Watches of the state; they fire after a change, with what is new in place. */
+struct watch_hub *local_watches(const struct local_state *local);
 
 /** The node as the catalog knows it; borrowed until the next local_configure(). */
 const struct catalog_node *local_node(const struct local_state *local);

@@ -228,6 +228,7 @@ static int fill_service(struct local_state *local, const json_t *definition, boo
                 local_files_remove_service(local, id);
         else
                 local_files_save_service(local, entry);
+        watch_notify(local->watches, LOCAL_WATCH_SERVICE, id, strlen(id));
         return refresh_checks(local, entry);
 }
 
@@ -261,8 +262,15 @@ void local_forget_check(struct local_state *local, struct local_check_entry *ent
 
 void local_forget_service(struct local_state *local, struct local_service_entry *entry)
 {
+        const struct service_record *record = entry->record;
+
         while (entry->checks != NULL)
                 local_forget_check(local, entry->checks);
         local_files_remove_service(local, entry->record->service.id);
+        // The record holds the id until those who watch it have been told.
+        record_take(&record->head);
         local_drop_service_entry(local, entry);
+        watch_notify(local->watches, LOCAL_WATCH_SERVICE, record->service.id,
+                     strlen(record->service.id));
+        record_release(&record->head);
 }

@@ -4,6 +4,7 @@
 #include "control/agent/deadlines.h"
 #include "control/agent/definition.h"
 #include "control/agent/local.h"
+#include "control/store/watch.h"
 
 // A critical service is removed no sooner than this, whatever its check asks for, as in Consul.
 #define LOCAL_REAP_MIN_MS 60000
@@ -69,6 +70,7 @@ struct local_state {
         struct local_removal *removals;
         size_t removal_count, removal_capacity;
 
+        struct watch_hub *watches;
         struct deadlines deadlines;
         uint64_t now_ms;
         uint32_t generation;

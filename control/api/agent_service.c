@@ -70,16 +70,33 @@ static void content_hash(const struct api *api, const struct catalog_service *se
         free(text);
 }
 
-void api_agent_service(struct http_request *request, void *app)
+static void watch_own_service(struct api_read *read)
 {
-        const struct api *api = app;
-        const char *id = http_request_rest(request);
-        const struct catalog_service *service = local_service(api->agent->local, id);
+        watch_add(read->hub, api_next_watch(read), LOCAL_WATCH_SERVICE, WATCH_EXACT, read->name,
+                  strlen(read->name));
+}
+
+static bool has_other_hash(const struct api_read *read)
+{
+        const struct catalog_service *service = local_service(read->api->agent->local, read->name);
+        char hash[17];
+
+        if (service == NULL)
+                return true;
+        content_hash(read->api, service, hash);
+        return strcmp(hash, read->hash) != 0;
+}
+
+static void reply_service(const struct api_read *read)
+{
+        const struct api *api = read->api;
+        const struct catalog_service *service = local_service(api->agent->local, read->name);
+        struct http_request *request = read->request;
         struct json_writer w;
         char hash[17];
 
         if (service == NULL) {
-                http_reply_text(request, 404, "unknown service ID: %s", id);
+                http_reply_text(request, 404, "unknown service ID: %s", read->name);
                 return;
         }
         content_hash(api, service, hash);
@@ -87,6 +104,14 @@ void api_agent_service(struct http_request *request, void *app)
         api_write_agent_service(api, &w, service, hash);
         http_reply_header(request, "X-Consul-ContentHash", hash);
         http_reply_json(request, 200, &w);
+}
+
+void api_agent_service(struct http_request *request, void *app)
+{
+        static const struct api_query query = {
+            .watch = watch_own_service, .has_changed = has_other_hash, .reply = reply_service};
+
+        api_read(app, request, &query, http_request_rest(request));
 }
 
 void api_agent_service_register(struct http_request *request, void *app)

@@ -161,14 +161,13 @@ int api_create(struct api **out, struct agent *agent, char *error, size_t error_
                 ret =
                     http_server_create(&api->http, &agent->loop, &settings.http, error, error_size);
         free(settings.writers);
-        if (ret == 0)
-                ret = api_read_start(api);
         if (ret < 0) {
                 if (api->http != NULL)
                         http_server_destroy(api->http);
                 free_api(api);
                 return ret;
         }
+        api_read_start(api);
         *out = api;
         return 0;
 }
@@ -177,7 +176,6 @@ void api_destroy(struct api *take_api)
 {
         if (take_api == NULL)
                 return;
-        api_read_stop(take_api);
         http_server_destroy(take_api->http);
         free_api(take_api);
 }

@@ -25,13 +25,14 @@ struct api {
         struct http_route *routes; // the table with configured limits
         json_t *header_strings;
         json_t *blocked_strings;
-        uint64_t random;                // state of the jitter's generator
-        struct api_read *blocked_reads; // blocking queries, doubly linked
+        uint64_t random; // state of the jitter's generator
 };
 
-// --- read.c: queries of the catalog, answered at once or when something changes.
+// --- read.c, wait.c: reads, answered at once or when something changes.
 
-// One read of the catalog. Lives on the stack unless it blocks.
+#define API_WATCHES_MAX 3
+
+// One read. Lives on the stack unless it blocks.
 struct api_read {
         struct api *api;
         struct http_request *request;
@@ -39,8 +40,12 @@ struct api_read {
         const char *name; // what the path names; may be ""
         struct filter *filter;
         uint64_t min_index;
+        const char *hash;  // ?hash, "" without
+        uint64_t restores; // of the store, when it began
         uv_timer_t timer;
-        struct api_read *next, **link;
+        struct watch_hub *hub;
+        struct watch watches[API_WATCHES_MAX];
+        unsigned watch_count;
 };
 
 // What makes a read: the index it watches and how it is written.
@@ -48,17 +53,30 @@ struct api_query {
         uint64_t (*index)(const struct store *store, const char *name);
         void (*write)(const struct api_read *read, struct json_writer *w);
         const char *const *selectors; // fields a filter may name; NULL: no filter
+        // Waits for what the index depends on, with api_next_watch(). NULL: any row of any table.
+        void (*watch)(struct api_read *read);
+        // Of the agent's own state, which has hashes instead of indexes: whether the read's is
+        // out of date, and the whole answer. Its watches are those of local_watches().
+        bool (*has_changed)(const struct api_read *read);
+        void (*reply)(const struct api_read *read);
 };
 
 // Answer a read, or refuse it for its parameters.
 void api_read(struct api *api, struct http_request *request, const struct api_query *query,
               const char *name);
-int api_read_start(struct api *api);
-void api_read_stop(struct api *api);
+void api_read_start(struct api *api);
+// One more of the read's watches, to be added to a hub at once; API_WATCHES_MAX at most.
+struct watch *api_next_watch(struct api_read *read);
 
 uint64_t api_index_nodes(const struct store *store, const char *name);
 uint64_t api_index_catalog(const struct store *store, const char *name);
 uint64_t api_index_checks(const struct store *store, const char *name);
+void api_watch_nodes(struct api_read *read);
+void api_watch_catalog(struct api_read *read);
+void api_watch_checks(struct api_read *read);
+// One node or service, the read's name.
+void api_watch_node(struct api_read *read);
+void api_watch_service(struct api_read *read);
 
 // One item of a list or map (key not NULL), left out when a filter says so.
 typedef void (*api_item_fn)(const struct api *api, struct json_writer *w, const void *item);

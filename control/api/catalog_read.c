@@ -31,7 +31,8 @@ static void write_nodes(const struct api_read *read, struct json_writer *w)
 
 void api_catalog_nodes(struct http_request *request, void *app)
 {
-        static const struct api_query query = {api_index_nodes, write_nodes, api_node_selectors};
+        static const struct api_query query = {api_index_nodes, write_nodes, api_node_selectors,
+                                               .watch = api_watch_nodes};
 
         api_read(app, request, &query, "");
 }
@@ -108,7 +109,8 @@ static void write_services(const struct api_read *read, struct json_writer *w)
 
 void api_catalog_services(struct http_request *request, void *app)
 {
-        static const struct api_query query = {api_index_catalog, write_services, NULL};
+        static const struct api_query query = {api_index_catalog, write_services, NULL,
+                                               .watch = api_watch_catalog};
 
         api_read(app, request, &query, "");
 }
@@ -166,7 +168,8 @@ static void write_service_nodes(const struct api_read *read, struct json_writer 
 void api_catalog_service(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_service_index, write_service_nodes,
-                                               api_service_node_selectors};
+                                               api_service_node_selectors,
+                                               .watch = api_watch_service};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -206,7 +209,8 @@ static void write_node(const struct api_read *read, struct json_writer *w)
 
 void api_catalog_node(struct http_request *request, void *app)
 {
-        static const struct api_query query = {store_node_index, write_node, api_service_selectors};
+        static const struct api_query query = {store_node_index, write_node, api_service_selectors,
+                                               .watch = api_watch_node};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -237,7 +241,7 @@ static void write_node_services(const struct api_read *read, struct json_writer 
 void api_catalog_node_services(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_node_index, write_node_services,
-                                               api_service_selectors};
+                                               api_service_selectors, .watch = api_watch_node};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')

@@ -29,7 +29,7 @@ static void write_node_checks(const struct api_read *read, struct json_writer *w
 void api_health_node(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_node_index, write_node_checks,
-                                               api_check_selectors};
+                                               api_check_selectors, .watch = api_watch_node};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -49,7 +49,7 @@ static void write_service_checks(const struct api_read *read, struct json_writer
 void api_health_checks(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_service_index, write_service_checks,
-                                               api_check_selectors};
+                                               api_check_selectors, .watch = api_watch_service};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -69,7 +69,8 @@ static void write_state(const struct api_read *read, struct json_writer *w)
 
 void api_health_state(struct http_request *request, void *app)
 {
-        static const struct api_query query = {api_index_checks, write_state, api_check_selectors};
+        static const struct api_query query = {api_index_checks, write_state, api_check_selectors,
+                                               .watch = api_watch_checks};
         const char *state = http_request_rest(request);
 
         if (state[0] == '\0')
@@ -149,7 +150,7 @@ static bool is_flag(const char *text)
 void api_health_service(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_service_index, write_instances,
-                                               api_health_selectors};
+                                               api_health_selectors, .watch = api_watch_service};
         const char *name = http_request_rest(request);
         const char *passing = http_request_param(request, "passing");
 

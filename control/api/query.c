@@ -45,6 +45,11 @@ static uint64_t queries_index(const struct store *store, const char *name)
         return store_table_index(store, STORE_QUERIES);
 }
 
+static void watch_queries(struct api_read *read)
+{
+        store_watch_table(read->api->agent->store, api_next_watch(read), STORE_QUERIES);
+}
+
 static void write_queries(const struct api_read *read, struct json_writer *w)
 {
         const struct query_record *record;
@@ -59,7 +64,8 @@ static void write_queries(const struct api_read *read, struct json_writer *w)
 
 void api_query_list(struct http_request *request, void *app)
 {
-        static const struct api_query query = {queries_index, write_queries, NULL};
+        static const struct api_query query = {queries_index, write_queries, NULL,
+                                               .watch = watch_queries};
 
         api_read(app, request, &query, "");
 }
@@ -110,7 +116,8 @@ static bool check_id(struct http_request *request, const char *id, const char *p
 
 static void get_query(struct api *api, struct http_request *request, const char *id)
 {
-        static const struct api_query query = {queries_index, write_one, NULL};
+        static const struct api_query query = {queries_index, write_one, NULL,
+                                               .watch = watch_queries};
 
         if (!api_check_datacenter(api, request) || !check_id(request, id, ""))
                 return;

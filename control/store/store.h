@@ -167,6 +167,12 @@ enum store_watch_kind {
  */
 struct watch_hub *store_watches(const struct store *s);
 
+/** Make keys' hashes unforeseeable. Before the first watch. */
+void store_seed_watches(struct store *s, uint64_t seed);
+
+/** How often a snapshot has replaced the state; indexes may have gone back each time. */
+uint64_t store_restore_count(const struct store *s);
+
 /** Wait for a table, and for a node or service by name, which need not exist. */
 void store_watch_table(const struct store *s, struct watch *watch, enum store_table table);
 void store_watch_name(const struct store *s, struct watch *watch, enum store_watch_kind kind,

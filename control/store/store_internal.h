@@ -66,6 +66,7 @@ struct store {
         struct store_listener listeners[STORE_LISTENER_MAX];
         unsigned listener_count;
         bool telling;
+        uint64_t restore_count;
         struct watch_hub *watches;
         struct store_touch *touched; /* by the commands told now */
         size_t touched_len;

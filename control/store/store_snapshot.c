@@ -454,6 +454,7 @@ int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len)
         note_differences(s, STORE_TOMBSTONES, t->tombstones, tables.tombstones);
         store_tables_fini(t);
         *t = tables;
+        s->restore_count++;
         store_tell(s, t->applied_index);
         watch_notify_all(s->watches);
         return 0;

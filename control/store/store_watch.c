@@ -1,10 +1,23 @@
 #include "control/store/memory.h"
 #include "control/store/store_internal.h"
+#include <assert.h>
 #include <string.h>
 
 struct watch_hub *store_watches(const struct store *s)
 {
         return s->watches;
+}
+
+void store_seed_watches(struct store *s, uint64_t seed)
+{
+        assert(watch_count(s->watches) == 0);
+        watch_hub_destroy(s->watches);
+        s->watches = watch_hub_create(seed);
+}
+
+uint64_t store_restore_count(const struct store *s)
+{
+        return s->restore_count;
 }
 
 void store_watch_table(const struct store *s, struct watch *watch, enum store_table table)
