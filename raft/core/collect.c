@@ -19,6 +19,16 @@ static void collect_log(struct raft *r, struct raft_effects *out)
         }
 }
 
+// With more in flight than are told apart, the youngest two become one, known as the later: that
+// only makes the earlier one's entries count as stored a little later.
+static void mark_batch(struct raft *r)
+{
+        if (r->mark_count < RAFT_BATCH_MAX)
+                r->mark_count++;
+        r->marks[(r->mark_start + r->mark_count - 1) % RAFT_BATCH_MAX] =
+            (struct batch_mark){.batch = r->batch, .last = r->collected};
+}
+
 int raft_collect(struct raft *r, uint64_t now_ms, struct raft_effects *out)
 {
         int ret = raft_begin(r, now_ms);
@@ -26,15 +36,14 @@ int raft_collect(struct raft *r, uint64_t now_ms, struct raft_effects *out)
         memset(out, 0, sizeof(*out));
         if (ret != 0)
                 return ret;
-        if (r->batch - r->batch_durable >= RAFT_BATCH_MAX)
-                return -EBUSY;
         if (r->role == RAFT_LEADER) {
                 read_collect(r);
                 replicate_collect(r);
         }
         collect_log(r, out);
         out->batch = ++r->batch;
-        r->batch_last[r->batch % RAFT_BATCH_MAX] = r->collected;
+        if (out->entry_count > 0)
+                mark_batch(r);
         out->hard_state_changed = r->hard_state_changed;
         out->hard_state = r->hard_state;
         r->hard_state_changed = false;
@@ -54,8 +63,12 @@ void raft_durable(struct raft *r, uint64_t batch)
         if (batch <= r->batch_durable || batch > r->batch)
                 return;
         r->batch_durable = batch;
-        if (r->batch_last[batch % RAFT_BATCH_MAX] > r->durable)
-                r->durable = r->batch_last[batch % RAFT_BATCH_MAX];
+        while (r->mark_count > 0 && r->marks[r->mark_start].batch <= batch) {
+                if (r->marks[r->mark_start].last > r->durable)
+                        r->durable = r->marks[r->mark_start].last;
+                r->mark_start = (r->mark_start + 1) % RAFT_BATCH_MAX;
+                r->mark_count--;
+        }
         if (r->role == RAFT_LEADER)
                 replicate_advance_commit(r);
 }
@@ -71,6 +84,8 @@ void raft_status(const struct raft *r, struct raft_status *out)
             .last_index = log_last_index(&r->log),
             .last_term = log_term(&r->log, log_last_index(&r->log)),
             .snapshot_index = r->snapshot_index,
+            .log_entries = r->log.count,
+            .log_bytes = r->log.bytes,
             .leader_contact_ms = r->role == RAFT_LEADER ? r->now_ms : r->contact_ms,
         };
 }
@@ -91,6 +106,7 @@ unsigned raft_peers(const struct raft *r, struct raft_peer_status out[])
                 out[i] = (struct raft_peer_status){
                     .id = p->id,
                     .voter = p->voter,
+                    .caught_up = self || p->caught_up,
                     .match_index = self ? r->durable : p->match,
                     .last_contact_ms = self ? r->now_ms : p->heard_ms,
                 };

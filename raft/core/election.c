@@ -169,6 +169,8 @@ int election_become_leader(struct raft *r)
                 struct progress *p = &r->peers[i];
 
                 p->match = 0;
+                p->catch_up_target = 0;
+                p->caught_up = false;
                 p->round_sent = 0;
                 p->round_acked = 0;
                 p->heard_ms = r->now_ms;

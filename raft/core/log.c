@@ -7,8 +7,12 @@
 
 static void drop(struct raft_log *log, size_t from, size_t n)
 {
-        for (size_t i = 0; i < n; i++)
-                raft_buffer_unref(log->entries[log->start + from + i].data);
+        for (size_t i = 0; i < n; i++) {
+                struct raft_buffer *data = log->entries[log->start + from + i].data;
+
+                log->bytes -= data ? data->length : 0;
+                raft_buffer_unref(data);
+        }
 }
 
 void log_fini(struct raft_log *log)
@@ -46,6 +50,7 @@ void log_append(struct raft_log *log, const struct raft_entry *take_entry)
         assert(log->start + log->count < log->capacity);
         assert(take_entry->index == log_last_index(log) + 1);
         log->entries[log->start + log->count++] = *take_entry;
+        log->bytes += take_entry->data ? take_entry->data->length : 0;
 }
 
 void log_truncate(struct raft_log *log, raft_index index)

@@ -12,6 +12,7 @@ struct raft_log {
         size_t capacity;
         raft_index base_index;
         raft_term base_term;
+        uint64_t bytes; /* of the entries' data */
 };
 
 /** Free the entries. */

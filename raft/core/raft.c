@@ -179,8 +179,8 @@ void raft_forget_stored_from(struct raft *r, raft_index index)
         if (r->collected >= index)
                 r->collected = index - 1;
         for (unsigned i = 0; i < RAFT_BATCH_MAX; i++)
-                if (r->batch_last[i] >= index)
-                        r->batch_last[i] = index - 1;
+                if (r->marks[i].last >= index)
+                        r->marks[i].last = index - 1;
 }
 
 static int compare_descending(const void *a, const void *b)
@@ -276,6 +276,17 @@ static int restore_log(struct raft *r, const struct raft_restored *restored)
         return 0;
 }
 
+// Alone there is nobody to wait for, unless this server may have promised another leader not to
+// stand: then its current term is not one it voted for itself in.
+static void start_election_timer(struct raft *r)
+{
+        raft_restart_election_timer(r);
+        if (configuration_voter_count(&r->configuration) == 1 &&
+            configuration_is_voter(&r->configuration, r->options.id) &&
+            (r->hard_state.vote == r->options.id || r->hard_state.term <= RAFT_BOOTSTRAP_TERM))
+                r->deadline_ms = r->now_ms;
+}
+
 int raft_create(const struct raft_options *options, const struct raft_restored *restored,
                 uint64_t now_ms, struct raft **out)
 {
@@ -307,8 +318,34 @@ int raft_create(const struct raft_options *options, const struct raft_restored *
         r->collected = r->durable = log_last_index(&r->log);
         r->commit = r->handed = r->applied = restored->snapshot_index;
         raft_reload_configuration(r);
-        raft_restart_election_timer(r);
+        start_election_timer(r);
         *out = r;
+        return 0;
+}
+
+int raft_bootstrap(struct raft *r, struct raft_buffer *take_data, uint64_t now_ms)
+{
+        struct raft_entry entry = {.index = 1,
+                                   .term = RAFT_BOOTSTRAP_TERM,
+                                   .type = RAFT_ENTRY_CONFIGURATION,
+                                   .data = take_data};
+        struct raft_configuration configuration;
+        int ret = raft_begin(r, now_ms);
+
+        if (ret != 0)
+                return ret;
+        if (log_last_index(&r->log) != 0 || r->hard_state.term != 0)
+                return -EEXIST;
+        if (raft_configuration_decode(take_data->bytes, take_data->length, &configuration) != 0 ||
+            configuration_voter_count(&configuration) == 0)
+                return -EINVAL;
+        ret = log_reserve(&r->log, 1);
+        if (ret != 0)
+                return ret;
+        raft_set_hard_state(r, RAFT_BOOTSTRAP_TERM, RAFT_NO_SERVER);
+        log_append(&r->log, &entry);
+        raft_reload_configuration(r);
+        start_election_timer(r);
         return 0;
 }
 

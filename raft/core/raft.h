@@ -19,8 +19,8 @@
  *      raft_durable with effects->batch (also for a batch that had nothing to write);
  *   4. apply effects->committed in order, then call raft_applied;
  *   5. serve effects->reads once everything up to their index is applied.
- * Steps 1, 4 and 5 need not wait for 2 and 3; up to RAFT_BATCH_MAX batches may be in flight as long
- * as each step takes them in order. All of it happens on one thread.
+ * Steps 1, 4 and 5 need not wait for 2 and 3; any number of batches may be in flight as long as
+ * each step takes them in order. All of it happens on one thread.
  *
  * Inputs return 0 or a negative errno; -ENOMEM leaves the state as it was.
  */
@@ -29,11 +29,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RAFT_SERVER_MAX  16u /* voters and non-voters together */
-#define RAFT_ADDRESS_MAX 64u
-#define RAFT_NODE_ID_MAX 37u /* a UUID's text and its NUL */
-#define RAFT_NO_SERVER   0u
-#define RAFT_BATCH_MAX   64u
+#define RAFT_SERVER_MAX     16u /* voters and non-voters together */
+#define RAFT_ADDRESS_MAX    64u
+#define RAFT_NODE_ID_MAX    37u /* a UUID's text and its NUL */
+#define RAFT_NO_SERVER      0u
+#define RAFT_BOOTSTRAP_TERM 1u /* of a first configuration, before any election */
 
 typedef uint64_t raft_server_id; /* not 0 */
 typedef uint64_t raft_term;      /* 0 before the first election */
@@ -201,6 +201,14 @@ int raft_create(const struct raft_options *options, const struct raft_restored *
 /** Free it; nothing is written or sent. */
 void raft_destroy(struct raft *take_raft);
 
+/**
+ * Start an empty log with its first configuration as entry 1 of RAFT_BOOTSTRAP_TERM. Every server
+ * that does so must be given the same one.
+ * @take_data  raft_configuration_encode's; the reference is taken on success only.
+ * returns 0; -EEXIST unless the log and the term are empty; -EINVAL; -ENOMEM.
+ */
+int raft_bootstrap(struct raft *r, struct raft_buffer *take_data, uint64_t now_ms);
+
 /** Handle a message. Ones from strangers, of other clusters' shape, or stale are ignored. */
 int raft_step(struct raft *r, const struct raft_message *message, uint64_t now_ms,
               struct raft_snapshot_chunk *chunk);
@@ -241,7 +249,7 @@ void raft_step_down(struct raft *r, uint64_t now_ms);
 
 /**
  * Collect what has to be done since the last time.
- * returns 0; -ENOMEM; -EBUSY while RAFT_BATCH_MAX batches are not durable.
+ * returns 0 or -ENOMEM.
  */
 int raft_collect(struct raft *r, uint64_t now_ms, struct raft_effects *out);
 
@@ -256,6 +264,12 @@ void raft_applied(struct raft *r, raft_index index);
  * returns 0; -EINVAL when index has not been applied.
  */
 int raft_compact(struct raft *r, raft_index index, raft_index keep_from);
+
+/**
+ * The snapshot that this server has to send to another is not there any more: begin again with the
+ * latest one.
+ */
+void raft_snapshot_unavailable(struct raft *r, raft_server_id to);
 
 /** The incoming snapshot could not be verified or stored: it will be sent again from its start. */
 void raft_snapshot_failed(struct raft *r);
@@ -276,6 +290,8 @@ struct raft_status {
         raft_index last_index;
         raft_term last_term;
         raft_index snapshot_index;
+        uint64_t log_entries;       /* held in memory */
+        uint64_t log_bytes;         /* of their data */
         uint64_t leader_contact_ms; /* when a follower last heard from the leader */
 };
 
@@ -288,6 +304,7 @@ const struct raft_configuration *raft_configuration(const struct raft *r);
 struct raft_peer_status {
         raft_server_id id;
         bool voter;
+        bool caught_up; /* its last round of replication took less than an election timeout */
         raft_index match_index;
         uint64_t last_contact_ms;
 };

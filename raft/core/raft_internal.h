@@ -10,6 +10,7 @@
 #define RAFT_INFLIGHT_MAX 64u
 #define RAFT_ROUND_MAX    64u   /* rounds whose start is remembered for leases */
 #define RAFT_READ_MAX     4096u /* reads waiting for a round */
+#define RAFT_BATCH_MAX    64u   /* batches in flight that are told apart */
 
 /* How the leader feeds one follower (thesis 10.2.1; etcd's names). */
 enum progress_state {
@@ -32,6 +33,11 @@ struct progress {
         uint64_t progress_ms; /* when match moved, or a request went out with none in flight */
         bool probe_sent;
 
+        /* Rounds of replication: what there was when one began (thesis 4.2.1). */
+        raft_index catch_up_target;
+        uint64_t catch_up_began_ms;
+        bool caught_up;
+
         uint64_t snapshot_offset;
         raft_index snapshot_index;
         raft_term snapshot_term;
@@ -50,6 +56,12 @@ struct message_list {
         struct raft_message *items;
         unsigned count;
         unsigned capacity;
+};
+
+/* Once this batch is durable, so is the log up to last. */
+struct batch_mark {
+        uint64_t batch;
+        raft_index last;
 };
 
 struct pending_read {
@@ -73,9 +85,11 @@ struct raft {
         struct raft_log log;
         raft_index collected; /* handed out for storing up to here */
         raft_index durable;
-        uint64_t batch;                        /* the last one collected */
-        uint64_t batch_durable;                /* the last one durable */
-        raft_index batch_last[RAFT_BATCH_MAX]; /* what its durability proves to be stored */
+        uint64_t batch;                          /* the last one collected */
+        uint64_t batch_durable;                  /* the last one durable */
+        struct batch_mark marks[RAFT_BATCH_MAX]; /* batches in flight with entries, oldest first */
+        unsigned mark_start;
+        unsigned mark_count;
         raft_index commit;
         raft_index handed; /* handed out for applying up to here */
         raft_index applied;

@@ -72,6 +72,18 @@ static void handle_refusal(struct raft *r, struct progress *p, const struct raft
         replicate_reset(p, next, r->now_ms);
 }
 
+// A follower has caught up when all there was at some moment reached it within an election timeout;
+// each round begins where the one before ended (thesis 4.2.1).
+static void advance_catch_up(struct raft *r, struct progress *p)
+{
+        if (p->match < p->catch_up_target)
+                return;
+        if (p->catch_up_target > 0)
+                p->caught_up = r->now_ms < p->catch_up_began_ms + r->options.election_timeout_ms;
+        p->catch_up_target = log_last_index(&r->log);
+        p->catch_up_began_ms = r->now_ms;
+}
+
 static void handle_success(struct raft *r, struct progress *p, const struct raft_message *m)
 {
         if (m->log_index > log_last_index(&r->log))
@@ -81,6 +93,7 @@ static void handle_success(struct raft *r, struct progress *p, const struct raft
                 p->progress_ms = r->now_ms;
         }
         inflight_free_to(p, p->match);
+        advance_catch_up(r, p);
         if (p->state == PROGRESS_SNAPSHOT && p->match < r->log.base_index)
                 return;
         if (p->next <= p->match || p->state == PROGRESS_SNAPSHOT)

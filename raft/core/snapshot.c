@@ -84,6 +84,15 @@ void snapshot_collect(struct raft *r, struct progress *p)
         p->progress_ms = r->now_ms;
 }
 
+void raft_snapshot_unavailable(struct raft *r, raft_server_id to)
+{
+        struct progress *p = raft_peer(r, to);
+
+        raft_end_effects(r);
+        if (p != NULL && p->state == PROGRESS_SNAPSHOT)
+                p->snapshot_index = 0;
+}
+
 void raft_snapshot_failed(struct raft *r)
 {
         r->incoming_index = 0;

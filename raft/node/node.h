@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 #include <uv.h>
 
 #include "raft/core/raft.h"
@@ -27,8 +26,6 @@ struct raft_node;
 
 /* returns 0, or a negative errno that ends the snapshot. */
 typedef int (*raft_write_fn)(void *arg, const void *bytes, size_t length);
-/* returns how many bytes were read, fewer than asked only at the end; or a negative errno. */
-typedef ssize_t (*raft_read_fn)(void *arg, void *bytes, size_t length);
 /* status: 0, or a negative errno. Called once for every call that returned 0. */
 typedef void (*raft_node_done_fn)(void *arg, int status);
 
@@ -52,9 +49,10 @@ struct raft_state_machine {
         int (*snapshot_encode)(void *gather, raft_write_fn write, void *write_arg);
         /* Let go of it; called once for every snapshot_begin that gave one. */
         void (*snapshot_end)(void *arg, void *take_gather);
-        /* Replace the whole state by what a snapshot holds; everything up to index is in it.
-           returns 0; otherwise the state is undefined and the server stops. */
-        int (*restore)(void *arg, raft_index index, raft_read_fn read, void *read_arg);
+        /* Replace the whole state by what snapshot_encode wrote; everything up to index is in it.
+           Borrowed until return. returns 0; otherwise the state is undefined and the server stops.
+         */
+        int (*restore)(void *arg, raft_index index, const uint8_t *bytes, size_t length);
 };
 
 enum raft_log_level { RAFT_LOG_DEBUG, RAFT_LOG_INFO, RAFT_LOG_WARN, RAFT_LOG_ERROR };
