@@ -61,7 +61,10 @@ struct demux_counters {
 /** Since the start. */
 void demux_counters(const struct demux *demux, struct demux_counters *out);
 
-/** Close its ports and what it has not handed over, and free it. @closed  called last; or NULL. */
+/**
+ * Close its ports and what it has not handed over, and free it.
+ * @closed  called last, perhaps before return. May be NULL.
+ */
 void demux_close(struct demux *take_demux, void (*closed)(void *arg), void *arg);
 
 #endif
