@@ -12,6 +12,7 @@
 #include "control/agent/local.h"
 #include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
+#include "control/dns/resolver.h"
 #include "control/dns/slow.h"
 #include "control/fsm/propose.h"
 #include "control/publisher/publisher.h"
@@ -125,11 +126,30 @@ static void log_addresses(const struct agent *agent, const struct config_listen 
                          config_address_text(&listen->addresses[i], text), network);
 }
 
+static int start_resolver(struct agent *agent, char *error, size_t error_size)
+{
+        const struct config *config = agent->config;
+        const struct dns_resolver_config settings = {
+            .dataplane = agent->dataplane,
+            .publisher = agent->publisher,
+            .recursors = {.servers = config->recursors,
+                          .server_count = config->recursor_count,
+                          .timeout_ms = config->recursor_timeout_ms,
+                          .random_order = config->recursor_random},
+        };
+        int ret = dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
+
+        if (ret < 0)
+                snprintf(error, error_size, "Failed to start DNS: %s", strerror(-ret));
+        return ret;
+}
+
 static int start_dns(struct agent *agent, char *error, size_t error_size)
 {
         const struct dns_tcp_config settings = {
             .addresses = agent->config->dns_listen.addresses,
             .address_count = agent->config->dns_listen.count,
+            .resolver = agent->dns_resolver,
         };
         char reason[900] = "";
         int ret;
@@ -146,7 +166,8 @@ static int start_dns(struct agent *agent, char *error, size_t error_size)
                 snprintf(error, error_size, "Failed to start the data plane: %s", reason);
                 return ret;
         }
-        ret = dns_slow_start(&agent->loop, agent->runtime, agent->dataplane, &agent->dns_slow);
+        ret = dns_slow_start(&agent->loop, agent->runtime, agent->dataplane, agent->dns_resolver,
+                             &agent->dns_slow);
         if (ret < 0)
                 snprintf(error, error_size, "cannot watch the slow path: %s", strerror(-ret));
         log_addresses(agent, &agent->config->dns_listen, "Started DNS server", "udp");
@@ -245,7 +266,7 @@ int agent_start(struct agent *agent, char *error, size_t error_size)
 {
         static int (*const parts[])(struct agent *, char *, size_t) = {
             write_pid_file, start_registry, start_publisher, start_handles,
-            start_local,    start_dns,      start_api,
+            start_local,    start_resolver, start_dns,       start_api,
         };
         int ret = uv_loop_init(&agent->loop);
 
@@ -310,6 +331,7 @@ void agent_stop(struct agent *agent)
 {
         if (agent->api != NULL)
                 api_destroy(agent->api);
+        dns_resolver_stop(agent->dns_resolver);
         dns_slow_stop(agent->dns_slow);
         if (agent->runtime != NULL)
                 runtime_stop(agent->runtime);

@@ -24,6 +24,7 @@ struct api;
 struct drop_report;
 struct dns_tcp;
 struct dns_slow;
+struct dns_resolver;
 struct runtime;
 struct lictor_dataplane;
 
@@ -51,6 +52,7 @@ struct agent {
         struct api *api;
         struct dns_tcp *dns_tcp;
         struct dns_slow *dns_slow;
+        struct dns_resolver *dns_resolver;
 
         char node_id[37];  /* UUID text */
         uint64_t start_ms; /* uv_now at start */

@@ -198,8 +198,6 @@ void config_destroy(struct config *config)
         for (size_t i = 0; i < config->dns.service_ttl_count; i++)
                 free(config->dns.service_ttls[i].name);
         free(config->dns.service_ttls);
-        for (size_t i = 0; i < config->recursor_count; i++)
-                free(config->recursors[i]);
         free(config->recursors);
         json_decref(config->http_response_headers);
         json_decref(config->http_block_endpoints);

@@ -105,8 +105,10 @@ struct config {
         char *telemetry_prefix;           /* telemetry.metrics_prefix */
 
         struct config_dns dns;
-        char **recursors;
+        struct sockaddr_storage *recursors; /* where foreign names are asked for */
         size_t recursor_count;
+        uint64_t recursor_timeout_ms; /* for one of them to answer */
+        bool recursor_random;         /* tried in random order */
 
         /* Definitions from files, in order; each element one object as Consul documents it. */
         json_t *services;

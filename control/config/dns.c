@@ -58,6 +58,76 @@ static int set_limit(struct build *build, const char *path, int64_t fallback, ui
         return 0;
 }
 
+// "192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353".
+static int parse_recursor(const char *text, struct sockaddr_storage *out)
+{
+        const char *colon = strrchr(text, ':');
+        bool has_port =
+            colon != NULL && (text[0] == '[' ? colon[-1] == ']' : strchr(text, ':') == colon);
+        char *host = has_port ? strndup(text, (size_t)(colon - text)) : strdup(text);
+        unsigned long port = 53;
+        char *end = "";
+        int ret;
+
+        if (host == NULL)
+                return -ENOMEM;
+        if (has_port)
+                port = strtoul(colon + 1, &end, 10);
+        ret = *end != '\0' || port == 0 || port > UINT16_MAX
+                  ? -EINVAL
+                  : socket_address_parse(host, (uint16_t)port, out);
+        if (ret == 0 && socket_address_is_unspecified(host))
+                ret = -EADDRNOTAVAIL;
+        free(host);
+        return ret;
+}
+
+static int set_recursors(struct build *build)
+{
+        struct config *config = build->config;
+        const json_t *list = setting_get(build->merged, "recursors"), *item;
+        size_t i;
+
+        config->recursor_timeout_ms =
+            (uint64_t)setting_duration_ns(build->merged, "dns_config.recursor_timeout",
+                                          2 * NS_PER_S) /
+            1000000;
+        config->recursors = calloc(json_array_size(list) + 1, sizeof(*config->recursors));
+        if (config->recursors == NULL)
+                return -ENOMEM;
+        json_array_foreach(list, i, item)
+        {
+                const char *text = json_string_value(item);
+                int ret = parse_recursor(text, &config->recursors[config->recursor_count]);
+
+                if (ret == -EADDRNOTAVAIL)
+                        ret = lines_add(&build->errors,
+                                        "DNS recursor address cannot be 0.0.0.0, :: or [::]");
+                else if (ret == -EINVAL)
+                        ret = lines_add(&build->errors,
+                                        "recursors: \"%s\" is no IP address with or without a port",
+                                        text);
+                else if (ret == 0)
+                        config->recursor_count++;
+                if (ret < 0)
+                        return ret;
+        }
+        return 0;
+}
+
+static int set_recursor_strategy(struct build *build)
+{
+        const char *text = setting_string(build->merged, "dns_config.recursor_strategy", "");
+
+        build->config->recursor_random = strcmp(text, "random") == 0;
+        if (*text == '\0' || strcmp(text, "sequential") == 0 || strcmp(text, "random") == 0)
+                return 0;
+        return lines_add(&build->errors,
+                         "dns_config.recursor_strategy: invalid strategy: \"%s\"; must be "
+                         "sequential or random",
+                         text);
+}
+
 int build_dns(struct build *build)
 {
         struct config_dns *dns = &build->config->dns;
@@ -79,6 +149,10 @@ int build_dns(struct build *build)
         ret = set_limit(build, "dns_config.udp_answer_limit", 3, &dns->udp_answer_limit);
         if (ret == 0)
                 ret = set_limit(build, "dns_config.a_record_limit", 0, &dns->a_record_limit);
+        if (ret == 0)
+                ret = set_recursors(build);
+        if (ret == 0)
+                ret = set_recursor_strategy(build);
         if (ret < 0)
                 return ret;
         return set_service_ttls(build, dns);
@@ -99,7 +173,6 @@ void config_zone(const struct config *config, struct lictor_zone *out)
             .enable_truncate = dns->enable_truncate,
             .disable_compression = dns->disable_compression,
             .node_meta_txt = dns->node_meta_txt,
-            // Forwarding to recursors is not built: foreign names are refused.
-            .recursion = false,
+            .recursion = config->recursor_count > 0,
         };
 }

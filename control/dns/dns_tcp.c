@@ -106,6 +106,7 @@ int dns_tcp_start(uv_loop_t *loop, const struct lictor_dataplane *dataplane,
         if (tcp == NULL)
                 return -ENOMEM;
         tcp->loop = loop;
+        tcp->resolver = config->resolver;
         tcp->connection_limit =
             config->connection_limit > 0 ? config->connection_limit : DEFAULT_CONNECTION_LIMIT;
         tcp->idle_timeout_ms =

@@ -17,14 +17,16 @@
 
 #include "lictor/dataplane.h"
 
+struct dns_resolver;
 struct dns_tcp;
 
 struct dns_tcp_config {
         const struct sockaddr_storage *addresses; /* port 0 takes a free one */
         size_t address_count;
-        unsigned connection_limit; /* 0: 1024 */
-        unsigned idle_timeout_ms;  /* 0: 10000 */
-        size_t unsent_limit;       /* bytes of answers not yet taken, of all clients; 0: 64 MiB */
+        unsigned connection_limit;     /* 0: 1024 */
+        unsigned idle_timeout_ms;      /* 0: 10000 */
+        struct dns_resolver *resolver; /* for what the table cannot answer; borrowed; or NULL */
+        size_t unsent_limit; /* bytes of answers not yet taken, of all clients; 0: 64 MiB */
 };
 
 struct dns_tcp_stats {

@@ -10,7 +10,41 @@ struct dns_slow {
         uv_poll_t poll;
         struct runtime *runtime;
         struct dns_responder responder;
+        struct dns_resolver *resolver;
 };
+
+// A query on its way through the resolver.
+struct slow_job {
+        struct dns_job job;
+        struct runtime_slow_query *query;
+        struct dns_slow *slow;
+};
+
+static void on_resolved(struct dns_job *done)
+{
+        struct slow_job *job = (struct slow_job *)done;
+
+        job->query->message = done->message;
+        runtime_slow_reply(job->slow->runtime, job->query);
+        free(job);
+}
+
+static void resolve(struct dns_slow *slow, struct runtime_slow_query *query)
+{
+        struct slow_job *job = malloc(sizeof(*job));
+
+        if (job == NULL) {
+                query->message.verdict = DNS_DROP_NO_ROOM;
+                runtime_slow_reply(slow->runtime, query);
+                return;
+        }
+        *job = (struct slow_job){
+            .job = {.message = query->message, .transport = DNS_UDP, .done = on_resolved},
+            .query = query,
+            .slow = slow,
+        };
+        dns_resolver_take(slow->resolver, &job->job);
+}
 
 static unsigned answer_burst(struct dns_slow *slow)
 {
@@ -24,7 +58,10 @@ static unsigned answer_burst(struct dns_slow *slow)
                 dns_responder_answer(&slow->responder, DNS_UDP, messages, count);
         for (unsigned i = 0; i < count; i++) {
                 queries[i]->message = messages[i];
-                runtime_slow_reply(slow->runtime, queries[i]);
+                if (dns_resolver_wants(slow->resolver, &messages[i]))
+                        resolve(slow, queries[i]);
+                else
+                        runtime_slow_reply(slow->runtime, queries[i]);
         }
         return count;
 }
@@ -43,7 +80,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 }
 
 int dns_slow_start(uv_loop_t *loop, struct runtime *runtime,
-                   const struct lictor_dataplane *dataplane, struct dns_slow **out)
+                   const struct lictor_dataplane *dataplane, struct dns_resolver *resolver,
+                   struct dns_slow **out)
 {
         struct dns_slow *slow = calloc(1, sizeof(*slow));
         int ret;
@@ -52,6 +90,7 @@ int dns_slow_start(uv_loop_t *loop, struct runtime *runtime,
                 return -ENOMEM;
         slow->runtime = runtime;
         slow->poll.data = slow;
+        slow->resolver = resolver;
         ret = dns_responder_init(&slow->responder, dataplane);
         if (ret < 0)
                 goto free_slow;

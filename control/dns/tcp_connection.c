@@ -47,6 +47,7 @@ void tcp_connection_close(struct tcp_connection *c)
         if (c->closing)
                 return;
         c->closing = true;
+        tcp_connection_forget_jobs(c);
         unlink_connection(c);
         c->tcp->connection_count--;
         uv_close((uv_handle_t *)&c->handle, on_closed);
@@ -66,11 +67,11 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
 static void update_reading(struct tcp_connection *c)
 {
         size_t unsent = uv_stream_get_write_queue_size((uv_stream_t *)&c->handle);
-        bool wanted = unsent < TCP_OUTPUT_MAX && !c->ending;
+        bool wanted = unsent < TCP_OUTPUT_MAX && c->job_count < TCP_JOBS_MAX && !c->ending;
 
         if (c->closing)
                 return;
-        if (c->ending && unsent == 0) {
+        if (c->ending && unsent == 0 && c->job_count == 0) {
                 tcp_connection_close(c);
                 return;
         }
@@ -184,21 +185,29 @@ static int answer_burst(struct tcp_connection *c, struct dns_message messages[],
 {
         struct dns_tcp *tcp = c->tcp;
         uv_buf_t buffers[SVC_BURST_MAX];
-        unsigned answered = 0;
+        unsigned answered = 0, resolving = 0;
         int ret;
 
         tcp->stats.received += count;
         dns_responder_answer(&tcp->responder, DNS_TCP, messages, count);
-        for (unsigned i = 0; i < count && messages[i].verdict == DNS_ANSWERED; i++) {
+        for (unsigned i = 0; i < count; i++) {
+                if (tcp->resolver != NULL && dns_resolver_wants(tcp->resolver, &messages[i])) {
+                        if (tcp_connection_resolve(c, &messages[i]) < 0)
+                                break;
+                        resolving++;
+                        continue;
+                }
+                if (messages[i].verdict != DNS_ANSWERED)
+                        break;
                 store_be16(messages[i].data - TCP_PREFIX, messages[i].length);
                 buffers[answered++] = uv_buf_init((char *)messages[i].data - TCP_PREFIX,
                                                   TCP_PREFIX + messages[i].length);
         }
         tcp->stats.answered += answered;
-        tcp->stats.dropped += count - answered;
+        tcp->stats.dropped += count - answered - resolving;
         ret = send_answers(c, buffers, answered);
         // What cannot be answered is no DNS client's query: nothing sensible follows it.
-        return answered < count ? UV_EPROTO : ret;
+        return answered + resolving < count ? UV_EPROTO : ret;
 }
 
 // Make room for the message the input begins with. returns 0 or UV_ENOMEM.
@@ -236,7 +245,7 @@ static void answer_input(struct tcp_connection *c)
         uint32_t used;
         int ret = 0;
 
-        while (ret == 0 &&
+        while (ret == 0 && !c->closing && c->job_count < TCP_JOBS_MAX &&
                uv_stream_get_write_queue_size((uv_stream_t *)&c->handle) < TCP_OUTPUT_MAX) {
                 unsigned count = take_queries(c, messages, &used);
 
@@ -252,6 +261,22 @@ static void answer_input(struct tcp_connection *c)
                 ret = fit_input(c);
         if (ret < 0)
                 tcp_connection_close(c);
+}
+
+int tcp_connection_send(struct tcp_connection *c, struct dns_message *answer)
+{
+        uv_buf_t buffer;
+
+        store_be16(answer->data - TCP_PREFIX, answer->length);
+        buffer = uv_buf_init((char *)answer->data - TCP_PREFIX, TCP_PREFIX + answer->length);
+        c->tcp->stats.answered++;
+        return send_answers(c, &buffer, 1);
+}
+
+void tcp_connection_continue(struct tcp_connection *c)
+{
+        answer_input(c);
+        update_reading(c);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)

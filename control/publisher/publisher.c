@@ -67,6 +67,31 @@ static void publish_dirty(struct publisher *p)
         p->stats.commits++;
 }
 
+static size_t is_template(const struct query_record *query)
+{
+        return query && *query->query.template_type ? 1 : 0;
+}
+
+// The zone with what follows from the store: the data plane punts unknown queries only where a
+// template may know them.
+static int set_zone(struct publisher *p)
+{
+        p->config.zone.query_templates = p->template_count > 0;
+        return lictor_zone_set(p->dp, &p->config.zone);
+}
+
+static void count_templates(struct publisher *p, const struct store_change *c)
+{
+        size_t before = p->template_count;
+
+        if (c->table != STORE_QUERIES)
+                return;
+        p->template_count += is_template(c->after.query) - is_template(c->before.query);
+        // Without memory the zone stays: templates are then not found in DNS until the next.
+        if ((before > 0) != (p->template_count > 0) && set_zone(p) < 0)
+                p->stats.entries_failed++;
+}
+
 static void on_changes(void *arg, uint64_t index, const struct store_change changes[], size_t count)
 {
         struct publisher *p = arg;
@@ -74,6 +99,7 @@ static void on_changes(void *arg, uint64_t index, const struct store_change chan
         (void)index;
         for (size_t i = 0; i < count; i++) {
                 remove_former_names(p, &changes[i]);
+                count_templates(p, &changes[i]);
                 dirty_note(&p->dirty, p->store, &changes[i]);
         }
         publish_dirty(p);
@@ -103,6 +129,8 @@ int publisher_create(struct store *store, struct lictor_dataplane *dp,
                      const struct publisher_config *config, struct publisher **out)
 {
         struct publisher *p = memory_get_zeroed(1, sizeof(*p));
+        const struct query_record *query;
+        struct store_iter it;
         int ret;
 
         p->store = store;
@@ -111,7 +139,10 @@ int publisher_create(struct store *store, struct lictor_dataplane *dp,
         ret = store_listen(store, on_changes, p);
         if (ret < 0)
                 goto free_publisher;
-        ret = lictor_zone_set(dp, &p->config.zone);
+        store_queries(store, &it);
+        while ((query = store_next_query(&it)))
+                p->template_count += is_template(query);
+        ret = set_zone(p);
         if (ret < 0)
                 goto unlisten;
         publish_all(p);
@@ -144,6 +175,7 @@ int publisher_configure(struct publisher *p, const struct publisher_config *conf
         int ret;
 
         publisher_config_copy(config, &copy);
+        copy.zone.query_templates = p->template_count > 0;
         ret = lictor_zone_set(p->dp, &copy.zone);
         if (ret < 0) {
                 publisher_config_fini(&copy);

@@ -54,6 +54,13 @@ void publisher_destroy(struct publisher *p);
  */
 int publisher_configure(struct publisher *p, const struct publisher_config *config);
 
+/**
+ * Publish what a template makes of one name, which readers may see until it is withdrawn.
+ * returns  false when no template takes the name, or it selects nothing: then nothing was done.
+ */
+bool publisher_publish_template(struct publisher *p, const char *name);
+void publisher_withdraw_template(struct publisher *p, const char *name);
+
 /** Counters since the publisher was created. */
 void publisher_stats(const struct publisher *p, struct publisher_stats *out);
 

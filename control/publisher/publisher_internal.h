@@ -34,6 +34,7 @@ struct publisher {
         struct lictor_dataplane *dp;
         struct publisher_config config; /* texts are ours */
         struct publisher_stats stats;
+        size_t template_count;
         struct dirty dirty;
         struct dirty_list instances; /* struct lictor_instance, scratch */
         struct dirty_list records;   /* const struct service_record *, beside instances */

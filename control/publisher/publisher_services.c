@@ -164,23 +164,58 @@ void publisher_remove_query(struct publisher *p, const char *name)
                 publisher_count_remove(p, lictor_service_remove(p->dp, LICTOR_QUERY, name, ""));
 }
 
+static void fill_query_set(struct publisher *p, const struct catalog_query *query,
+                           struct lictor_service *set)
+{
+        gather_query(p, query);
+        *set = (struct lictor_service){
+            .kind = LICTOR_QUERY,
+            .tag = "",
+            .ttl_s = query->dns_ttl_s >= 0 ? (uint32_t)query->dns_ttl_s
+                                           : publisher_service_ttl_s(&p->config, query->service),
+            .instances = p->instances.items,
+            .instance_count = p->instances.count,
+        };
+}
+
 void publisher_publish_query(struct publisher *p, const struct query_record *record)
 {
         const struct catalog_query *query = &record->query;
-        struct lictor_service set = {.kind = LICTOR_QUERY, .tag = ""};
         const char *const names[] = {query->name, query->id};
+        struct lictor_service set;
 
         // What a template answers depends on the question: that is for the slow path.
         if (*query->template_type)
                 return;
-        gather_query(p, query);
-        set.ttl_s = query->dns_ttl_s >= 0 ? (uint32_t)query->dns_ttl_s
-                                          : publisher_service_ttl_s(&p->config, query->service);
-        set.instances = p->instances.items;
-        set.instance_count = p->instances.count;
+        fill_query_set(p, query, &set);
         for (size_t i = 0; i < 2; i++) {
                 set.name = names[i];
                 if (*set.name)
                         publish_set(p, &set);
         }
+}
+
+bool publisher_publish_template(struct publisher *p, const char *name)
+{
+        const struct query_record *record = query_find(p->store, name);
+        char error[QUERY_ERROR_MAX];
+        struct lictor_service set;
+        struct query_plan plan;
+        bool published = false;
+
+        if (record == NULL || !query_is_template(record) ||
+            query_plan_init(record, name, "", &plan, error) < 0)
+                return false;
+        fill_query_set(p, &plan.query, &set);
+        set.name = name;
+        if (set.instance_count > 0)
+                published = lictor_service_set(p->dp, &set) == 0;
+        query_plan_fini(&plan);
+        return published;
+}
+
+void publisher_withdraw_template(struct publisher *p, const char *name)
+{
+        lictor_service_remove(p->dp, LICTOR_QUERY, name, "");
+        lictor_commit(p->dp);
 }

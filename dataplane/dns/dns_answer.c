@@ -166,7 +166,7 @@ static void answer_reverse(const struct dns_env *env, struct dns_message *messag
 {
         struct dns_reply reply;
 
-        if (payload == NULL && env->zone->recursion) {
+        if (payload == NULL && env->zone->recursion && !env->answer_all) {
                 message->verdict = DNS_PUNT;
                 return;
         }
@@ -282,7 +282,10 @@ static void answer_found(const struct dns_env *env, struct dns_message *message,
         default:
                 break;
         }
-        if (payload == NULL)
+        if (payload == NULL && query->kind == DNS_KIND_QUERY && env->zone->query_templates &&
+            !env->answer_all)
+                message->verdict = DNS_PUNT;
+        else if (payload == NULL)
                 answer_plainly(env, message, query, DNS_NXDOMAIN);
         else
                 answer_node(env, message, query, payload);
@@ -315,7 +318,9 @@ void dns_answer(const struct dns_env *env, struct dns_message *message,
                 answer_reverse(env, message, query, NULL);
                 return;
         case DNS_SAY_FOREIGN:
-                if (env->zone->recursion)
+                if (env->zone->recursion && env->answer_all)
+                        answer_plainly(env, message, query, DNS_SERVFAIL);
+                else if (env->zone->recursion)
                         message->verdict = DNS_PUNT;
                 else
                         answer_refused(env, message, query);

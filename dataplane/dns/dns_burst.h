@@ -48,6 +48,7 @@ struct dns_env {
         uint32_t now_s; /* Unix time: the SOA serial */
         enum dns_transport transport;
         bool follow_aliases; /* true on the slow path: resolve names inside the zone here */
+        bool answer_all;     /* nothing is left to ask: what would be punted has no answer */
 };
 
 /**
@@ -56,7 +57,9 @@ struct dns_env {
  * A UDP answer never exceeds min(capacity, what the query's EDNS size or 512 allows). Punted are,
  * with recursion, foreign names and unknown addresses; and unless follow_aliases is set, answers
  * that hold a host name inside the zone, or with recursion any host name: with follow_aliases names
- * inside the zone are resolved here, and the others stand alone for the caller to add to.
+ * inside the zone are resolved here, and the others stand alone for the caller to add to. With
+ * query_templates unknown prepared queries are punted, too. answer_all is for what nobody could
+ * answer: foreign names and unknown addresses get SERVFAIL, unknown queries NXDOMAIN.
  *
  * context  registered reader.
  */

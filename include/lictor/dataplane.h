@@ -54,8 +54,9 @@ struct lictor_zone {
         uint16_t a_record_limit;   /* address records in any answer; 0: no limit */
         bool enable_truncate;      /* set TC when records were left out */
         bool disable_compression;
-        bool node_meta_txt; /* node metadata as TXT in the additional section */
-        bool recursion;     /* foreign names go to the slow path, and RA is set */
+        bool node_meta_txt;   /* node metadata as TXT in the additional section */
+        bool recursion;       /* foreign names go to the slow path, and RA is set */
+        bool query_templates; /* unknown prepared queries go to the slow path */
 };
 
 /*

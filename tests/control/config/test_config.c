@@ -183,14 +183,41 @@ Test(config, definition_keys_may_leave_out_underscores)
 
 Test(config, known_settings_without_a_feature_warn_once)
 {
-        static const char *const files[] = {"{\"recursors\": [\"1.1.1.1\"]}",
-                                            "{\"recursors\": [\"8.8.8.8\"]}"};
+        static const char *const files[] = {"{\"reconnect_timeout\": \"9h\"}",
+                                            "{\"reconnect_timeout\": \"8h\"}"};
         struct built b = build_from(files, 2, "{\"data_dir\": \"/nonexistent/d\"}", false);
 
         cr_assert_not_null(b.config, "%s", b.report.error);
         cr_assert_eq(b.report.warning_count, 1);
-        cr_expect(strstr(b.report.warnings[0], "recursors") != NULL);
+        cr_expect(strstr(b.report.warnings[0], "reconnect_timeout") != NULL);
         built_fini(&b);
+}
+
+Test(config, recursors_are_addresses_with_or_without_a_port)
+{
+        static const char *const files[] = {
+            "{\"recursors\": [\"192.0.2.1\", \"192.0.2.1:5353\"]}",
+            "{\"recursors\": [\"2001:db8::1\", \"[2001:db8::1]:5353\"]}"};
+        static const char *const want[] = {"192.0.2.1:53", "192.0.2.1:5353", "[2001:db8::1]:53",
+                                           "[2001:db8::1]:5353"};
+        static const char *const bad[] = {
+            "{\"recursors\": [\"0.0.0.0\"]}", "{\"recursors\": [\"localhost\"]}",
+            "{\"recursors\": [\"192.0.2.1:\"]}", "{\"recursors\": [\"192.0.2.1:70000\"]}",
+            "{\"dns_config\": {\"recursor_strategy\": \"all\"}}"};
+        struct built b = build_from(files, 2, "{\"data_dir\": \"/nonexistent/d\"}", false);
+        char text[CONFIG_ADDRESS_TEXT_MAX];
+
+        cr_assert_not_null(b.config, "%s", b.report.error);
+        cr_assert_eq(b.config->recursor_count, 4);
+        for (size_t i = 0; i < 4; i++)
+                cr_expect_str_eq(config_address_text(&b.config->recursors[i], text), want[i]);
+        cr_expect_eq(b.config->recursor_timeout_ms, 2000);
+        built_fini(&b);
+        for (size_t i = 0; i < 5; i++) {
+                b = build_from(&bad[i], 1, "{\"data_dir\": \"/nonexistent/d\"}", false);
+                cr_expect_null(b.config, "%s", bad[i]);
+                built_fini(&b);
+        }
 }
 
 Test(config, development_mode_is_a_server_on_loopback_without_a_directory)

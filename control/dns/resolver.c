@@ -1,0 +1,324 @@
+#include "control/dns/resolver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/dns/message.h"
+#include "control/publisher/publisher.h"
+#include "dataplane/dns/dns_query.h"
+#include "dataplane/plane/plane.h"
+#include "lictor/bytes.h"
+
+struct dns_resolver {
+        const struct lictor_dataplane *dataplane;
+        struct publisher *publisher;
+        struct recursor *recursor;
+        bool recurses;
+        struct dns_random random;
+        struct dns_job *jobs;
+};
+
+// The host names an answer leads to, looked up one after the other.
+struct dns_chase {
+        struct dns_message_host hosts[DNS_MESSAGE_HOSTS_MAX];
+        unsigned host_count;
+        unsigned next;
+        struct dns_message_added added;
+};
+
+static struct dns_env make_env(struct dns_resolver *resolver, enum dns_transport transport,
+                               bool answer_all)
+{
+        return (struct dns_env){
+            .zone = plane_zone(resolver->dataplane),
+            .table = plane_table(resolver->dataplane),
+            .random = &resolver->random,
+            .now_s = (uint32_t)time(NULL),
+            .transport = transport,
+            .follow_aliases = true,
+            .answer_all = answer_all,
+        };
+}
+
+// Answer from the table once more; with answer_all there is an answer to everything.
+static void respond(struct dns_job *job, bool answer_all)
+{
+        struct dns_env env;
+
+        lictor_reader_online();
+        env = make_env(job->resolver, job->transport, answer_all);
+        dns_respond_burst(&env, &job->message, 1);
+        lictor_reader_offline();
+}
+
+static void finish(struct dns_job *job)
+{
+        if (job->link != NULL) {
+                *job->link = job->next;
+                if (job->next != NULL)
+                        job->next->link = job->link;
+                job->link = NULL;
+        }
+        free(job->chase);
+        job->chase = NULL;
+        job->call = NULL;
+        job->done(job);
+}
+
+// What the client takes, and how many records a plain answer may have.
+static struct dns_message_limits limits_of(struct dns_job *job)
+{
+        const struct dns_zone *zone = plane_zone(job->resolver->dataplane);
+        struct dns_message_limits limits = {.size = job->message.capacity,
+                                            .answer_max = UINT16_MAX,
+                                            .compress = !zone->disable_compression};
+        unsigned udp_size;
+
+        if (job->transport != DNS_UDP)
+                return limits;
+        udp_size = dns_message_udp_size(job->message.data, job->message.length);
+        if (udp_size <= DNS_UDP_PLAIN_MAX) {
+                limits.answer_max = zone->udp_answer_limit;
+                limits.size = limits.size < DNS_UDP_PLAIN_MAX ? limits.size : DNS_UDP_PLAIN_MAX;
+        } else if (udp_size < limits.size) {
+                limits.size = udp_size;
+        }
+        return limits;
+}
+
+static void ask_next_host(struct dns_job *job);
+
+static void add_found(struct dns_job *job)
+{
+        struct dns_message_limits limits;
+        uint8_t *bytes = malloc(job->message.capacity);
+        size_t len = 0;
+
+        lictor_reader_online();
+        limits = limits_of(job);
+        if (bytes != NULL)
+                len = dns_message_add(job->message.data, job->message.length, &job->chase->added,
+                                      &limits, bytes);
+        lictor_reader_offline();
+        // What could not be added to is an answer all the same.
+        if (len > 0) {
+                memcpy(job->message.data, bytes, len);
+                job->message.length = (uint16_t)len;
+        }
+        free(bytes);
+        finish(job);
+}
+
+static void on_host_answer(void *arg, const uint8_t *answer, size_t len)
+{
+        struct dns_job *job = arg;
+        const struct dns_message_host *host = &job->chase->hosts[job->chase->next - 1];
+
+        job->call = NULL;
+        if (answer != NULL)
+                dns_message_gather(answer, len, host->is_target, &job->chase->added);
+        ask_next_host(job);
+}
+
+static void ask_next_host(struct dns_job *job)
+{
+        struct dns_chase *chase = job->chase;
+
+        while (chase->next < chase->host_count) {
+                uint8_t query[300];
+                size_t len = dns_message_ask(&chase->hosts[chase->next++], query);
+
+                job->call = recursor_ask(job->resolver->recursor, query, len,
+                                         job->transport == DNS_TCP, true, on_host_answer, job);
+                if (job->call != NULL)
+                        return;
+        }
+        add_found(job);
+}
+
+// Follow what the answer leads to, or be done.
+static void chase_hosts(struct dns_job *job)
+{
+        struct dns_resolver *resolver = job->resolver;
+        struct dns_chase *chase;
+
+        if (!resolver->recurses || job->message.verdict != DNS_ANSWERED) {
+                finish(job);
+                return;
+        }
+        chase = calloc(1, sizeof(*chase));
+        if (chase != NULL) {
+                lictor_reader_online();
+                chase->host_count =
+                    dns_message_open_hosts(plane_zone(resolver->dataplane), job->message.data,
+                                           job->message.length, chase->hosts);
+                lictor_reader_offline();
+        }
+        job->chase = chase;
+        if (chase == NULL || chase->host_count == 0)
+                finish(job);
+        else
+                ask_next_host(job);
+}
+
+// The answer of another name server as the client may have it.
+static void pass_on(struct dns_job *job, const uint8_t *answer, size_t len)
+{
+        struct dns_message_limits limits;
+
+        lictor_reader_online();
+        limits = limits_of(job);
+        lictor_reader_offline();
+        if (len > limits.size) {
+                // Only the question: the client asks again over TCP.
+                uint16_t flags = load_be16(answer + 2) | DNS_FLAG_TC;
+
+                store_be16(job->message.data + 2, flags);
+                memset(job->message.data + 6, 0, DNS_HEADER_LENGTH - 6);
+                len = DNS_HEADER_LENGTH;
+                while (job->message.data[len] != 0)
+                        len += job->message.data[len] + 1u;
+                job->message.length = (uint16_t)(len + 5);
+        } else {
+                memcpy(job->message.data, answer, len);
+                job->message.length = (uint16_t)len;
+        }
+        job->message.rcode = answer[3] & 15;
+        job->message.verdict = DNS_ANSWERED;
+}
+
+static void on_answer(void *arg, const uint8_t *answer, size_t len)
+{
+        struct dns_job *job = arg;
+
+        job->call = NULL;
+        if (answer != NULL)
+                pass_on(job, answer, len);
+        else
+                respond(job, true);
+        finish(job);
+}
+
+// The name of a prepared query, when that is what is asked for.
+static bool query_name(struct dns_job *job, char out[DNS_NAME_MAX])
+{
+        struct dns_query query;
+        const uint8_t *label = query.text + DNS_QUERY_NAME;
+        size_t used = 0, len;
+
+        lictor_reader_online();
+        dns_parse(plane_zone(job->resolver->dataplane), &job->message, &query);
+        lictor_reader_offline();
+        if (query.action != DNS_LOOK_UP || query.kind != DNS_KIND_QUERY)
+                return false;
+        for (len = 0; len + 1 < query.key_length; len += label[len] + 1u) {
+                // A dot or NUL inside a label cannot be told from what text makes of it.
+                if (memchr(label + len + 1, '.', label[len]) != NULL ||
+                    memchr(label + len + 1, '\0', label[len]) != NULL)
+                        return false;
+                if (used > 0)
+                        out[used++] = '.';
+                memcpy(out + used, label + len + 1, label[len]);
+                used += label[len];
+        }
+        out[used] = '\0';
+        return true;
+}
+
+// For as long as it takes to answer, the table has the template's entry; it is a true answer, so
+// that other readers may see it, too.
+static void answer_template(struct dns_job *job, const char *name)
+{
+        bool published = job->resolver->publisher != NULL &&
+                         publisher_publish_template(job->resolver->publisher, name);
+
+        respond(job, true);
+        if (published)
+                publisher_withdraw_template(job->resolver->publisher, name);
+        chase_hosts(job);
+}
+
+bool dns_resolver_wants(const struct dns_resolver *resolver, const struct dns_message *message)
+{
+        struct dns_message_host hosts[DNS_MESSAGE_HOSTS_MAX];
+        bool open;
+
+        if (message->verdict == DNS_PUNT)
+                return true;
+        if (message->verdict != DNS_ANSWERED || !resolver->recurses)
+                return false;
+        lictor_reader_online();
+        open = dns_message_open_hosts(plane_zone(resolver->dataplane), message->data,
+                                      message->length, hosts) > 0;
+        lictor_reader_offline();
+        return open;
+}
+
+void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job)
+{
+        char name[DNS_NAME_MAX];
+
+        job->resolver = resolver;
+        job->call = NULL;
+        job->chase = NULL;
+        job->next = resolver->jobs;
+        job->link = &resolver->jobs;
+        if (job->next != NULL)
+                job->next->link = &job->next;
+        resolver->jobs = job;
+        if (job->message.verdict != DNS_PUNT) {
+                chase_hosts(job);
+                return;
+        }
+        if (query_name(job, name)) {
+                answer_template(job, name);
+                return;
+        }
+        job->call = recursor_ask(resolver->recursor, job->message.data, job->message.length,
+                                 job->transport == DNS_TCP, false, on_answer, job);
+        if (job->call == NULL) {
+                respond(job, true);
+                finish(job);
+        }
+}
+
+int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config,
+                       struct dns_resolver **out)
+{
+        struct dns_resolver *resolver = calloc(1, sizeof(*resolver));
+        struct dns_responder seeded;
+        int ret;
+
+        if (resolver == NULL)
+                return -ENOMEM;
+        ret = dns_responder_init(&seeded, config->dataplane);
+        if (ret == 0)
+                ret = recursor_create(loop, &config->recursors, &resolver->recursor);
+        if (ret < 0) {
+                free(resolver);
+                return ret;
+        }
+        resolver->random = seeded.random;
+        resolver->dataplane = config->dataplane;
+        resolver->publisher = config->publisher;
+        resolver->recurses = config->recursors.server_count > 0;
+        *out = resolver;
+        return 0;
+}
+
+void dns_resolver_stop(struct dns_resolver *resolver)
+{
+        if (resolver == NULL)
+                return;
+        while (resolver->jobs != NULL) {
+                struct dns_job *job = resolver->jobs;
+
+                recursor_cancel(job->call);
+                job->message.verdict = DNS_DROP_NO_ROOM;
+                finish(job);
+        }
+        recursor_destroy(resolver->recursor);
+        free(resolver);
+}

@@ -1,0 +1,49 @@
+#ifndef LICTOR_CONTROL_DNS_RESOLVER_H
+#define LICTOR_CONTROL_DNS_RESOLVER_H
+
+/**
+ * Answers what neither table nor zone alone can: templates of prepared queries, names that only
+ * other name servers know, and answers that lead to such names.
+ */
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "control/dns/recursor.h"
+#include "control/dns/responder.h"
+
+struct dns_resolver;
+struct publisher;
+
+struct dns_resolver_config {
+        const struct lictor_dataplane *dataplane; /* borrowed until stopped */
+        struct publisher *publisher;              /* for templates; borrowed; may be NULL */
+        struct recursor_config recursors;         /* without servers nothing is asked for */
+};
+
+/* One message on its way. */
+struct dns_job {
+        struct dns_message message; /* punted or answered; its buffer is borrowed until done */
+        enum dns_transport transport;
+        void (*done)(struct dns_job *job); /* once; the verdict says whether to send */
+
+        struct dns_resolver *resolver; /* from here on the resolver's */
+        struct dns_job *next, **link;
+        struct recursor_call *call;
+        struct dns_chase *chase;
+};
+
+/** returns  0 or a negative errno. */
+int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config,
+                       struct dns_resolver **out);
+
+/** End every job without an answer, and then itself. */
+void dns_resolver_stop(struct dns_resolver *take_resolver);
+
+/** Whether a message, as dns_responder_answer left it, needs a job. */
+bool dns_resolver_wants(const struct dns_resolver *resolver, const struct dns_message *message);
+
+/** Begin a job; it may be done before this returns. */
+void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job);
+
+#endif
