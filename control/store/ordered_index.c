@@ -8,8 +8,8 @@ struct ordered_index *ordered_index_create(void)
 {
         struct ordered_index *ix = memory_get_zeroed(1, sizeof(*ix));
 
-        ix->root = memory_get_zeroed(1, sizeof(struct leaf));
-        ix->memory_bytes = sizeof(*ix) + sizeof(struct leaf);
+        ix->memory_bytes = sizeof(*ix);
+        ix->root = ordered_leaf_get(ix);
         return ix;
 }
 
@@ -28,6 +28,7 @@ void ordered_index_destroy(struct ordered_index *ix)
 
         if (ix == NULL)
                 return;
+        assert(ix->newest == NULL);
         if (ix->depth == 0)
                 free(ix->root);
         else
@@ -143,6 +144,12 @@ void *ordered_index_get(const struct ordered_index *ix, const uint8_t *key, size
         return holds(leaf, slot, key, key_len) ? leaf->entries[slot].value : NULL;
 }
 
+static struct leaf *own_leaf(struct ordered_index *ix, struct path *path)
+{
+        path->leaf = ordered_leaf_own(ix, path, ix->depth ? path->slots[ix->depth - 1] : 0);
+        return path->leaf;
+}
+
 void *ordered_index_set(struct ordered_index *ix, const uint8_t *key, size_t key_len, void *value)
 {
         struct entry entry = {key, value, (uint32_t)key_len};
@@ -151,6 +158,8 @@ void *ordered_index_set(struct ordered_index *ix, const uint8_t *key, size_t key
         uint32_t slot = ordered_leaf_slot(leaf, key, key_len, BOUND_KEY);
 
         assert(value != NULL && key_len <= UINT32_MAX);
+        ix->generation++;
+        leaf = own_leaf(ix, &path);
         if (holds(leaf, slot, key, key_len)) {
                 void *old = leaf->entries[slot].value;
 
@@ -162,7 +171,6 @@ void *ordered_index_set(struct ordered_index *ix, const uint8_t *key, size_t key
         leaf->entries[slot] = entry;
         leaf->count++;
         ix->count++;
-        ix->generation++;
         if (leaf->count == LEAF_MAX)
                 ordered_index_split(ix, &path, slot);
         return NULL;
@@ -177,6 +185,7 @@ void *ordered_index_remove(struct ordered_index *ix, const uint8_t *key, size_t 
 
         if (!holds(leaf, slot, key, key_len))
                 return NULL;
+        leaf = own_leaf(ix, &path);
         old = leaf->entries[slot].value;
         leaf->count--;
         memmove(&leaf->entries[slot], &leaf->entries[slot + 1],

@@ -8,7 +8,7 @@
  * entry. Replacing a value replaces its key's storage as well. Memory that cannot be had ends the
  * process.
  *
- * context  one thread; a cursor is valid until the next insertion or removal.
+ * context  one thread, frozen states aside; a cursor is valid until the next change.
  */
 
 #include <stdbool.h>
@@ -42,7 +42,7 @@ void *ordered_index_set(struct ordered_index *ix, const uint8_t *key, size_t key
 /** returns the value that was removed, or NULL. @key may lie in that value. */
 void *ordered_index_remove(struct ordered_index *ix, const uint8_t *key, size_t key_len);
 
-/* A range of the index, ended by the next insertion or removal; nothing to close. */
+/* A range of the index, ended by the next change; nothing to close. */
 struct ordered_cursor {
         const struct ordered_index *index;
         const void *leaf;
@@ -65,5 +65,36 @@ void ordered_index_seek(const struct ordered_index *ix, const uint8_t *key, size
  * @key, @key_len  the value's key, borrowed as values are; may be NULL.
  */
 void *ordered_cursor_next(struct ordered_cursor *c, const uint8_t **key, size_t *key_len);
+
+/*
+ * The entries as they were at one moment, held while the index goes on. What is changed later is
+ * copied then; the values have to stay by the caller's doing, their keys need not.
+ */
+struct ordered_frozen;
+
+struct ordered_frozen_cursor {
+        size_t leaf;
+        uint32_t slot;
+};
+
+/**
+ * Hold the present entries: a pointer is copied for every 63 of them or less. Any number may be
+ * held at once.
+ * context  the index's thread, as for releasing.
+ * returns  owned by the caller; to be released before the index is destroyed.
+ */
+struct ordered_frozen *ordered_index_freeze(struct ordered_index *ix);
+/** NULL is let pass. */
+void ordered_frozen_release(struct ordered_frozen *take_frozen);
+
+/** Entries in it. context  any thread. */
+size_t ordered_frozen_count(const struct ordered_frozen *f);
+
+/**
+ * The next value in ascending order of the keys, NULL at the end.
+ * @c       all zeroes to begin with.
+ * context  any thread, also while the index is changed.
+ */
+void *ordered_frozen_next(const struct ordered_frozen *f, struct ordered_frozen_cursor *c);
 
 #endif

@@ -26,6 +26,7 @@ struct entry {
 struct leaf {
         struct leaf *next;
         uint32_t count;
+        uint32_t version; /* of the index when it was made */
         struct entry entries[LEAF_MAX];
 };
 
@@ -44,8 +45,21 @@ struct ordered_index {
         void *root;     /* a leaf when depth is 0 */
         uint32_t depth; /* of inner nodes above the leaves */
         size_t count;   /* of entries */
+        size_t leaf_count;
         size_t memory_bytes;
-        uint64_t generation; /* moves with every insertion and removal */
+        uint64_t generation; /* moves with every change */
+        uint32_t version;    /* moves with every freeze */
+        struct ordered_frozen *newest;
+};
+
+struct ordered_frozen {
+        struct ordered_index *index;
+        struct ordered_frozen *older, *newer;
+        struct leaf *retired, *last_retired; /* kept for this one and older ones */
+        size_t entry_count;
+        size_t leaf_count;
+        uint32_t version; /* leaves of this one or before are shared with it */
+        const struct leaf *leaves[];
 };
 
 /* The way from the root down to a leaf. */
@@ -67,6 +81,16 @@ struct leaf *ordered_index_descend(const struct ordered_index *ix, const uint8_t
 /** The first slot of the leaf at or beyond the bound, perhaps its count. */
 uint32_t ordered_leaf_slot(const struct leaf *leaf, const uint8_t *probe, size_t probe_len,
                            enum bound bound);
+
+/** A new empty leaf, and one given up, which may live on in frozen states. */
+struct leaf *ordered_leaf_get(struct ordered_index *ix);
+void ordered_leaf_free(struct ordered_index *ix, struct leaf *leaf);
+
+/**
+ * The leaf in this slot of the path's lowest inner node (the root leaf without one), put in its
+ * place as a copy if it is shared: it may be changed now.
+ */
+struct leaf *ordered_leaf_own(struct ordered_index *ix, const struct path *path, uint32_t slot);
 
 /** Split the path's leaf, which is full; @slot was inserted last. */
 void ordered_index_split(struct ordered_index *ix, struct path *path, uint32_t slot);

@@ -88,12 +88,11 @@ static void insert_up(struct ordered_index *ix, struct path *path, struct separa
 void ordered_index_split(struct ordered_index *ix, struct path *path, uint32_t slot)
 {
         struct leaf *leaf = path->leaf;
-        struct leaf *right = memory_get_zeroed(1, sizeof(*right));
+        struct leaf *right = ordered_leaf_get(ix);
         uint32_t keep = LEAF_MAX / 2;
 
         if (slot == LEAF_MAX - 1 && leaf->next == NULL)
                 keep = LEAF_MAX - 1;
-        ix->memory_bytes += sizeof(*right);
         right->count = leaf->count - keep;
         memcpy(right->entries, &leaf->entries[keep], right->count * sizeof(struct entry));
         leaf->count = keep;
@@ -113,9 +112,10 @@ static void remove_child(struct ordered_index *ix, struct inner *node, uint32_t 
 }
 
 // Join the leaves on both sides of a separator, or share their entries evenly.
-static void level_leaves(struct ordered_index *ix, struct inner *parent, uint32_t slot)
+static void level_leaves(struct ordered_index *ix, const struct path *path, uint32_t slot)
 {
-        struct leaf *left = parent->children[slot];
+        struct inner *parent = path->inners[ix->depth - 1];
+        struct leaf *left = ordered_leaf_own(ix, path, slot);
         struct leaf *right = parent->children[slot + 1];
         uint32_t total = left->count + right->count;
         uint32_t keep = total / 2;
@@ -125,11 +125,11 @@ static void level_leaves(struct ordered_index *ix, struct inner *parent, uint32_
                        right->count * sizeof(struct entry));
                 left->count = total;
                 left->next = right->next;
-                free(right);
-                ix->memory_bytes -= sizeof(*right);
+                ordered_leaf_free(ix, right);
                 remove_child(ix, parent, slot);
                 return;
         }
+        right = ordered_leaf_own(ix, path, slot + 1);
         if (left->count < keep) {
                 uint32_t moved = keep - left->count;
 
@@ -211,7 +211,7 @@ void ordered_index_shrink(struct ordered_index *ix, struct path *path)
 
                 slot = slot > 0 ? slot - 1 : slot;
                 if (level + 1 == ix->depth)
-                        level_leaves(ix, parent, slot);
+                        level_leaves(ix, path, slot);
                 else
                         level_inners(ix, parent, slot);
                 if (parent->count >= INNER_MIN)

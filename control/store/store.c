@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Freed with each command of what nobody holds any more.
+#define COLLECT_STEP 64
+
 struct store *store_create(void)
 {
         struct store *s = memory_get_zeroed(1, sizeof(*s));
@@ -19,7 +22,8 @@ void store_destroy(struct store *s)
 {
         if (s == NULL)
                 return;
-        assert(s->open_index == 0);
+        assert(s->open_index == 0 && s->newest == NULL);
+        store_collect(s, SIZE_MAX);
         store_tables_fini(&s->tables);
         watch_hub_destroy(s->watches);
         free(s->touched);
@@ -113,7 +117,8 @@ static void touch_table(struct store *s, enum store_table table)
 static struct store_mark *mark_service(struct store *s, const uint8_t *key, size_t key_len,
                                        uint64_t index)
 {
-        struct store_mark *mark = store_mark_change(s->tables.service_marks, key, key_len, index);
+        struct store_mark *mark =
+            store_mark_change(s, s->tables.service_marks, key, key_len, index);
 
         store_touch(s, STORE_WATCH_SERVICE, key, key_len);
         return mark;
@@ -144,12 +149,12 @@ static void mark_instance(struct store *s, const struct store_change *c, uint64_
 
         // The new one first: an update must not let the name's last instance seem to go.
         if (after) {
-                store_mark_add(marks, after->name_key, name_len(after));
+                store_mark_add(marks, after->name_key, name_len(after), index);
                 mark_service(s, after->name_key, name_len(after), index)->instance_count++;
         }
         if (before &&
             --mark_service(s, before->name_key, name_len(before), index)->instance_count == 0) {
-                store_mark_drop(marks, before->name_key, name_len(before));
+                store_mark_drop(s, marks, before->name_key, name_len(before));
                 s->tables.vanished_index = index;
         }
 }
@@ -177,7 +182,7 @@ static void mark_node(struct store *s, const uint8_t *key, size_t key_len, uint6
         const uint8_t *end = memchr(key, 0, key_len);
 
         key_len = end ? (size_t)(end - key) : key_len;
-        store_mark_change(s->tables.node_marks, key, key_len, index);
+        store_mark_change(s, s->tables.node_marks, key, key_len, index);
         store_touch(s, STORE_WATCH_NODE, key, key_len);
 }
 
@@ -191,9 +196,9 @@ static void mark_change(struct store *s, const struct store_change *c, uint64_t 
         case STORE_NODES:
                 if (c->after.node)
                         store_mark_add(s->tables.node_marks, row.node->name_key,
-                                       row.node->name_key_len);
+                                       row.node->name_key_len, index);
                 else
-                        store_mark_drop(s->tables.node_marks, row.node->name_key,
+                        store_mark_drop(s, s->tables.node_marks, row.node->name_key,
                                         row.node->name_key_len);
                 mark_node(s, row.node->name_key, row.node->name_key_len, index);
                 mark_services_of_node(s, c->node, index);
@@ -232,10 +237,11 @@ void store_tell(struct store *s, uint64_t index)
         s->touched_len = 0;
         s->telling = false;
         for (size_t i = 0; i < s->journal_len; i++) {
-                record_release(s->journal[i].before.record);
+                store_retire_record(s, s->journal[i].before.record);
                 record_release(s->journal[i].after.record);
         }
         s->journal_len = 0;
+        store_collect(s, COLLECT_STEP);
 }
 
 void store_commit(struct store *s)

@@ -57,6 +57,37 @@ struct store_touch {
         const uint8_t *key;
 };
 
+/*
+ * The format of a snapshot: a magic, one version byte, then msgpack: the applied index, the table
+ * indexes, the vanished index; for each table its row count and rows (create index, modify index,
+ * value); the marks of nodes and services in key order, whose number follows from the rows.
+ */
+#define SNAPSHOT_VERSION 2
+extern const uint8_t store_snapshot_magic[8];
+
+/* What has left the tables but is still held: a chain of blocks of pointers. */
+struct store_retired {
+        struct store_retired_block *first, *last;
+};
+
+/*
+ * A held state shares leaves, rows and marks with the store. What leaves the tables goes to the
+ * newest one that may know it, and from there, when that is released, to the next older one.
+ */
+struct store_snapshot {
+        struct store *store;
+        struct store_snapshot *older, *newer;
+        struct ordered_frozen *rows[STORE_TABLE_COUNT];
+        struct ordered_frozen *node_marks;
+        struct ordered_frozen *service_marks;
+        uint64_t table_index[STORE_TABLE_COUNT];
+        uint64_t vanished_index;
+        uint64_t applied_index;
+        struct store_retired records; /* a reference each */
+        struct store_retired marks;
+        struct store_old_tables *old_tables; /* which a restored snapshot has replaced */
+};
+
 struct store {
         struct store_tables tables;
         struct store_change *journal; /* holds a reference to each row in it */
@@ -66,6 +97,9 @@ struct store {
         struct store_listener listeners[STORE_LISTENER_MAX];
         unsigned listener_count;
         bool telling;
+        struct store_snapshot *newest;
+        struct store_retired garbage_records; /* freed a few with each command */
+        struct store_retired garbage_marks;
         uint64_t restore_count;
         struct watch_hub *watches;
         struct store_touch *touched; /* by the commands told now */
@@ -100,18 +134,32 @@ void store_touch(struct store *s, enum store_watch_kind kind, const uint8_t *key
  * of what was touched, and empty both. */
 void store_tell(struct store *s, uint64_t index);
 
+/** Release a record that has left the tables, once nobody holds it. */
+void store_retire_record(struct store *s, const struct record *take_record);
+
+/** Likewise free the tables that a restored snapshot has replaced. @tables  copied. */
+void store_retire_tables(struct store *s, const struct store_tables *tables);
+
+/** Free some of what is not held any more, all of it when @limit is SIZE_MAX. */
+void store_collect(struct store *s, size_t limit);
+
+/** The tables' main indexes, in the order of their numbers. */
+void store_tables_list(const struct store_tables *t, struct ordered_index *out[STORE_TABLE_COUNT]);
+
 /** End the sessions that hang on a check, or on a node. */
 void store_invalidate_check(struct store *s, const char *node, const char *check_id);
 void store_invalidate_node(struct store *s, const char *node);
 
 /**
  * Marks, by their lower-cased name. Insert one if there is none; move one's index and hand it out
- * to be changed further (NULL when there is none); remove one.
+ * to be changed further (NULL when there is none); remove one. @marks  one of the store's indexes.
  */
-void store_mark_add(struct ordered_index *marks, const uint8_t *key, size_t key_len);
-struct store_mark *store_mark_change(struct ordered_index *marks, const uint8_t *key,
-                                     size_t key_len, uint64_t index);
-void store_mark_drop(struct ordered_index *marks, const uint8_t *key, size_t key_len);
+void store_mark_add(struct ordered_index *marks, const uint8_t *key, size_t key_len,
+                    uint64_t index);
+struct store_mark *store_mark_change(struct store *s, struct ordered_index *marks,
+                                     const uint8_t *key, size_t key_len, uint64_t index);
+void store_mark_drop(struct store *s, struct ordered_index *marks, const uint8_t *key,
+                     size_t key_len);
 
 /** Look up a key made of parts. */
 void *store_find(const struct ordered_index *ix, const char *const parts[], size_t part_count);

@@ -67,6 +67,17 @@ void store_tables_fini(struct store_tables *t)
                 ordered_index_destroy(indexes[i]);
 }
 
+void store_tables_list(const struct store_tables *t, struct ordered_index *out[STORE_TABLE_COUNT])
+{
+        out[STORE_NODES] = t->nodes;
+        out[STORE_SERVICES] = t->services;
+        out[STORE_CHECKS] = t->checks;
+        out[STORE_QUERIES] = t->queries;
+        out[STORE_SESSIONS] = t->sessions;
+        out[STORE_KV] = t->kv;
+        out[STORE_TOMBSTONES] = t->tombstones;
+}
+
 struct key {
         const uint8_t *bytes;
         size_t len; // 0: the record is not in this index
@@ -175,34 +186,4 @@ void store_tables_put(struct store_tables *t, enum store_table table, union stor
         case STORE_TABLE_COUNT:
                 assert(false);
         }
-}
-
-void store_mark_add(struct ordered_index *marks, const uint8_t *key, size_t key_len)
-{
-        struct store_mark *mark = ordered_index_get(marks, key, key_len);
-
-        if (mark)
-                return;
-        mark = memory_get_zeroed(1, sizeof(*mark) + key_len);
-        mark->key_len = (uint32_t)key_len;
-        memcpy(mark->key, key, key_len);
-        ordered_index_set(marks, mark->key, key_len, mark);
-}
-
-struct store_mark *store_mark_change(struct ordered_index *marks, const uint8_t *key,
-                                     size_t key_len, uint64_t index)
-{
-        struct store_mark *mark = ordered_index_get(marks, key, key_len);
-
-        if (mark)
-                mark->index = index;
-        return mark;
-}
-
-void store_mark_drop(struct ordered_index *marks, const uint8_t *key, size_t key_len)
-{
-        struct store_mark *mark = ordered_index_get(marks, key, key_len);
-
-        if (mark)
-                free(ordered_index_remove(marks, mark->key, mark->key_len));
 }

@@ -136,3 +136,42 @@ const char *machine_query(struct machine *m, const char *id, const char *name, c
         c.query_set.query.service = service;
         return machine_run(m, &c);
 }
+
+static uint64_t next_random(uint64_t *state)
+{
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        return *state;
+}
+
+#define PICK(...)                                                                                  \
+        (((const char *const[]){                                                                   \
+            __VA_ARGS__})[next_random(state) % ARRAY_LEN(((const char *const[]){__VA_ARGS__}))])
+
+void machine_random(struct machine *m, uint64_t *state)
+{
+        const char *node = PICK("a", "B", "b", "c", "d");
+        const char *query = PICK("q1", "q2", "q3");
+
+        switch (next_random(state) % 6) {
+        case 0:
+                machine_node(m, node, PICK("10.0.0.1", "10.0.0.2", "example.org"));
+                break;
+        case 1:
+        case 2:
+                machine_service(m, node, PICK("1", "2", "3"), PICK("web", "Web", "db"),
+                                PICK("", "v1", "V1,v2"), PICK("", "10.0.0.1", "x.org"), 80);
+                break;
+        case 3:
+                machine_check(m, node, PICK("c1", "c2"), PICK("", "1", "2", "3"),
+                              PICK("passing", "critical"));
+                break;
+        case 4:
+                machine_deregister(m, node, PICK("", "1", "2", "3"), PICK("", "c1", "c2"));
+                break;
+        default:
+                machine_query(m, query, PICK("n1", "n2", "N1"), PICK("web", "DB"),
+                              store_query_get(m->store, query) == NULL);
+        }
+}

@@ -22,45 +22,6 @@ static int fail_late(void *arg, const uint8_t *bytes, size_t len)
         return (*left)-- > 0 ? 0 : -EIO;
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        return *state;
-}
-
-#define PICK(...)                                                                                  \
-        (((const char *const[]){                                                                   \
-            __VA_ARGS__})[next_random(state) % ARRAY_LEN(((const char *const[]){__VA_ARGS__}))])
-
-static void random_command(struct machine *m, uint64_t *state)
-{
-        const char *node = PICK("a", "B", "b", "c", "d");
-        const char *query = PICK("q1", "q2", "q3");
-
-        switch (next_random(state) % 6) {
-        case 0:
-                machine_node(m, node, PICK("10.0.0.1", "10.0.0.2", "example.org"));
-                break;
-        case 1:
-        case 2:
-                machine_service(m, node, PICK("1", "2", "3"), PICK("web", "Web", "db"),
-                                PICK("", "v1", "V1,v2"), PICK("", "10.0.0.1", "x.org"), 80);
-                break;
-        case 3:
-                machine_check(m, node, PICK("c1", "c2"), PICK("", "1", "2", "3"),
-                              PICK("passing", "critical"));
-                break;
-        case 4:
-                machine_deregister(m, node, PICK("", "1", "2", "3"), PICK("", "c1", "c2"));
-                break;
-        default:
-                machine_query(m, query, PICK("n1", "n2", "N1"), PICK("web", "DB"),
-                              store_query_get(m->store, query) == NULL);
-        }
-}
-
 static struct byte_buffer snapshot_of(const struct machine *m)
 {
         struct byte_buffer bytes = BYTE_BUFFER_INIT;
@@ -88,16 +49,16 @@ Test(snapshot, the_same_log_gives_the_same_bytes_also_by_way_of_a_snapshot)
                 machine_init(&b);
                 machine_init(&c);
                 for (int i = 0; i < 200; i++) {
-                        random_command(&a, &states[0]);
-                        random_command(&b, &states[1]);
-                        random_command(&c, &states[2]);
+                        machine_random(&a, &states[0]);
+                        machine_random(&b, &states[1]);
+                        machine_random(&c, &states[2]);
                 }
                 bytes = snapshot_of(&a);
                 other = snapshot_of(&b);
                 expect_same(&bytes, &other, seed);
                 // c goes its own way, is given a's state, and from then on is as a.
                 for (int i = 0; i < 50; i++)
-                        random_command(&c, &states[2]);
+                        machine_random(&c, &states[2]);
                 cr_assert_eq(store_snapshot_read(c.store, bytes.bytes, bytes.len), 0);
                 other = snapshot_of(&c);
                 expect_same(&bytes, &other, seed);
@@ -106,8 +67,8 @@ Test(snapshot, the_same_log_gives_the_same_bytes_also_by_way_of_a_snapshot)
                 c.log = local_log_create(c.fsm, store_applied_index(c.store));
                 states[2] = states[0];
                 for (int i = 0; i < 50; i++) {
-                        random_command(&a, &states[0]);
-                        random_command(&c, &states[2]);
+                        machine_random(&a, &states[0]);
+                        machine_random(&c, &states[2]);
                 }
                 bytes = snapshot_of(&a);
                 other = snapshot_of(&c);
@@ -128,9 +89,9 @@ Test(snapshot, damage_is_refused_and_leaves_the_state_alone)
         machine_init(&from);
         machine_init(&m);
         for (int i = 0; i < 60; i++)
-                random_command(&from, &state);
+                machine_random(&from, &state);
         for (int i = 0; i < 30; i++)
-                random_command(&m, &state);
+                machine_random(&m, &state);
         bytes = snapshot_of(&from);
         before = snapshot_of(&m);
         for (size_t len = 0; len < bytes.len; len++) {
@@ -160,7 +121,7 @@ Test(snapshot, any_flipped_byte_is_refused_or_gives_a_sound_state)
 
         machine_init(&m);
         for (int i = 0; i < 60; i++)
-                random_command(&m, &state);
+                machine_random(&m, &state);
         bytes = snapshot_of(&m);
         machine_fini(&m);
         for (size_t i = 0; i < bytes.len; i++) {

@@ -178,6 +178,73 @@ Test(ordered_index, random_operations_give_what_a_sorted_array_gives)
                 run(seed, 6000);
 }
 
+#define HELD_MAX 5
+
+// Frozen states and what the model was when they were made. Values are compared, not looked into.
+struct held {
+        struct ordered_frozen *frozen;
+        size_t count;
+        const void *items[8192];
+};
+
+static void hold(struct held *h, struct ordered_index *ix, const struct model *m)
+{
+        h->frozen = ordered_index_freeze(ix);
+        h->count = m->count;
+        memcpy(h->items, m->items, m->count * sizeof(m->items[0]));
+}
+
+static void compare_held(const struct held *h, uint64_t seed)
+{
+        struct ordered_frozen_cursor c = {0};
+
+        cr_assert_eq(ordered_frozen_count(h->frozen), h->count);
+        for (size_t i = 0; i < h->count; i++)
+                cr_assert_eq(ordered_frozen_next(h->frozen, &c), h->items[i], "seed %llu",
+                             (unsigned long long)seed);
+        cr_assert_null(ordered_frozen_next(h->frozen, &c));
+}
+
+static void run_frozen(uint64_t seed, unsigned steps)
+{
+        struct held *held = calloc(HELD_MAX, sizeof(*held));
+        struct ordered_index *ix = ordered_index_create();
+        struct model *m = calloc(1, sizeof(*m));
+        uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+
+        for (unsigned i = 0; i < steps; i++) {
+                step(ix, m, &state, (i / 2000) % 2 ? 25 : 80, seed);
+                if (next_random(&state) % 100 == 0) {
+                        struct held *h = &held[next_random(&state) % HELD_MAX];
+
+                        if (h->frozen) {
+                                compare_held(h, seed);
+                                ordered_frozen_release(h->frozen);
+                                h->frozen = NULL;
+                        } else {
+                                hold(h, ix, m);
+                        }
+                }
+        }
+        compare_prefix(ix, m, NULL, 0, seed);
+        for (size_t i = 0; i < HELD_MAX; i++) {
+                if (held[i].frozen)
+                        compare_held(&held[i], seed);
+                ordered_frozen_release(held[i].frozen);
+        }
+        ordered_index_destroy(ix);
+        for (size_t i = 0; i < m->count; i++)
+                free(m->items[i]);
+        free(m);
+        free(held);
+}
+
+Test(ordered_index, frozen_states_stay_as_they_were_whatever_is_done_afterwards)
+{
+        for (uint64_t seed = 1; seed <= 12; seed++)
+                run_frozen(seed, 8000);
+}
+
 Test(ordered_index, an_empty_index_finds_nothing)
 {
         struct ordered_index *ix = ordered_index_create();
