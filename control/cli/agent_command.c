@@ -66,10 +66,7 @@ static int build_and_run(const struct agent_flags *flags)
 {
         struct log log = {.stream = stdout};
         struct agent_options options = {
-            .input = {.sources = flags->sources,
-                      .source_count = flags->source_count,
-                      .flags = flags->settings,
-                      .dev_mode = flags->dev_mode},
+            .input = flags->input,
             .log = &log,
         };
         struct config_report report;

@@ -7,29 +7,43 @@
 #include "control/cli/cli.h"
 #include "lictor/bytes.h"
 
-static int add_source(struct agent_flags *flags, enum config_source_kind kind, const char *path)
+static int add_source(void *context, const struct flag *flag, const char *value, const char **why)
 {
+        struct agent_flags *flags = context;
         struct config_source *sources =
             realloc(flags->sources, (flags->source_count + 1) * sizeof(*sources));
 
+        (void)flag;
+        *why = "out of memory";
         if (sources == NULL)
                 return -ENOMEM;
         flags->sources = sources;
-        sources[flags->source_count++] = (struct config_source){kind, path};
+        sources[flags->source_count++] = (struct config_source){value};
         return 0;
 }
 
-static int set_file(void *context, const struct flag *flag, const char *value, const char **why)
+static int add_fragment(void *context, const struct flag *flag, const char *value, const char **why)
 {
-        (void)flag, (void)why;
-        return add_source(context, CONFIG_FILE, value);
+        struct agent_flags *flags = context;
+        const char **fragments =
+            realloc(flags->fragments, (flags->fragment_count + 1) * sizeof(*fragments));
+
+        (void)flag;
+        *why = "out of memory";
+        if (fragments == NULL)
+                return -ENOMEM;
+        flags->fragments = fragments;
+        fragments[flags->fragment_count++] = value;
+        return 0;
 }
 
-static int set_directory(void *context, const struct flag *flag, const char *value,
-                         const char **why)
+static int set_format(void *context, const struct flag *flag, const char *value, const char **why)
 {
+        struct agent_flags *flags = context;
+
         (void)flag, (void)why;
-        return add_source(context, CONFIG_DIRECTORY, value);
+        flags->format = value;
+        return 0;
 }
 
 static int set_dev(void *context, const struct flag *flag, const char *value, const char **why)
@@ -82,13 +96,14 @@ static int set_setting(void *context, const struct flag *flag, const char *value
 
 static int add_setting(void *context, const struct flag *flag, const char *value, const char **why)
 {
-        struct agent_flags *flags = context;
-        json_t *list = json_object_get(flags->settings, flag->target);
+        const char *key;
+        json_t *parent = parent_of(context, flag->target, &key);
+        json_t *list = json_object_get(parent, key);
 
         *why = "out of memory";
         if (list == NULL) {
                 list = json_array();
-                if (json_object_set_new(flags->settings, flag->target, list) < 0)
+                if (json_object_set_new(parent, key, list) < 0)
                         return -ENOMEM;
         }
         return json_array_append_new(list, to_json(flag, value)) < 0 ? -ENOMEM : 0;
@@ -134,6 +149,9 @@ static const struct flag flags[] = {
     SETTING("advertise-wan", STRING, "<address>", "Address other datacenters reach this node by.",
             "advertise_addr_wan"),
     SETTING("alt-domain", STRING, "<name>", "A second domain that DNS answers for.", "alt_domain"),
+    {"allow-write-http-from", FLAG_STRING, "<network>",
+     "Accept writing requests from this network only, e.g. 10.0.0.0/8. Can be given several times.",
+     add_setting, "http_config.allow_write_http_from"},
     SETTING("bind", STRING, "<address>",
             "Address for traffic inside the cluster. The default is 0.0.0.0.", "bind_addr"),
     SETTING("bootstrap", BOOL, "", "Make this server the leader without waiting for others.",
@@ -141,16 +159,21 @@ static const struct flag flags[] = {
     SETTING("bootstrap-expect", INT, "<count>",
             "Number of servers to wait for before the cluster is bootstrapped.",
             "bootstrap_expect"),
+    SETTING("check_output_max_size", INT, "<bytes>", "Keep at most this much of a check's output.",
+            "check_output_max_size"),
     SETTING("client", STRING, "<address>",
             "Addresses, separated by blanks, on which HTTP and DNS are served. The default is "
             "127.0.0.1.",
             "client_addr"),
     {"config-dir", FLAG_STRING, "<path>",
-     "Directory whose *.json files are read in alphabetical order. Can be given several times.",
-     set_directory, NULL},
+     "Directory whose .json and .hcl files are read in alphabetical order. Can be given several "
+     "times.",
+     add_source, NULL},
     {"config-file", FLAG_STRING, "<path>",
-     "JSON file to read settings from. Can be given several times; later ones win.", set_file,
+     "File of settings, .json or .hcl. Can be given several times; later ones win.", add_source,
      NULL},
+    {"config-format", FLAG_STRING, "<format>",
+     "Read all files as this format, whatever their names: json or hcl.", set_format, NULL},
     SETTING("data-dir", STRING, "<path>", "Directory the agent keeps its state in.", "data_dir"),
     SETTING("datacenter", STRING, "<name>", "The agent's datacenter. The default is dc1.",
             "datacenter"),
@@ -169,9 +192,15 @@ static const struct flag flags[] = {
             "Allow checks of configuration files to run programs.", "enable_local_script_checks"),
     SETTING("enable-script-checks", BOOL, "", "Allow checks to run programs.",
             "enable_script_checks"),
+    SETTING("default-query-time", DURATION, "<duration>",
+            "Time a blocking query waits when it names none. The default is 300s.",
+            "default_query_time"),
     SETTING("encrypt", STRING, "<key>", "Key for encrypting gossip, in base64.", "encrypt"),
     SETTING("grpc-port", INT, "<port>", "Port for gRPC; -1 turns it off, which is the default.",
             "ports.grpc"),
+    {"hcl", FLAG_STRING, "<settings>",
+     "Settings in HCL, laid over those of files and flags. Can be given several times.",
+     add_fragment, NULL},
     SETTING("http-port", INT, "<port>",
             "Port for the HTTP API; -1 turns it off. The default is 8500.", "ports.http"),
     SETTING("https-port", INT, "<port>",
@@ -185,30 +214,51 @@ static const struct flag flags[] = {
     SETTING("log-level", STRING, "<level>",
             "Log this level and above: trace, debug, info, warn, err. The default is info.",
             "log_level"),
+    SETTING("log-rotate-bytes", INT, "<count>", "Begin a new log file after this many bytes.",
+            "log_rotate_bytes"),
+    SETTING("log-rotate-duration", DURATION, "<duration>",
+            "Begin a new log file after this time. The default is 24h.", "log_rotate_duration"),
+    SETTING("log-rotate-max-files", INT, "<count>", "Old log files to keep; 0 keeps all, -1 none.",
+            "log_rotate_max_files"),
     SETTING("node", STRING, "<name>",
             "Name of this node, unique in the cluster. The default is the host's name.",
             "node_name"),
     SETTING("node-id", STRING, "<uuid>", "ID of this node. The default is kept in data_dir.",
             "node_id"),
+    SETTING("max-query-time", DURATION, "<duration>",
+            "Time a blocking query waits at most. The default is 600s.", "max_query_time"),
     {"node-meta", FLAG_STRING, "<key:value>", "Metadata of this node. Can be given several times.",
      set_pair, "node_meta"},
+    SETTING("non-voting-server", BOOL, "", "Known, without effect.", "non_voting_server"),
     SETTING("pid-file", STRING, "<path>", "File to write the process's ID to.", "pid_file"),
     SETTING("primary-datacenter", STRING, "<name>", "Datacenter that owns ACLs.",
             "primary_datacenter"),
     SETTING("protocol", INT, "<version>", "Protocol version to speak.", "protocol"),
+    LIST("primary-gateway", "<address>", "Known, without effect.", "primary_gateways"),
     SETTING("raft-protocol", INT, "<version>", "Raft protocol version to speak.", "raft_protocol"),
+    SETTING("read-replica", BOOL, "", "Known, without effect.", "read_replica"),
     LIST("recursor", "<address>", "Server to forward foreign names to. Can be given several times.",
          "recursors"),
     SETTING("rejoin", BOOL, "", "Join the cluster again after leaving it.", "rejoin_after_leave"),
     SETTING("retry-interval", DURATION, "<duration>", "Time between attempts to join.",
             "retry_interval"),
+    SETTING("retry-interval-wan", DURATION, "<duration>",
+            "Time between attempts to join another datacenter.", "retry_interval_wan"),
     LIST("retry-join", "<address>", "Address to join, tried until it works.", "retry_join"),
     LIST("retry-join-wan", "<address>", "The same for another datacenter.", "retry_join_wan"),
     SETTING("retry-max", INT, "<count>", "Attempts to join; 0 means no limit.", "retry_max"),
+    SETTING("retry-max-wan", INT, "<count>",
+            "Attempts to join another datacenter; 0 means no limit.", "retry_max_wan"),
+    SETTING("segment", STRING, "<name>", "Known, without effect.", "segment"),
+    LIST("serf-lan-allowed-cidrs", "<network>",
+         "Accept gossip from this network only. Can be given several times.",
+         "serf_lan_allowed_cidrs"),
     SETTING("serf-lan-bind", STRING, "<address>", "Address for gossip in the datacenter.",
             "serf_lan"),
     SETTING("serf-lan-port", INT, "<port>", "Port for gossip. The default is 8301.",
             "ports.serf_lan"),
+    LIST("serf-wan-allowed-cidrs", "<network>",
+         "Accept gossip between datacenters from this network only.", "serf_wan_allowed_cidrs"),
     SETTING("serf-wan-bind", STRING, "<address>", "Address for gossip between datacenters.",
             "serf_wan"),
     SETTING("serf-wan-port", INT, "<port>",
@@ -257,17 +307,31 @@ int agent_flags_parse(int argc, char *const argv[], struct agent_flags *out)
         if (out->settings == NULL)
                 return 1;
         outcome = flags_parse(&flag_set, argc, argv, out, &rest);
-        if (outcome == FLAGS_OK && rest == argc)
-                return -1;
-        if (outcome == FLAGS_OK)
+        if (outcome == FLAGS_OK && rest < argc) {
                 print_extra(argc - rest, argv + rest);
-        agent_flags_fini(out);
-        return outcome == FLAGS_HELP ? 0 : 1;
+                outcome = FLAGS_BAD;
+        }
+        if (outcome == FLAGS_OK && config_format_parse(out->format, &out->input.format) < 0) {
+                fputs("==> -config-format must be either 'hcl' or 'json'\n", stderr);
+                outcome = FLAGS_BAD;
+        }
+        if (outcome != FLAGS_OK) {
+                agent_flags_fini(out);
+                return outcome == FLAGS_HELP ? 0 : 1;
+        }
+        out->input.sources = out->sources;
+        out->input.source_count = out->source_count;
+        out->input.flags = out->settings;
+        out->input.fragments = out->fragments;
+        out->input.fragment_count = out->fragment_count;
+        out->input.dev_mode = out->dev_mode;
+        return -1;
 }
 
 void agent_flags_fini(struct agent_flags *parsed)
 {
         free(parsed->sources);
+        free(parsed->fragments);
         json_decref(parsed->settings);
         *parsed = (struct agent_flags){0};
 }

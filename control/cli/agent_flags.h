@@ -8,8 +8,12 @@
 struct agent_flags {
         struct config_source *sources; /* -config-file and -config-dir in the order given */
         size_t source_count;
+        const char **fragments; /* of -hcl */
+        size_t fragment_count;
+        const char *format; /* of -config-format; NULL when it was not given */
         json_t *settings;
         bool dev_mode;
+        struct config_input input; /* the above as config_build takes it; borrows from it */
 };
 
 /**

@@ -1,22 +1,38 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "control/cli/cli.h"
 #include "control/config/config.h"
 #include "lictor/bytes.h"
 
+struct options {
+        bool quiet;
+        const char *format;
+};
+
 static int set_quiet(void *context, const struct flag *flag, const char *value, const char **why)
 {
-        bool *quiet = context;
+        struct options *options = context;
 
         (void)flag, (void)why;
-        *quiet = strcmp(value, "true") == 0;
+        options->quiet = strcmp(value, "true") == 0;
+        return 0;
+}
+
+static int set_format(void *context, const struct flag *flag, const char *value, const char **why)
+{
+        struct options *options = context;
+
+        (void)flag, (void)why;
+        options->format = value;
         return 0;
 }
 
 static const struct flag flags[] = {
+    {"config-format", FLAG_STRING, "<format>",
+     "Read all files as this format, whatever their names: json or hcl.", set_format, NULL},
     {"quiet", FLAG_BOOL, "", "Print nothing; the exit status alone tells the result.", set_quiet,
      NULL},
 };
@@ -33,16 +49,9 @@ static const struct flag_set flag_set = {
 static struct config_source *make_sources(int argc, char *const argv[])
 {
         struct config_source *sources = calloc((size_t)argc + 1, sizeof(*sources));
-        struct stat info;
 
-        if (sources == NULL)
-                return NULL;
-        for (int i = 0; i < argc; i++) {
-                bool is_directory = stat(argv[i], &info) == 0 && S_ISDIR(info.st_mode);
-
-                sources[i].kind = is_directory ? CONFIG_DIRECTORY : CONFIG_FILE;
+        for (int i = 0; sources != NULL && i < argc; i++)
                 sources[i].path = argv[i];
-        }
         return sources;
 }
 
@@ -66,14 +75,18 @@ static int validate(const struct config_input *input, bool quiet)
 
 int command_validate(int argc, char *const argv[])
 {
+        struct options options = {0};
         struct config_input input = {0};
         struct config_source *sources;
-        bool quiet = false;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &quiet, &rest);
+        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
+        if (config_format_parse(options.format, &input.format) < 0) {
+                fputs("-config-format must be either 'hcl' or 'json'\n", stderr);
+                return 1;
+        }
         if (rest == argc) {
                 fputs("Must specify at least one config file or directory\n", stderr);
                 return 1;
@@ -83,7 +96,7 @@ int command_validate(int argc, char *const argv[])
                 return 1;
         input.sources = sources;
         input.source_count = (size_t)(argc - rest);
-        status = validate(&input, quiet);
+        status = validate(&input, options.quiet);
         free(sources);
         return status;
 }

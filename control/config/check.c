@@ -9,11 +9,6 @@
 #include "control/config/internal.h"
 #include "lictor/bytes.h"
 
-// Serf's bounds, which Consul applies to node metadata.
-#define META_PAIRS_MAX 64
-#define META_KEY_MAX   128
-#define META_VALUE_MAX 512
-
 static int check_datacenter(struct build *build)
 {
         const char *name = build->config->datacenter;
@@ -98,7 +93,7 @@ static int check_role(struct build *build)
         return 0;
 }
 
-static const char *meta_fault(const char *key, const char *value)
+const char *meta_fault(const char *key, const char *value)
 {
         if (*key == '\0')
                 return "Key cannot be blank";
@@ -106,11 +101,11 @@ static const char *meta_fault(const char *key, const char *value)
                 if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
                         return "Key contains invalid characters";
         }
-        if (strlen(key) > META_KEY_MAX)
+        if (strlen(key) > META_KEY_BYTES_MAX)
                 return "Key is too long (limit: 128 characters)";
         if (strncmp(key, "consul-", 7) == 0)
                 return "Key prefix 'consul-' is reserved for internal use";
-        if (strlen(value) > META_VALUE_MAX)
+        if (strlen(value) > META_VALUE_BYTES_MAX)
                 return "Value is too long (limit: 512 characters)";
         return NULL;
 }

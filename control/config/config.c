@@ -24,86 +24,108 @@ static int gather_definition(json_t *settings, const char *one, const char *many
         return json_object_del(settings, one) < 0 ? -ENOMEM : 0;
 }
 
-static int add_settings(json_t *merged, const char *path, const json_t *raw, struct lines *later,
-                        char **error)
+static int add_settings(json_t *merged, const char *name, const json_t *raw, bool hcl,
+                        struct lines *later, char **error)
 {
-        struct lines errors = {0};
-        json_t *settings = schema_apply(config_schema, raw, &errors, later);
-        char *text = NULL;
-        int ret = -ENOMEM;
+        char *problem = NULL;
+        json_t *settings = schema_apply(config_schema, raw, hcl, later, &problem);
+        int ret;
 
-        if (settings == NULL)
-                goto out;
-        if (errors.count > 0) {
-                ret = -EINVAL;
-                text = lines_join(&errors);
-                if (text == NULL || asprintf(error, "failed to parse %s: %s", path, text) < 0)
+        if (settings == NULL) {
+                ret = problem != NULL ? -EINVAL : -ENOMEM;
+                if (problem != NULL && asprintf(error, "failed to parse %s: %s", name, problem) < 0)
                         *error = NULL;
-                goto out;
+                free(problem);
+                return ret;
         }
         ret = gather_definition(settings, "service", "services");
         if (ret == 0)
                 ret = gather_definition(settings, "check", "checks");
         if (ret == 0)
                 ret = settings_merge(merged, settings);
-out:
-        free(text);
-        lines_fini(&errors);
         json_decref(settings);
         return ret;
 }
 
-static int add_file(json_t *merged, const char *path, struct lines *later, char **error)
+static int add_file(const struct config_input *input, json_t *merged, const char *path,
+                    struct lines *later, char **error)
 {
+        enum config_format format = source_format(path, input->format);
         json_t *raw = NULL;
-        int ret = source_read_file(path, &raw, error);
+        int ret = source_read_file(path, format, &raw, error);
 
         if (ret < 0)
                 return ret;
-        ret = add_settings(merged, path, raw, later, error);
+        ret = add_settings(merged, path, raw, format == CONFIG_FORMAT_HCL, later, error);
         json_decref(raw);
         return ret;
 }
 
-static int add_directory(json_t *merged, const char *path, struct lines *later, char **error)
+static int add_source(const struct config_input *input, json_t *merged, const char *path,
+                      struct lines *later, struct lines *warnings, char **error)
 {
         struct lines files = {0};
-        int ret = source_list_directory(path, &files, error);
+        int ret = source_list(path, input->format, &files, warnings, error);
 
         for (size_t i = 0; ret == 0 && i < files.count; i++)
-                ret = add_file(merged, files.items[i], later, error);
+                ret = add_file(input, merged, files.items[i], later, error);
         lines_fini(&files);
         return ret;
 }
 
+static int add_fragment(json_t *merged, const char *text, size_t number, struct lines *later,
+                        char **error)
+{
+        char name[40], *copy = strdup(text), *problem = NULL;
+        json_t *raw;
+        int ret;
+
+        snprintf(name, sizeof(name), "flags-%zu.hcl", number);
+        if (copy == NULL)
+                return -ENOMEM;
+        raw = source_parse(copy, strlen(copy), CONFIG_FORMAT_HCL, &problem);
+        free(copy);
+        if (raw == NULL) {
+                if (problem == NULL || asprintf(error, "failed to parse %s: %s", name, problem) < 0)
+                        *error = NULL;
+                free(problem);
+                return -EINVAL;
+        }
+        ret = add_settings(merged, name, raw, true, later, error);
+        json_decref(raw);
+        return ret;
+}
+
 static int add_all(const struct config_input *input, json_t *merged, struct lines *later,
-                   char **error)
+                   struct lines *warnings, char **error)
 {
         int ret = 0;
 
-        for (size_t i = 0; ret == 0 && i < input->source_count; i++) {
-                const struct config_source *source = &input->sources[i];
-
-                ret = source->kind == CONFIG_FILE
-                          ? add_file(merged, source->path, later, error)
-                          : add_directory(merged, source->path, later, error);
-        }
+        for (size_t i = 0; ret == 0 && i < input->source_count; i++)
+                ret = add_source(input, merged, input->sources[i].path, later, warnings, error);
         if (ret == 0 && input->flags != NULL)
-                ret = add_settings(merged, "command line", input->flags, later, error);
+                ret = add_settings(merged, "command line", input->flags, false, later, error);
+        for (size_t i = 0; ret == 0 && i < input->fragment_count; i++)
+                ret = add_fragment(merged, input->fragments[i], i, later, error);
         return ret;
 }
 
 // Steps that stop at the first kind of mistake: later ones assume what earlier ones found sound.
 static int build_all(struct build *build)
 {
-        static int (*const steps[])(struct build *) = {build_general, build_dns, build_addresses,
-                                                       build_check, build_dataplane};
+        static const struct {
+                int (*run)(struct build *);
+                bool listed;
+        } steps[] = {{build_general, true},    {build_definitions, true}, {build_dns, false},
+                     {build_addresses, false}, {build_check, false},      {build_dataplane, false}};
         int ret = schema_check_durations(config_schema, build->merged, &build->errors);
 
+        build->listed = true;
         for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-                if (ret < 0 || build->errors.count > 0)
+                if (ret < 0 || (build->errors.count > 0 && !steps[i].listed))
                         break;
-                ret = steps[i](build);
+                ret = steps[i].run(build);
+                build->listed = steps[i].listed;
         }
         if (ret == 0 && build->errors.count > 0)
                 ret = -EINVAL;
@@ -139,7 +161,7 @@ int config_build(const struct config_input *input, struct config **out,
         if (merged == NULL || build.config == NULL)
                 goto out;
         build.config->dev_mode = input->dev_mode;
-        ret = add_all(input, merged, &later, &report->error);
+        ret = add_all(input, merged, &later, &build.warnings, &report->error);
         if (ret == 0)
                 ret = build_all(&build);
         if (ret == 0)
@@ -148,8 +170,8 @@ int config_build(const struct config_input *input, struct config **out,
                 *out = build.config;
                 build.config = NULL;
         } else if (report->error == NULL) {
-                report->error =
-                    build.errors.count > 0 ? lines_join(&build.errors) : strdup("out of memory");
+                report->error = build.errors.count > 0 ? lines_join(&build.errors, build.listed)
+                                                       : strdup("out of memory");
         }
         report->warnings = build.warnings.items;
         report->warning_count = build.warnings.count;

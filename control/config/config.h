@@ -119,19 +119,25 @@ struct config {
 };
 
 /* What the command line said: -config-file and -config-dir in order, and the flags' settings. */
-enum config_source_kind { CONFIG_FILE, CONFIG_DIRECTORY };
-
 struct config_source {
-        enum config_source_kind kind;
-        const char *path;
+        const char *path; /* a file or a directory */
 };
+
+/* A file's language, by its extension unless the command line says one for all. */
+enum config_format { CONFIG_FORMAT_BY_NAME, CONFIG_FORMAT_JSON, CONFIG_FORMAT_HCL };
 
 struct config_input {
         const struct config_source *sources;
         size_t source_count;
+        enum config_format format;
         json_t *flags; /* settings in the files' form, laid over them; borrowed; may be NULL */
+        const char *const *fragments; /* HCL texts of -hcl, laid over the flags */
+        size_t fragment_count;
         bool dev_mode;
 };
+
+/** Read -config-format's value; NULL or "" leaves it to the files' names. returns 0 or -EINVAL. */
+int config_format_parse(const char *text, enum config_format *out);
 
 /* Lines for the operator: errors when building failed, warnings when it did not. */
 struct config_report {

@@ -18,8 +18,9 @@ enum schema_kind {
         SCHEMA_DURATION, /* a string in Go's syntax; checked once everything is merged */
         SCHEMA_STRINGS,
         SCHEMA_INTS,
-        SCHEMA_MAP,     /* string to string */
-        SCHEMA_TTL_MAP, /* string to duration */
+        SCHEMA_MAP,       /* string to string */
+        SCHEMA_TTL_MAP,   /* string to duration */
+        SCHEMA_LISTS_MAP, /* string to list of strings */
         SCHEMA_ANY,
         SCHEMA_ANY_LIST,
         SCHEMA_OBJECT,
@@ -53,35 +54,54 @@ int lines_add(struct lines *lines, const char *format, ...) __attribute__((forma
 void lines_fini(struct lines *lines);
 
 /**
- * Join error lines: several become one, with their number before them.
+ * Join error lines as Consul does.
+ * @listed  as a list with their number before it, which several are in any case.
  * returns  a string owned by the caller, or NULL without memory.
  */
-char *lines_join(const struct lines *lines);
+char *lines_join(const struct lines *lines, bool listed);
 
 /**
  * Check settings against the schema and rewrite their keys in the schema's spelling.
- * @errors  one line for each unknown key and each value of the wrong type.
+ * @hcl     they were written in HCL, where one object may stand for a list of one.
  * @later   names of known settings that have no effect yet.
- * returns  a new reference, or NULL without memory.
+ * @error   what is wrong, every unknown key or every value of a wrong type; owned by the caller.
+ * returns  a new reference; NULL with an error, or without one when memory ran out.
  */
-json_t *schema_apply(const struct schema_field *root, const json_t *settings, struct lines *errors,
-                     struct lines *later);
+json_t *schema_apply(const struct schema_field *root, const json_t *settings, bool hcl,
+                     struct lines *later, char **error);
 
 /** Check every duration in merged settings; "KEY: invalid duration: ..." lines. */
 int schema_check_durations(const struct schema_field *root, const json_t *merged,
                            struct lines *errors);
 
+/** Check one duration's text; a line when it is none. returns 0 or -ENOMEM. */
+int duration_check(const char *path, const char *text, struct lines *errors);
+
 /** Overwrite comments (double slash, # and C's) outside strings with blanks, line ends kept. */
 void json_text_blank_comments(char *text, size_t length);
 
-/** Read one file's settings as written. @error set on failure; owned by the caller. */
-int source_read_file(const char *path, json_t **out, char **error);
+/** A format's value for source_parse and config_input: by extension, or one for all. */
+enum config_format source_format(const char *path, enum config_format forced);
 
 /**
- * List a directory's configuration files in order.
- * @out  paths added; @error set on failure; owned by the caller.
+ * Read a text of one of the formats.
+ * @text    NUL behind its length bytes; overwritten.
+ * @error   set on failure, without the source's name; owned by the caller.
+ * returns  an object owned by the caller, or NULL.
  */
-int source_list_directory(const char *path, struct lines *out, char **error);
+json_t *source_parse(char *text, size_t length, enum config_format format, char **error);
+
+/** Read one file's settings as written. @error set on failure; owned by the caller. */
+int source_read_file(const char *path, enum config_format format, json_t **out, char **error);
+
+/**
+ * List the files a path stands for, in order: itself, or a directory's, one level deep.
+ * @forced  read all files as this format; CONFIG_FORMAT_BY_NAME skips those of other names.
+ * @out     paths added; @warnings a line for each file passed over.
+ * @error   set on failure; owned by the caller.
+ */
+int source_list(const char *path, enum config_format forced, struct lines *out,
+                struct lines *warnings, char **error);
 
 /** Lay overlay over base: scalars replace, lists append, objects merge key by key. */
 int settings_merge(json_t *base, const json_t *overlay);
@@ -99,16 +119,26 @@ struct build {
         const json_t *merged;
         struct lines errors;
         struct lines warnings;
+        bool listed; /* errors are shown as a list, also a single one */
 };
 
 /** One step of a build each. Mistakes and warnings become lines. returns 0 or -ENOMEM. */
 int build_general(struct build *build);
 int build_dns(struct build *build);
+int build_definitions(struct build *build);
 int build_addresses(struct build *build);
 int build_dataplane(struct build *build);
 
 /** Checks that concern several settings at once, in the order an operator should mend them. */
 int build_check(struct build *build);
+
+/* Serf's bounds, which Consul applies to the metadata of nodes and services. */
+#define META_PAIRS_MAX       64
+#define META_KEY_BYTES_MAX   128
+#define META_VALUE_BYTES_MAX 512
+
+/** What is wrong with a pair of metadata; NULL when nothing is. */
+const char *meta_fault(const char *key, const char *value);
 
 /** Free what build_dataplane allocated. */
 void config_dataplane_fini(struct runtime_config *dataplane);

@@ -32,20 +32,21 @@ void lines_fini(struct lines *lines)
         *lines = (struct lines){0};
 }
 
-char *lines_join(const struct lines *lines)
+char *lines_join(const struct lines *lines, bool listed)
 {
         char *text = NULL;
         size_t size;
         FILE *stream;
 
-        if (lines->count == 1)
+        if (lines->count == 1 && !listed)
                 return strdup(lines->items[0]);
         stream = open_memstream(&text, &size);
         if (stream == NULL)
                 return NULL;
-        fprintf(stream, "%zu errors occurred: ", lines->count);
+        fprintf(stream, "%zu error%s occurred:", lines->count, lines->count > 1 ? "s" : "");
         for (size_t i = 0; i < lines->count; i++)
-                fprintf(stream, "%s%s", i > 0 ? "; " : "", lines->items[i]);
+                fprintf(stream, "\n\t* %s", lines->items[i]);
+        fputs("\n\n", stream);
         fclose(stream);
         return text;
 }

@@ -1,11 +1,11 @@
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "control/config/internal.h"
-#include "control/text/duration.h"
 
 #define PATH_LENGTH_MAX 512
 
@@ -21,40 +21,44 @@ struct job {
 struct walk {
         struct job *jobs;
         size_t job_count;
-        struct lines *errors;
+        bool hcl; // one object may stand for a list of one
+        struct lines *types;
+        struct lines *unknown;
         struct lines *later;
         int status;
 };
 
 static const char *const kind_names[] = {
-    [SCHEMA_STRING] = "string",        [SCHEMA_INT] = "int",
-    [SCHEMA_FLOAT] = "float64",        [SCHEMA_BOOL] = "bool",
-    [SCHEMA_DURATION] = "string",      [SCHEMA_STRINGS] = "list of strings",
-    [SCHEMA_INTS] = "list of ints",    [SCHEMA_MAP] = "map",
-    [SCHEMA_TTL_MAP] = "map",          [SCHEMA_ANY] = "map",
-    [SCHEMA_ANY_LIST] = "list",        [SCHEMA_OBJECT] = "map",
-    [SCHEMA_OBJECTS] = "list of maps", [SCHEMA_OBJECT_MAP] = "map of maps",
+    [SCHEMA_STRING] = "string", [SCHEMA_INT] = "int",         [SCHEMA_FLOAT] = "float64",
+    [SCHEMA_BOOL] = "bool",     [SCHEMA_DURATION] = "string",
 };
 
-static const char *type_name(const json_t *value)
+// As Go names what its JSON and HCL readers make.
+static const char *type_name(const json_t *value, bool hcl)
 {
         switch (json_typeof(value)) {
         case JSON_OBJECT:
-                return "map";
+                return hcl ? "[]map[string]interface {}" : "map[string]interface {}";
         case JSON_ARRAY:
-                return "list";
+                if (hcl && json_is_object(json_array_get(value, 0)))
+                        return "[]map[string]interface {}";
+                return "[]interface {}";
         case JSON_STRING:
                 return "string";
         case JSON_INTEGER:
-                return "int";
+                return hcl ? "int" : "float64";
         case JSON_REAL:
                 return "float64";
-        case JSON_TRUE:
-        case JSON_FALSE:
-                return "bool";
         default:
-                return "null";
+                return "bool";
         }
+}
+
+static const char *kind_of_go(const json_t *value, bool hcl)
+{
+        if (json_is_array(value) || (hcl && json_is_object(value)))
+                return "slice";
+        return json_is_object(value) ? "map" : type_name(value, hcl);
 }
 
 static bool same_key(const char *a, const char *b, bool loose)
@@ -83,44 +87,29 @@ static const struct schema_field *find_field(const struct schema_field *fields, 
         return NULL;
 }
 
-static bool all_elements(const json_t *list, bool (*fits)(const json_t *))
+static bool is_list_kind(enum schema_kind kind)
 {
-        for (size_t i = 0; i < json_array_size(list); i++) {
-                if (!fits(json_array_get(list, i)))
-                        return false;
-        }
-        return true;
+        return kind == SCHEMA_STRINGS || kind == SCHEMA_INTS || kind == SCHEMA_ANY_LIST ||
+               kind == SCHEMA_OBJECTS;
 }
 
-static bool all_values(const json_t *object, bool (*fits)(const json_t *))
+static bool is_map_kind(enum schema_kind kind)
 {
-        const char *key;
-        json_t *value;
-
-        json_object_foreach((json_t *)object, key, value)
-        {
-                if (!fits(value))
-                        return false;
-        }
-        return true;
+        return kind == SCHEMA_MAP || kind == SCHEMA_TTL_MAP || kind == SCHEMA_LISTS_MAP ||
+               kind == SCHEMA_OBJECT || kind == SCHEMA_OBJECT_MAP;
 }
 
-static bool is_string(const json_t *value)
+// A list of one stands for its element where no list is wanted: HCL cannot tell them apart.
+static const json_t *unwrap(enum schema_kind kind, const json_t *value)
 {
-        return json_is_string(value);
+        if (is_list_kind(kind) || kind == SCHEMA_ANY || !json_is_array(value))
+                return value;
+        if (json_array_size(value) == 0)
+                return NULL;
+        return json_array_size(value) == 1 ? json_array_get(value, 0) : value;
 }
 
-static bool is_integer(const json_t *value)
-{
-        return json_is_integer(value);
-}
-
-static bool is_object(const json_t *value)
-{
-        return json_is_object(value);
-}
-
-static bool kind_fits(enum schema_kind kind, const json_t *value)
+static bool plain_fits(enum schema_kind kind, const json_t *value)
 {
         switch (kind) {
         case SCHEMA_STRING:
@@ -132,24 +121,106 @@ static bool kind_fits(enum schema_kind kind, const json_t *value)
                 return json_is_number(value);
         case SCHEMA_BOOL:
                 return json_is_boolean(value);
-        case SCHEMA_STRINGS:
-                return json_is_array(value) && all_elements(value, is_string);
-        case SCHEMA_INTS:
-                return json_is_array(value) && all_elements(value, is_integer);
-        case SCHEMA_MAP:
-        case SCHEMA_TTL_MAP:
-                return json_is_object(value) && all_values(value, is_string);
-        case SCHEMA_ANY_LIST:
-                return json_is_array(value);
-        case SCHEMA_OBJECT:
-                return json_is_object(value);
-        case SCHEMA_OBJECTS:
-                return json_is_array(value) && all_elements(value, is_object);
-        case SCHEMA_OBJECT_MAP:
-                return json_is_object(value) && all_values(value, is_object);
         default:
                 return true;
         }
+}
+
+static int refuse_plain(struct walk *walk, enum schema_kind kind, const json_t *value,
+                        const char *path)
+{
+        char *text = json_is_string(value) ? strdup(json_string_value(value))
+                                           : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        int ret;
+
+        if (text == NULL)
+                return -ENOMEM;
+        ret = lines_add(walk->types,
+                        "'%s' expected type '%s', got unconvertible type '%s', value: '%.100s'",
+                        path, kind_names[kind], type_name(value, walk->hcl), text);
+        free(text);
+        return ret;
+}
+
+static int refuse_map(struct walk *walk, const json_t *value, const char *path)
+{
+        return lines_add(walk->types, "'%s' expected a map, got '%s'", path,
+                         kind_of_go(value, walk->hcl));
+}
+
+static int refuse_list(struct walk *walk, const json_t *value, const char *path)
+{
+        return lines_add(walk->types, "'%s': source data must be an array or slice, got %s", path,
+                         kind_of_go(value, walk->hcl));
+}
+
+static int check_elements(struct walk *walk, const struct schema_field *field, const json_t *list,
+                          const char *path)
+{
+        enum schema_kind kind = field->kind == SCHEMA_INTS ? SCHEMA_INT : SCHEMA_STRING;
+        char element[PATH_LENGTH_MAX];
+        int ret = 0;
+
+        for (size_t i = 0; ret == 0 && i < json_array_size(list); i++) {
+                const json_t *value = json_array_get(list, i);
+
+                snprintf(element, sizeof(element), "%.400s[%zu]", path, i);
+                if (field->kind == SCHEMA_OBJECTS && !json_is_object(value))
+                        ret = refuse_map(walk, value, element);
+                else if (field->kind != SCHEMA_OBJECTS && field->kind != SCHEMA_ANY_LIST &&
+                         !plain_fits(kind, value))
+                        ret = refuse_plain(walk, kind, value, element);
+        }
+        return ret;
+}
+
+static bool is_string_list(const json_t *list)
+{
+        for (size_t i = 0; i < json_array_size(list); i++) {
+                if (!json_is_string(json_array_get(list, i)))
+                        return false;
+        }
+        return json_is_array(list);
+}
+
+static int check_values(struct walk *walk, const struct schema_field *field, const json_t *map,
+                        const char *path)
+{
+        char element[PATH_LENGTH_MAX];
+        const char *key;
+        json_t *value;
+        int ret = 0;
+
+        json_object_foreach((json_t *)(uintptr_t)map, key, value)
+        {
+                snprintf(element, sizeof(element), "%.300s[%.100s]", path, key);
+                if (ret < 0)
+                        break;
+                if (field->kind == SCHEMA_OBJECT_MAP && !json_is_object(value))
+                        ret = refuse_map(walk, value, element);
+                else if (field->kind == SCHEMA_LISTS_MAP && !is_string_list(value))
+                        ret = refuse_list(walk, value, element);
+                else if ((field->kind == SCHEMA_MAP || field->kind == SCHEMA_TTL_MAP) &&
+                         !json_is_string(value))
+                        ret = refuse_plain(walk, SCHEMA_STRING, value, element);
+        }
+        return ret;
+}
+
+// Add a line for each value of a wrong type. returns a negative errno only without memory.
+static int check_type(struct walk *walk, const struct schema_field *field, const json_t *value,
+                      const char *path)
+{
+        if (is_list_kind(field->kind)) {
+                if (walk->hcl && json_is_object(value) && field->kind != SCHEMA_STRINGS)
+                        return 0;
+                return json_is_array(value) ? check_elements(walk, field, value, path)
+                                            : refuse_list(walk, value, path);
+        }
+        if (is_map_kind(field->kind))
+                return json_is_object(value) ? check_values(walk, field, value, path)
+                                             : refuse_map(walk, value, path);
+        return plain_fits(field->kind, value) ? 0 : refuse_plain(walk, field->kind, value, path);
 }
 
 static void add_job(struct walk *walk, const struct schema_field *field, const json_t *in,
@@ -174,12 +245,15 @@ static void add_job(struct walk *walk, const struct schema_field *field, const j
 static void add_list(struct walk *walk, const struct schema_field *field, const json_t *in,
                      json_t *out, bool loose, const char *path)
 {
+        size_t count = json_is_object(in) ? 1 : json_array_size(in);
         char element[PATH_LENGTH_MAX];
 
-        for (size_t i = 0; i < json_array_size(in); i++) {
+        for (size_t i = 0; i < count; i++) {
+                const json_t *one = json_is_object(in) ? in : json_array_get(in, i);
+
                 snprintf(element, sizeof(element), "%.400s[%zu]", path, i);
                 json_array_append_new(out, json_object());
-                add_job(walk, field, json_array_get(in, i), json_array_get(out, i), loose, element);
+                add_job(walk, field, one, json_array_get(out, i), loose, element);
         }
 }
 
@@ -214,6 +288,8 @@ static void take_value(struct walk *walk, const struct job *job, const struct sc
                 break;
         default:
                 copy = json_deep_copy(value);
+                if (field->kind == SCHEMA_ANY_LIST && json_is_object(copy))
+                        copy = json_pack("[o]", copy);
                 break;
         }
         if (json_object_set_new(job->out, field->name, copy) < 0) {
@@ -228,44 +304,79 @@ static void take_value(struct walk *walk, const struct job *job, const struct sc
                 add_map(walk, field, value, copy, job->loose, path);
 }
 
+static int check_key(struct walk *walk, const struct job *job, const char *key, const json_t *given)
+{
+        const struct schema_field *field = find_field(job->fields, key, job->loose);
+        size_t mistakes = walk->types->count;
+        char path[PATH_LENGTH_MAX];
+        const json_t *value;
+        int ret;
+
+        if (field == NULL)
+                return lines_add(walk->unknown, "invalid config key %s%s", job->path, key);
+        snprintf(path, sizeof(path), "%.400s%s", job->path, field->name);
+        value = unwrap(field->kind, given);
+        // Go reads a JSON null as "not given".
+        if (value == NULL || json_is_null(value))
+                return 0;
+        ret = check_type(walk, field, value, path);
+        if (ret < 0 || walk->types->count > mistakes)
+                return ret;
+        if ((field->flags & SCHEMA_LATER) && lines_add(walk->later, "%s", path) < 0)
+                return -ENOMEM;
+        take_value(walk, job, field, value, path);
+        return 0;
+}
+
 static void check_object(struct walk *walk, const struct job *job)
 {
-        char path[PATH_LENGTH_MAX];
         const char *key;
         json_t *value;
 
-        json_object_foreach((json_t *)job->in, key, value)
+        json_object_foreach((json_t *)(uintptr_t)job->in, key, value)
         {
-                const struct schema_field *field = find_field(job->fields, key, job->loose);
+                int ret = check_key(walk, job, key, value);
 
-                if (field == NULL) {
-                        if (lines_add(walk->errors, "invalid config key %s%s", job->path, key) < 0)
-                                walk->status = -ENOMEM;
-                        continue;
-                }
-                snprintf(path, sizeof(path), "%.400s%s", job->path, field->name);
-                // Go reads a JSON null as "not given".
-                if (json_is_null(value))
-                        continue;
-                if (!kind_fits(field->kind, value)) {
-                        if (lines_add(walk->errors, "'%s' expected type '%s', got type '%s'", path,
-                                      kind_names[field->kind], type_name(value)) < 0)
-                                walk->status = -ENOMEM;
-                        continue;
-                }
-                if ((field->flags & SCHEMA_LATER) && lines_add(walk->later, "%s", path) < 0)
-                        walk->status = -ENOMEM;
-                take_value(walk, job, field, value, path);
+                if (ret < 0)
+                        walk->status = ret;
         }
 }
 
-json_t *schema_apply(const struct schema_field *root, const json_t *settings, struct lines *errors,
-                     struct lines *later)
+static int compare_lines(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// Both kinds of mistakes as Go's libraries word them; wrong types hide unknown keys.
+static char *describe(const struct walk *walk)
+{
+        const struct lines *types = walk->types;
+        char *text = NULL;
+        size_t size;
+        FILE *out;
+
+        if (types->count == 0)
+                return lines_join(walk->unknown, true);
+        out = open_memstream(&text, &size);
+        if (out == NULL)
+                return NULL;
+        qsort(types->items, types->count, sizeof(*types->items), compare_lines);
+        fprintf(out, "%zu error(s) decoding:\n", types->count);
+        for (size_t i = 0; i < types->count; i++)
+                fprintf(out, "\n* %s", types->items[i]);
+        fclose(out);
+        return text;
+}
+
+json_t *schema_apply(const struct schema_field *root, const json_t *settings, bool hcl,
+                     struct lines *later, char **error)
 {
         const struct schema_field top = {"", SCHEMA_OBJECT, 0, root};
-        struct walk walk = {.errors = errors, .later = later};
+        struct lines types = {0}, unknown = {0};
+        struct walk walk = {.hcl = hcl, .types = &types, .unknown = &unknown, .later = later};
         json_t *out = json_object();
 
+        *error = NULL;
         add_job(&walk, &top, settings, out, false, "");
         if (walk.status == 0)
                 walk.jobs[0].path[0] = '\0';
@@ -278,80 +389,13 @@ json_t *schema_apply(const struct schema_field *root, const json_t *settings, st
         for (size_t i = 0; i < walk.job_count; i++)
                 json_decref(walk.jobs[i].out);
         free(walk.jobs);
-        if (walk.status < 0) {
+        if (walk.status == 0 && types.count + unknown.count > 0)
+                *error = describe(&walk);
+        if (walk.status < 0 || types.count + unknown.count > 0) {
                 json_decref(out);
-                return NULL;
+                out = NULL;
         }
+        lines_fini(&types);
+        lines_fini(&unknown);
         return out;
-}
-
-static int check_duration(const char *path, const json_t *value, struct lines *errors)
-{
-        const char *text = json_string_value(value);
-        int64_t ns;
-
-        if (duration_parse(text, &ns) == 0)
-                return 0;
-        return lines_add(errors,
-                         "%s: invalid duration: \"%s\": a number needs a unit, as in "
-                         "\"10s\" or \"1m30s\"",
-                         path, text);
-}
-
-static int check_ttl_map(const char *path, const json_t *map, struct lines *errors)
-{
-        char element[PATH_LENGTH_MAX];
-        const char *key;
-        json_t *value;
-        int ret = 0;
-
-        json_object_foreach((json_t *)map, key, value)
-        {
-                snprintf(element, sizeof(element), "%.300s[%.100s]", path, key);
-                if (ret == 0)
-                        ret = check_duration(element, value, errors);
-        }
-        return ret;
-}
-
-// Durations inside definitions are the local state's business: it reads numbers there, too.
-int schema_check_durations(const struct schema_field *root, const json_t *merged,
-                           struct lines *errors)
-{
-        const struct schema_field *levels[8] = {root};
-        const json_t *objects[8] = {merged};
-        size_t prefix[8] = {0}, depth = 1;
-        char path[PATH_LENGTH_MAX] = "";
-        int ret = 0;
-
-        while (depth > 0 && ret == 0) {
-                const struct schema_field *field = levels[depth - 1];
-                const json_t *value;
-
-                if (field->kind == SCHEMA_END) {
-                        depth--;
-                        continue;
-                }
-                levels[depth - 1]++;
-                value = json_object_get(objects[depth - 1], field->name);
-                if (value == NULL)
-                        continue;
-                snprintf(path + prefix[depth - 1], sizeof(path) - prefix[depth - 1], "%s",
-                         field->name);
-                if (field->kind == SCHEMA_DURATION) {
-                        ret = check_duration(path, value, errors);
-                } else if (field->kind == SCHEMA_TTL_MAP) {
-                        ret = check_ttl_map(path, value, errors);
-                } else if (field->kind == SCHEMA_OBJECT && !(field->flags & SCHEMA_LOOSE) &&
-                           depth < 8) {
-                        size_t length = strlen(path);
-
-                        path[length] = '.';
-                        path[length + 1] = '\0';
-                        levels[depth] = field->fields;
-                        objects[depth] = value;
-                        prefix[depth++] = length + 1;
-                }
-        }
-        return ret;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/config/hcl/hcl.h"
 #include "control/config/internal.h"
 
 // Far above any real configuration; a larger file is a mistake such as a log or a device.
@@ -111,53 +112,95 @@ close_file:
         return ret;
 }
 
-int source_read_file(const char *path, json_t **out, char **error)
+int config_format_parse(const char *text, enum config_format *out)
+{
+        *out = CONFIG_FORMAT_BY_NAME;
+        if (text == NULL || *text == '\0')
+                return 0;
+        if (strcmp(text, "json") == 0)
+                *out = CONFIG_FORMAT_JSON;
+        else if (strcmp(text, "hcl") == 0)
+                *out = CONFIG_FORMAT_HCL;
+        else
+                return -EINVAL;
+        return 0;
+}
+
+enum config_format source_format(const char *path, enum config_format forced)
+{
+        if (forced != CONFIG_FORMAT_BY_NAME)
+                return forced;
+        if (ends_with(path, ".hcl"))
+                return CONFIG_FORMAT_HCL;
+        return ends_with(path, ".json") ? CONFIG_FORMAT_JSON : CONFIG_FORMAT_BY_NAME;
+}
+
+static json_t *parse_json(char *text, size_t length, char **error)
 {
         json_error_t where;
-        size_t length = 0;
-        char *text = NULL;
+        json_t *value;
         int ret;
 
-        if (ends_with(path, ".hcl")) {
-                if (access(path, R_OK) == 0) {
-                        if (asprintf(error,
-                                     "failed to parse %s: HCL is not read by this version; "
-                                     "write the same settings as JSON in a .json file",
-                                     path) < 0)
-                                *error = NULL;
-                        return -ENOTSUP;
-                }
-        }
-        ret = read_all(path, &text, &length);
-        if (ret < 0) {
-                const char *reason = failure_text(-ret);
-
-                if (asprintf(error, "config: Open failed on %s. open %s: %s", path, path, reason) <
-                    0)
-                        *error = NULL;
-                return ret;
-        }
         json_text_blank_comments(text, length);
-        *out = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
-        free(text);
-        if (*out != NULL && json_is_object(*out))
-                return 0;
-        if (*out != NULL) {
-                json_decref(*out);
-                *out = NULL;
-                ret = asprintf(error, "failed to parse %s: expected one JSON object", path);
-        } else {
-                ret = asprintf(error, "failed to parse %s: %d:%d: %s", path, where.line,
-                               where.column, where.text);
-        }
+        value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
+        if (json_is_object(value))
+                return value;
+        if (value != NULL)
+                ret = asprintf(error, "json: cannot unmarshal array into Go value of type "
+                                      "map[string]interface {}");
+        else
+                ret = asprintf(error, "%d:%d: %s", where.line, where.column, where.text);
         if (ret < 0)
                 *error = NULL;
+        json_decref(value);
+        return NULL;
+}
+
+json_t *source_parse(char *text, size_t length, enum config_format format, char **error)
+{
+        size_t blanks = strspn(text, " \t\r\n");
+        struct hcl_error where;
+        json_t *value;
+
+        // HCL's own reader takes JSON, too.
+        if (format == CONFIG_FORMAT_JSON || text[blanks] == '{')
+                return parse_json(text, length, error);
+        value = hcl_read(text, length, &where);
+        if (value == NULL &&
+            asprintf(error, "At %u:%u: %s", where.line, where.column, where.text) < 0)
+                *error = NULL;
+        return value;
+}
+
+static int fail_open(const char *path, int status, char **error)
+{
+        if (asprintf(error, "config: Open failed on %s. open %s: %s", path, path,
+                     failure_text(-status)) < 0)
+                *error = NULL;
+        return status;
+}
+
+int source_read_file(const char *path, enum config_format format, json_t **out, char **error)
+{
+        char *text = NULL, *problem = NULL;
+        size_t length = 0;
+        int ret = read_all(path, &text, &length);
+
+        if (ret < 0)
+                return fail_open(path, ret, error);
+        *out = source_parse(text, length, format, &problem);
+        free(text);
+        if (*out != NULL)
+                return 0;
+        if (problem == NULL || asprintf(error, "failed to parse %s: %s", path, problem) < 0)
+                *error = NULL;
+        free(problem);
         return -EINVAL;
 }
 
-static int is_config_name(const struct dirent *entry)
+static int no_dots(const struct dirent *entry)
 {
-        return ends_with(entry->d_name, ".json") || ends_with(entry->d_name, ".hcl");
+        return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)
@@ -165,7 +208,16 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
         return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-int source_list_directory(const char *path, struct lines *out, char **error)
+static int skip_file(const char *path, struct lines *warnings)
+{
+        return lines_add(warnings,
+                         "skipping file %s, extension must be .hcl or .json, or config format "
+                         "must be set",
+                         path);
+}
+
+static int list_directory(const char *path, enum config_format forced, struct lines *out,
+                          struct lines *warnings, char **error)
 {
         struct dirent **entries;
         size_t slash = strlen(path);
@@ -173,30 +225,40 @@ int source_list_directory(const char *path, struct lines *out, char **error)
 
         while (slash > 1 && path[slash - 1] == '/')
                 slash--;
-        count = scandir(path, &entries, is_config_name, by_bytes);
-        if (count < 0) {
-                ret = -errno;
-                if (asprintf(error, "config: Open failed on %s. open %s: %s", path, path,
-                             failure_text(-ret)) < 0)
-                        *error = NULL;
-                return ret;
-        }
+        count = scandir(path, &entries, no_dots, by_bytes);
+        if (count < 0)
+                return fail_open(path, -errno, error);
         for (int i = 0; i < count; i++) {
                 struct stat info;
-                char *file;
+                char *file = NULL;
 
-                if (ret == 0)
-                        ret = lines_add(out, "%.*s/%s", (int)slash, path, entries[i]->d_name);
+                if (ret == 0 &&
+                    asprintf(&file, "%.*s/%s", (int)slash, path, entries[i]->d_name) < 0)
+                        ret = -ENOMEM;
                 free(entries[i]);
-                if (ret < 0 || out->count == 0)
+                if (ret < 0)
                         continue;
                 // Folders are read one level deep.
-                file = out->items[out->count - 1];
-                if (stat(file, &info) == 0 && S_ISDIR(info.st_mode)) {
-                        free(file);
-                        out->count--;
-                }
+                if (stat(file, &info) == 0 && !S_ISDIR(info.st_mode))
+                        ret = source_format(file, forced) == CONFIG_FORMAT_BY_NAME
+                                  ? skip_file(file, warnings)
+                                  : lines_add(out, "%s", file);
+                free(file);
         }
         free(entries);
         return ret;
+}
+
+int source_list(const char *path, enum config_format forced, struct lines *out,
+                struct lines *warnings, char **error)
+{
+        struct stat info;
+
+        if (stat(path, &info) < 0)
+                return fail_open(path, -errno, error);
+        if (S_ISDIR(info.st_mode))
+                return list_directory(path, forced, out, warnings, error);
+        if (source_format(path, forced) == CONFIG_FORMAT_BY_NAME)
+                return skip_file(path, warnings);
+        return lines_add(out, "%s", path);
 }

@@ -85,7 +85,7 @@ Test(flags, sources_keep_the_order_they_were_given_in)
         cr_assert_eq(agent_flags_parse(5, argv, &flags), -1);
         cr_assert_eq(flags.source_count, 3);
         cr_expect_str_eq(flags.sources[0].path, "a");
-        cr_expect_eq(flags.sources[1].kind, CONFIG_DIRECTORY);
+        cr_expect_str_eq(flags.sources[1].path, "b");
         cr_expect_str_eq(flags.sources[2].path, "c");
         cr_expect(flags.dev_mode);
         agent_flags_fini(&flags);

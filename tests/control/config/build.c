@@ -8,7 +8,7 @@
 struct built build_from(const char *const files[], size_t count, const char *flags, bool dev_mode)
 {
         char directory[] = "/tmp/lictor-config-XXXXXX", path[64];
-        struct config_source source = {CONFIG_DIRECTORY, directory};
+        struct config_source source = {directory};
         struct config_input input = {.sources = &source, .source_count = 1, .dev_mode = dev_mode};
         struct built built;
 

@@ -15,7 +15,7 @@ static const struct {
     {"\"driver\": \"dppk\"", "dataplane.driver cannot be \"dppk\""},
     {"\"driver\": 1", "'dataplane.driver' expected type 'string'"},
     {"\"idle\": \"lazy\"", "dataplane.idle cannot be \"lazy\""},
-    {"\"lcores\": [\"0\"]", "'dataplane.lcores' expected type 'list of ints'"},
+    {"\"lcores\": [\"0\"]", "'dataplane.lcores[0]' expected type 'int'"},
     {"\"lcores\": [-1]", "CPU -1 does not exist"},
     {"\"lcores\": [100000]", "CPU 100000 does not exist"},
     {"\"lcores\": [0, 0]", "CPU 0 is listed twice"},
