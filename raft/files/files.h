@@ -66,4 +66,8 @@ int raft_files_read_all(const struct raft_files *files, int file, void *bytes, s
 /** Make a folder unless it is there, and its name durable in the parent folder. */
 int raft_files_ensure_folder(const struct raft_files *files, const char *path);
 
+/** snprintf for messages, which are cut when paths are long. */
+void raft_files_say(char *out, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 #endif

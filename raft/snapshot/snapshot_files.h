@@ -16,17 +16,15 @@
 #include "raft/core/raft.h"
 #include "raft/files/files.h"
 
-#define SNAPSHOT_ERROR_MAX   768u
-#define SNAPSHOT_KEEP        2u
-#define SNAPSHOT_LIST_MAX    16u
-#define SNAPSHOT_CLUSTER_MAX 40u /* of the cluster id's text with its NUL */
+#define SNAPSHOT_ERROR_MAX 768u
+#define SNAPSHOT_KEEP      2u
+#define SNAPSHOT_LIST_MAX  16u
 
 /* What a snapshot says of itself. */
 struct snapshot_info {
         raft_index index; /* last entry included */
         raft_term term;
-        struct raft_configuration configuration; /* as of index */
-        char cluster_id[SNAPSHOT_CLUSTER_MAX];
+        struct raft_configuration configuration; /* as of index; names the cluster */
 };
 
 struct snapshot_store;
@@ -108,7 +106,7 @@ void snapshot_sender_close(struct snapshot_sender *take_sender);
  * write   at offset: 0 starts over, the current length goes on, anything else is -ESPIPE. A failure
  *         ends the receiver: finish then fails.
  * finish  verifies the whole file - that it is the snapshot of index and term and, unless
- *         cluster_id is NULL or empty, of this cluster - syncs, renames, and removes snapshots
+ *         cluster_id is 0, of this cluster - syncs, renames, and removes snapshots
  *         beyond the last two; frees the receiver, also when it fails. -EUCLEAN: damaged;
  *         -EXDEV: another cluster's; -ENOTSUP: a newer format.
  * abort   drops it and frees the receiver. NULL is allowed.
@@ -119,7 +117,7 @@ int snapshot_receiver_open(const struct snapshot_store *store, raft_index index,
 uint64_t snapshot_receiver_length(const struct snapshot_receiver *receiver);
 int snapshot_receiver_write(struct snapshot_receiver *receiver, uint64_t offset, const void *bytes,
                             size_t length);
-int snapshot_receiver_finish(struct snapshot_receiver *take_receiver, const char *cluster_id,
+int snapshot_receiver_finish(struct snapshot_receiver *take_receiver, uint64_t cluster_id,
                              char *error);
 void snapshot_receiver_abort(struct snapshot_receiver *take_receiver);
 

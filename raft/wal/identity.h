@@ -9,13 +9,12 @@
 #include "raft/core/raft.h"
 #include "raft/files/files.h"
 
-#define RAFT_IDENTITY_MAX       40u /* of an id's text with its NUL */
 #define RAFT_IDENTITY_ERROR_MAX 512u
 
 struct raft_identity {
-        char node_id[RAFT_IDENTITY_MAX];    /* UUID text */
-        char cluster_id[RAFT_IDENTITY_MAX]; /* UUID text; empty until a cluster is joined or made */
-        bool bootstrapped; /* this server began the cluster, with this configuration */
+        char node_id[RAFT_NODE_ID_MAX];
+        uint64_t cluster_id; /* as in raft_configuration; 0 until a cluster is joined or made */
+        bool bootstrapped;   /* this server began the cluster, with this configuration */
         struct raft_configuration bootstrap;
 };
 
@@ -37,10 +36,10 @@ int raft_identity_store(const struct raft_files *files, const char *folder,
 
 /**
  * Whether the folder's identity is the one wanted.
- * @cluster_id  the cluster's id as this server's peers know it; NULL or empty: not known yet.
+ * @cluster_id  the cluster's id as this server's peers know it; 0: not known yet.
  * returns 0, or -EXDEV with error saying whose data it is and what to do.
  */
 int raft_identity_check(const struct raft_identity *found, const char *folder, const char *node_id,
-                        const char *cluster_id, char *error);
+                        uint64_t cluster_id, char *error);
 
 #endif

@@ -27,6 +27,8 @@ struct wal_options {
         uint32_t segment_bytes;         /* 0: WAL_SEGMENT_BYTES; a full disk makes smaller ones */
         uint32_t spare_max;             /* emptied segments kept for reuse; 0: 2 */
         raft_index snapshot_index;      /* of the snapshot that will be restored; 0: none */
+        raft_term snapshot_term;        /* its term */
+        bool must_exist;                /* this server has run before: an empty folder is a loss */
         const struct raft_files *files; /* NULL: raft_posix_files; outlives the log */
 };
 
@@ -43,12 +45,15 @@ struct wal;
 
 /**
  * Open the log in a folder, which is made unless it is there, and read it. Cuts a torn tail, says
- * so in restored->notice, and syncs what it has read: what is restored is durable.
+ * so in restored->notice, and syncs what it has read: what is restored is durable. A log that does
+ * not hold the snapshot's last entry with its term is reset behind the snapshot, as wal_reset does:
+ * the crash came between the two.
  * @restored  filled on success; wal_restored_fini frees it, or raft_create takes the entries' data
  *            over and only the array is left to free().
  * @error     WAL_ERROR_MAX bytes: on failure what is wrong, where, and what to do.
  * returns 0; -EUCLEAN for damage; -ENOTSUP for a newer format; -EWOULDBLOCK while another process
- * has it open; -ENODATA for entries missing behind the snapshot; -ENOSPC; -ENOMEM; another errno.
+ * has it open; -ENODATA for a log that is gone (must_exist), or lacks entries behind the snapshot;
+ * -ENOSPC; -ENOMEM; another errno.
  */
 int wal_open(const char *folder, const struct wal_options *options, struct wal **out,
              struct wal_restored *restored, char *error);
