@@ -14,7 +14,9 @@
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
 #include "control/dns/slow.h"
+#include "control/event/events.h"
 #include "control/fsm/propose.h"
+#include "control/leader/leader.h"
 #include "control/publisher/publisher.h"
 #include "control/store/store.h"
 #include "lictor/bytes.h"
@@ -114,6 +116,32 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
                 return ret;
         }
         return local_configure(agent->local, agent->config, error, error_size);
+}
+
+static int start_leader(struct agent *agent, char *error, size_t error_size)
+{
+        const struct leader_options options = {.loop = &agent->loop,
+                                               .store = agent->store,
+                                               .proposer = agent->proposer,
+                                               .log = agent->log};
+        int ret = leader_create(&agent->leader, &options);
+
+        if (ret < 0) {
+                snprintf(error, error_size, "cannot set up the leader's timers: %s",
+                         strerror(-ret));
+                return ret;
+        }
+        // A single server always leads.
+        leader_set(agent->leader, true);
+        return 0;
+}
+
+static int start_events(struct agent *agent, char *error, size_t error_size)
+{
+        (void)error;
+        (void)error_size;
+        agent->events = events_create(agent->config->node_name, agent->local);
+        return 0;
 }
 
 static void log_addresses(const struct agent *agent, const struct config_listen *listen,
@@ -265,8 +293,8 @@ static int write_pid_file(struct agent *agent, char *error, size_t error_size)
 int agent_start(struct agent *agent, char *error, size_t error_size)
 {
         static int (*const parts[])(struct agent *, char *, size_t) = {
-            write_pid_file, start_registry, start_publisher, start_handles,
-            start_local,    start_resolver, start_dns,       start_api,
+            write_pid_file, start_registry, start_publisher, start_handles, start_leader,
+            start_local,    start_events,   start_resolver,  start_dns,     start_api,
         };
         int ret = uv_loop_init(&agent->loop);
 
@@ -336,7 +364,9 @@ void agent_stop(struct agent *agent)
         if (agent->runtime != NULL)
                 runtime_stop(agent->runtime);
         dns_tcp_stop(agent->dns_tcp);
+        events_destroy(agent->events);
         local_destroy(agent->local);
+        leader_destroy(agent->leader);
         stop_handles(agent);
         close_loop(agent);
         if (agent->publisher != NULL)

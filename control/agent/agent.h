@@ -19,9 +19,11 @@ struct fsm;
 struct local_log;
 struct log_proposer;
 struct publisher;
+struct leader;
 struct local_state;
 struct api;
 struct drop_report;
+struct events;
 struct dns_tcp;
 struct dns_slow;
 struct dns_resolver;
@@ -48,7 +50,9 @@ struct agent {
         struct lictor_dataplane *dataplane;
         struct publisher *publisher;
         struct runtime *runtime;
+        struct leader *leader; /* timers of sessions and tombstones */
         struct local_state *local;
+        struct events *events;
         struct api *api;
         struct dns_tcp *dns_tcp;
         struct dns_slow *dns_slow;

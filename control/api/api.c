@@ -99,13 +99,20 @@ static int set_writers(const struct config *config, struct settings *settings, c
 
 static int set_routes(struct api *api, const struct config *config, struct settings *settings)
 {
+        // A transaction may be as large as a value, whatever its own limit.
+        uint64_t txn_limit = config->txn_max_request_bytes > config->kv_max_value_bytes
+                                 ? config->txn_max_request_bytes
+                                 : config->kv_max_value_bytes;
+
         api->routes = malloc(api_route_count * sizeof(*api->routes));
         if (api->routes == NULL)
                 return -ENOMEM;
         memcpy(api->routes, api_routes, api_route_count * sizeof(*api->routes));
         for (size_t i = 0; i < api_route_count; i++) {
                 if (strcmp(api->routes[i].pattern, API_TXN_PATH) == 0)
-                        api->routes[i].body_limit = config->txn_max_request_bytes;
+                        api->routes[i].body_limit = txn_limit;
+                else if (strcmp(api->routes[i].pattern, API_KV_PATH) == 0)
+                        api->routes[i].body_limit = config->kv_max_value_bytes;
         }
         settings->http.routes = api->routes;
         settings->http.route_count = api_route_count;

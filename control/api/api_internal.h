@@ -55,9 +55,10 @@ struct api_query {
         const char *const *selectors; // fields a filter may name; NULL: no filter
         // Waits for what the index depends on, with api_next_watch(). NULL: any row of any table.
         void (*watch)(struct api_read *read);
-        // Of the agent's own state, which has hashes instead of indexes: whether the read's is
-        // out of date, and the whole answer. Its watches are those of local_watches().
+        // Of the agent's own state, which has hashes instead of indexes: whether the read's hash or
+        // index is out of date. Its watches are those of local_watches().
         bool (*has_changed)(const struct api_read *read);
+        // The whole answer, instead of `write`; api_reply_index() adds the usual headers.
         void (*reply)(const struct api_read *read);
 };
 
@@ -65,6 +66,10 @@ struct api_query {
 void api_read(struct api *api, struct http_request *request, const struct api_query *query,
               const char *name);
 void api_read_start(struct api *api);
+// Headers with the read's index.
+void api_reply_index(const struct api_read *read);
+// Refuses an unreadable ?wait or ?index where nothing waits.
+bool api_check_wait(struct api *api, struct http_request *request);
 // One more of the read's watches, to be added to a hub at once; API_WATCHES_MAX at most.
 struct watch *api_next_watch(struct api_read *read);
 
@@ -113,6 +118,9 @@ void api_propose_with_id(struct api *api, struct http_request *request, struct c
                          const char *id);
 void api_answer_true(const struct api *api, struct http_request *request,
                      const struct fsm_result *result);
+
+// A random UUID as text; false when the system has no random numbers.
+bool api_make_uuid(char out[37]);
 
 // A local_done_fn and its argument for a request: 200 without a body, or the refusal.
 struct api_pending;
@@ -195,6 +203,21 @@ void api_health_state(struct http_request *request, void *app);
 void api_write_instance(const struct api *api, struct json_writer *w, const void *service_record);
 
 void api_txn(struct http_request *request, void *app);
+
+void api_kv_get(struct http_request *request, void *app);
+void api_kv_put(struct http_request *request, void *app);
+void api_kv_delete(struct http_request *request, void *app);
+void api_write_kv(struct json_writer *w, const struct kv_record *row, bool with_value);
+
+void api_session_create(struct http_request *request, void *app);
+void api_session_destroy(struct http_request *request, void *app);
+void api_session_info(struct http_request *request, void *app);
+void api_session_node(struct http_request *request, void *app);
+void api_session_list(struct http_request *request, void *app);
+void api_session_renew(struct http_request *request, void *app);
+
+void api_event_fire(struct http_request *request, void *app);
+void api_event_list(struct http_request *request, void *app);
 
 void api_query_list(struct http_request *request, void *app);
 void api_query_create(struct http_request *request, void *app);

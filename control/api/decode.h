@@ -37,8 +37,20 @@ int api_decode_map(const json_t *map, struct scratch *scratch, struct text_map *
 /** PUT /v1/catalog/register's body as a command. */
 int api_decode_register(const json_t *body, const char *datacenter, struct scratch *scratch,
                         struct command *out);
-/** PUT /v1/txn's; -EINVAL with a text for an operation of a kind that is not known. */
+
+/**
+ * Read PUT /v1/txn's body: a list of operations, checked against api_txn_schema.
+ * @out     a new reference on success; numbers beyond 63 bits are texts marked as such, which only
+ *          api_decode_txn() understands.
+ * returns  as json_schema_parse().
+ */
+int api_parse_txn(const char *body, size_t len, json_t **out, char error[JSON_SCHEMA_ERROR_MAX]);
+
+/**
+ * Its operations as a command; empty ones are left out.
+ * returns  0, -ENOMEM, or -EINVAL with a text for one that cannot be read.
+ */
 int api_decode_txn(const json_t *body, const char *datacenter, struct scratch *scratch,
-                   struct command *out, char error[128]);
+                   struct command *out, char error[JSON_SCHEMA_ERROR_MAX]);
 
 #endif

@@ -154,7 +154,7 @@ void api_query_get(struct http_request *request, void *app)
         get_query(app, request, rest);
 }
 
-static bool make_uuid(char out[37])
+bool api_make_uuid(char out[37])
 {
         unsigned char b[16];
 
@@ -352,7 +352,7 @@ void api_query_create(struct http_request *request, void *app)
         struct api *api = app;
         char id[37];
 
-        if (!make_uuid(id))
+        if (!api_make_uuid(id))
                 http_reply_text(request, 500, "no random numbers");
         else if (api_check_datacenter(api, request))
                 set_query(api, request, id, true);

@@ -51,6 +51,20 @@ const struct http_route api_routes[] = {
     {HTTP_GET, "/v1/health/service/", api_health_service, HTTP_ALLOW_SERVICE_READ, 0},
     {HTTP_GET, "/v1/health/state/", api_health_state, HTTP_ALLOW_NODE_READ, 0},
 
+    {HTTP_GET, API_KV_PATH, api_kv_get, HTTP_ALLOW_KEY_READ, 0},
+    {HTTP_PUT, API_KV_PATH, api_kv_put, HTTP_ALLOW_KEY_WRITE, 0},
+    {HTTP_DELETE, API_KV_PATH, api_kv_delete, HTTP_ALLOW_KEY_WRITE, 0},
+
+    {HTTP_PUT, "/v1/session/create", api_session_create, HTTP_ALLOW_SESSION_WRITE, 0},
+    {HTTP_PUT, "/v1/session/destroy/", api_session_destroy, HTTP_ALLOW_SESSION_WRITE, 0},
+    {HTTP_PUT, "/v1/session/renew/", api_session_renew, HTTP_ALLOW_SESSION_WRITE, 0},
+    {HTTP_GET, "/v1/session/info/", api_session_info, HTTP_ALLOW_SESSION_READ, 0},
+    {HTTP_GET, "/v1/session/node/", api_session_node, HTTP_ALLOW_SESSION_READ, 0},
+    {HTTP_GET, "/v1/session/list", api_session_list, HTTP_ALLOW_SESSION_READ, 0},
+
+    {HTTP_PUT, "/v1/event/fire/", api_event_fire, HTTP_ALLOW_EVENT_WRITE, 0},
+    {HTTP_GET, "/v1/event/list", api_event_list, HTTP_ALLOW_EVENT_READ, 0},
+
     {HTTP_PUT, API_TXN_PATH, api_txn, HTTP_ALLOW_NODE_WRITE, 0},
 
     {HTTP_GET, "/v1/query", api_query_list, HTTP_ALLOW_QUERY_READ, 0},

@@ -5,6 +5,7 @@
 
 // The one whose body limit is configured.
 #define API_TXN_PATH "/v1/txn"
+#define API_KV_PATH  "/v1/kv/"
 
 extern const struct http_route api_routes[];
 extern const size_t api_route_count;

@@ -130,12 +130,33 @@ static const struct json_field check_op_fields[] = {
 };
 static const struct json_schema check_op_schema = JSON_SCHEMA(check_op_fields);
 
+static const struct json_field kv_op_fields[] = {
+    {"Verb", JSON_KIND_STRING, NULL},      {"Key", JSON_KIND_STRING, NULL},
+    {"Value", JSON_KIND_STRING, NULL},     {"Flags", JSON_KIND_ANY, NULL},
+    {"Index", JSON_KIND_ANY, NULL},        {"Session", JSON_KIND_STRING, NULL},
+    {"Namespace", JSON_KIND_STRING, NULL},
+};
+static const struct json_schema kv_op_schema = JSON_SCHEMA(kv_op_fields);
+
+static const struct json_field session_fields[] = {
+    {"ID", JSON_KIND_STRING, NULL},
+    {"Node", JSON_KIND_STRING, NULL},
+    {"Name", JSON_KIND_STRING, NULL},
+};
+static const struct json_schema session_schema = JSON_SCHEMA(session_fields);
+
+static const struct json_field session_op_fields[] = {
+    {"Verb", JSON_KIND_STRING, NULL},
+    {"Session", JSON_KIND_OBJECT, &session_schema},
+};
+static const struct json_schema session_op_schema = JSON_SCHEMA(session_op_fields);
+
 static const struct json_field txn_fields[] = {
     {"Node", JSON_KIND_OBJECT, &node_op_schema},
     {"Service", JSON_KIND_OBJECT, &service_op_schema},
     {"Check", JSON_KIND_OBJECT, &check_op_schema},
-    {"KV", JSON_KIND_ANY, NULL},
-    {"Session", JSON_KIND_ANY, NULL},
+    {"KV", JSON_KIND_OBJECT, &kv_op_schema},
+    {"Session", JSON_KIND_OBJECT, &session_op_schema},
 };
 const struct json_schema api_txn_schema = JSON_SCHEMA(txn_fields);
 

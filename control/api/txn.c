@@ -2,6 +2,10 @@
 #include <string.h>
 
 #include "control/api/api_internal.h"
+#include "control/leader/leader.h"
+
+// As many as Consul 1.10 takes; the log has room for COMMAND_TXN_MAX.
+#define OPERATIONS_MAX 64
 
 static void write_errors(struct json_writer *w, const struct fsm_result *result)
 {
@@ -33,8 +37,13 @@ static void write_row(const struct api *api, struct json_writer *w,
         };
 
         json_writer_begin_object(w);
-        json_writer_key(w, kinds[row->kind].key);
-        kinds[row->kind].write(api, w, row->row.record);
+        if (row->kind == TXN_KV) {
+                json_writer_key(w, "KV");
+                api_write_kv(w, row->row.kv, !row->without_value);
+        } else {
+                json_writer_key(w, kinds[row->kind].key);
+                kinds[row->kind].write(api, w, row->row.record);
+        }
         json_writer_end_object(w);
 }
 
@@ -81,21 +90,53 @@ static void answer_write(const struct api *api, struct http_request *request,
         reply(api, request, result, false);
 }
 
-static bool only_gets(const struct command_txn *txn)
+// Only reads need no log.
+static bool only_reads(const struct command_txn *txn)
 {
         for (uint32_t i = 0; i < txn->op_count; i++) {
-                if (txn->ops[i].verb != TXN_GET)
+                if (!txn_op_is_read(&txn->ops[i]))
                         return false;
         }
         return true;
+}
+
+// Keys that may not be locked yet: as they would fail, so does the transaction.
+static bool is_delayed(const struct api *api, const struct txn_op *op)
+{
+        return op->kind == TXN_KV && op->verb == TXN_LOCK &&
+               leader_delays_lock(api->agent->leader, op->kv.key);
+}
+
+static bool refuse_delayed(const struct api *api, struct http_request *request,
+                           struct command *command)
+{
+        struct fsm_result result;
+        bool refused;
+
+        fsm_result_init(&result);
+        for (uint32_t i = 0; i < command->txn.op_count; i++) {
+                struct store_error error;
+
+                if (!is_delayed(api, &command->txn.ops[i]))
+                        continue;
+                store_error_set(&error, "failed to lock key \"%.200s\" due to lock delay",
+                                command->txn.ops[i].kv.key);
+                fsm_result_add_error(&result, i, &error);
+        }
+        refused = result.txn_error_count > 0;
+        if (refused)
+                reply(api, request, &result, false);
+        fsm_result_fini(&result);
+        return refused;
 }
 
 static void run(struct api *api, struct http_request *request, struct command *command)
 {
         struct fsm_result result;
 
-        if (!only_gets(&command->txn)) {
-                api_propose(api, request, command, answer_write);
+        if (!only_reads(&command->txn)) {
+                if (!refuse_delayed(api, request, command))
+                        api_propose(api, request, command, answer_write);
                 return;
         }
         fsm_result_init(&result);
@@ -108,33 +149,57 @@ static void run(struct api *api, struct http_request *request, struct command *c
         fsm_result_fini(&result);
 }
 
-void api_txn(struct http_request *request, void *app)
+static bool check_sizes(const struct api *api, struct http_request *request,
+                        const struct command_txn *txn)
 {
-        struct api *api = app;
-        struct scratch *scratch;
-        struct command command;
-        char error[128];
-        json_t *body;
-        int ret;
+        uint64_t limit = api->agent->config->kv_max_value_bytes;
 
-        if (!api_parse_body(request, &api_txn_schema, 0, true, &body))
-                return;
-        if (json_array_size(body) > COMMAND_TXN_MAX) {
-                http_reply_text(request, 413, "Transaction contains too many operations (%zu > %d)",
-                                json_array_size(body), COMMAND_TXN_MAX);
-                json_decref(body);
-                return;
+        for (uint32_t i = 0; i < txn->op_count; i++) {
+                const struct txn_op *op = &txn->ops[i];
+
+                if (op->kind != TXN_KV || op->kv.value_len <= limit)
+                        continue;
+                http_reply_text(request, 413,
+                                "Value for key \"%.200s\" is too large (%u > %llu bytes)",
+                                op->kv.key, op->kv.value_len, (unsigned long long)limit);
+                return false;
         }
-        scratch = scratch_create();
-        ret = scratch == NULL
-                  ? -ENOMEM
-                  : api_decode_txn(body, api->agent->config->datacenter, scratch, &command, error);
+        return true;
+}
+
+static void decode_and_run(struct api *api, struct http_request *request, const json_t *body)
+{
+        struct scratch *scratch = scratch_create();
+        char error[JSON_SCHEMA_ERROR_MAX];
+        struct command command;
+        int ret = scratch == NULL ? -ENOMEM
+                                  : api_decode_txn(body, api->agent->config->datacenter, scratch,
+                                                   &command, error);
+
         if (ret == -EINVAL)
-                http_reply_text(request, 400, "Bad request: %s", error);
+                http_reply_text(request, 400, "Failed to parse body: %s", error);
         else if (ret < 0)
                 http_reply_text(request, 500, "out of memory");
-        else if (api_check_datacenter(api, request))
+        else if (check_sizes(api, request, &command.txn) && api_check_datacenter(api, request))
                 run(api, request, &command);
         scratch_destroy(scratch);
+}
+
+void api_txn(struct http_request *request, void *app)
+{
+        char error[JSON_SCHEMA_ERROR_MAX];
+        json_t *body;
+        size_t len;
+        const char *text = http_request_body(request, &len);
+
+        if (api_parse_txn(text, len, &body, error) < 0) {
+                http_reply_text(request, 400, "Failed to parse body: %s", error);
+                return;
+        }
+        if (json_array_size(body) > OPERATIONS_MAX)
+                http_reply_text(request, 413, "Transaction contains too many operations (%zu > %d)",
+                                json_array_size(body), OPERATIONS_MAX);
+        else
+                decode_and_run(app, request, body);
         json_decref(body);
 }

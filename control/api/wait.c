@@ -53,12 +53,33 @@ static bool parse_wait(struct api *api, struct http_request *request, uint64_t *
         return true;
 }
 
+bool api_check_wait(struct api *api, struct http_request *request)
+{
+        uint64_t min_index, wait_ms;
+
+        return parse_wait(api, request, &min_index, &wait_ms);
+}
+
 static uint64_t current_index(const struct api_read *read)
 {
         uint64_t index = read->query->index(read->api->agent->store, read->name);
 
         // Zero would not block a client that sends it back.
         return index > 0 ? index : 1;
+}
+
+void api_reply_index(const struct api_read *read)
+{
+        struct http_request *request = read->request;
+
+        http_reply_header_uint(request, "X-Consul-Index", current_index(read));
+        http_reply_header(request, "X-Consul-KnownLeader", "true");
+        http_reply_header(request, "X-Consul-LastContact", "0");
+        if (http_request_param(request, "cached") != NULL) {
+                // The agent's own store is the cache, and it is never behind.
+                http_reply_header(request, "X-Cache", "HIT");
+                http_reply_header(request, "Age", "0");
+        }
 }
 
 static void answer(const struct api_read *read)
@@ -72,14 +93,7 @@ static void answer(const struct api_read *read)
         }
         json_writer_init(&w, http_request_pretty(request));
         read->query->write(read, &w);
-        http_reply_header_uint(request, "X-Consul-Index", current_index(read));
-        http_reply_header(request, "X-Consul-KnownLeader", "true");
-        http_reply_header(request, "X-Consul-LastContact", "0");
-        if (http_request_param(request, "cached") != NULL) {
-                // The agent's own store is the cache, and it is never behind.
-                http_reply_header(request, "X-Cache", "HIT");
-                http_reply_header(request, "Age", "0");
-        }
+        api_reply_index(read);
         http_reply_json(request, 200, &w);
 }
 
@@ -118,7 +132,8 @@ static void on_cancelled(void *arg)
 static bool is_behind(const struct api_read *read)
 {
         if (read->query->has_changed != NULL)
-                return read->hash[0] == '\0' || read->query->has_changed(read);
+                return (read->hash[0] == '\0' && read->min_index == 0) ||
+                       read->query->has_changed(read);
         return read->min_index == 0 || current_index(read) > read->min_index;
 }
 

@@ -96,6 +96,7 @@ struct config {
         uint64_t http_max_header_bytes;
         uint64_t txn_max_request_bytes;
         uint64_t kv_max_value_bytes;
+        int64_t session_ttl_min_ns;
         unsigned http_max_connections_per_client;
         bool http_use_cache;
         json_t *http_response_headers;    /* object of strings; never NULL */

@@ -118,6 +118,7 @@ static int set_limits(struct build *build)
             (uint64_t)setting_int(merged, "http_config.max_header_bytes", 0);
         config->kv_max_value_bytes =
             (uint64_t)setting_int(merged, "limits.kv_max_value_size", 512 * 1024);
+        config->session_ttl_min_ns = setting_duration_ns(merged, "session_ttl_min", 10 * NS_PER_S);
         config->txn_max_request_bytes =
             (uint64_t)setting_int(merged, "limits.txn_max_req_len", 512 * 1024);
         config->http_max_connections_per_client =

@@ -405,7 +405,7 @@ const struct schema_field config_schema[] = {
     STRING("server_name"),
     {"service", SCHEMA_OBJECT, SCHEMA_LOOSE, service_fields},
     {"services", SCHEMA_OBJECTS, SCHEMA_LOOSE, service_fields},
-    LATER("session_ttl_min", DURATION),
+    DURATION("session_ttl_min"),
     BOOL("skip_leave_on_interrupt"),
     LATER("start_join", STRINGS),
     LATER("start_join_wan", STRINGS),

@@ -31,6 +31,10 @@ enum command_type {
         COMMAND_TXN = 3,
         COMMAND_QUERY_SET = 4,
         COMMAND_QUERY_DELETE = 5,
+        COMMAND_KV = 6, /* one operation of a transaction on a key */
+        COMMAND_SESSION_CREATE = 7,
+        COMMAND_SESSION_DESTROY = 8,
+        COMMAND_TOMBSTONE_REAP = 9,
         COMMAND_TYPE_COUNT
 };
 
@@ -51,7 +55,8 @@ struct command_deregister {
         const char *check_id;
 };
 
-enum txn_kind { TXN_NODE, TXN_SERVICE, TXN_CHECK, TXN_KIND_COUNT };
+/* Both are part of the log's format. */
+enum txn_kind { TXN_NODE, TXN_SERVICE, TXN_CHECK, TXN_KV, TXN_SESSION, TXN_KIND_COUNT };
 
 enum txn_verb {
         TXN_GET,
@@ -59,6 +64,13 @@ enum txn_verb {
         TXN_CAS, /* only when index is the row's modify index */
         TXN_DELETE,
         TXN_DELETE_CAS,
+        TXN_LOCK, /* these are for keys only */
+        TXN_UNLOCK,
+        TXN_GET_TREE,
+        TXN_DELETE_TREE,
+        TXN_CHECK_INDEX,
+        TXN_CHECK_SESSION,
+        TXN_CHECK_NOT_EXISTS,
         TXN_VERB_COUNT,
         TXN_VERB_UNKNOWN = TXN_VERB_COUNT /* refused by command_prepare with verb_text */
 };
@@ -67,11 +79,13 @@ struct txn_op {
         enum txn_kind kind;
         enum txn_verb verb;
         const char *verb_text; /* as the client wrote it, for the refusal; not encoded */
-        uint64_t index;        /* for cas and delete-cas */
+        uint64_t index;        /* for cas, delete-cas and check-index */
         union {
                 struct catalog_node node;
                 struct catalog_service service;
                 struct catalog_check check;
+                struct kv_entry kv;     /* its session is who locks; no lock index */
+                const char *session_id; /* to be deleted */
         };
 };
 
@@ -95,8 +109,15 @@ struct command {
                         bool create; /* refuse an id that exists; otherwise one that does not */
                 } query_set;
                 struct command_query_delete query_delete;
+                struct txn_op kv;
+                struct catalog_session session_create;
+                const char *session_destroy; /* its id */
+                uint64_t reap_index;         /* of the last deletion to forget */
         };
 };
+
+/** Whether an operation only reads, and so needs no log. An unknown verb on a key counts as one. */
+bool txn_op_is_read(const struct txn_op *op);
 
 /** The verb of a word ("set", "delete-cas", ...), TXN_VERB_UNKNOWN for others. */
 enum txn_verb txn_verb_of(const char *word);
@@ -107,13 +128,15 @@ struct txn_error {
 };
 
 struct txn_result_row {
-        uint32_t kind;       /* enum txn_kind */
+        enum txn_kind kind;
+        bool without_value;  /* of a key: what was written is not shown */
         union store_row row; /* one reference held */
 };
 
 /** What applying a command gave. */
 struct fsm_result {
         uint64_t index;           /* the log index; 0 when the command never got into the log */
+        bool refused;             /* a key's cas, lock or unlock did not apply: not an error */
         struct store_error error; /* text[0] is 0 on success; a failed transaction keeps it empty */
         struct txn_error
             *txn_errors; /* of a transaction, by operation; any means nothing was done */

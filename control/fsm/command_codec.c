@@ -1,4 +1,5 @@
 #include "control/fsm/command.h"
+#include "control/fsm/fsm_internal.h"
 #include "control/store/record_codec.h"
 #include <errno.h>
 #include <string.h>
@@ -36,35 +37,46 @@ static void put_deregister(const struct command_deregister *dereg, struct byte_b
         msgpack_put_text(out, dereg->check_id);
 }
 
+static int put_op(const struct txn_op *op, struct byte_buffer *out)
+{
+        if (op->verb >= TXN_VERB_COUNT)
+                return -EINVAL;
+        msgpack_put_array(out, 4);
+        msgpack_put_uint(out, op->kind);
+        msgpack_put_uint(out, op->verb);
+        msgpack_put_uint(out, op->index);
+        switch (op->kind) {
+        case TXN_NODE:
+                catalog_node_encode(&op->node, out);
+                break;
+        case TXN_SERVICE:
+                catalog_service_encode(&op->service, out);
+                break;
+        case TXN_CHECK:
+                catalog_check_encode(&op->check, out);
+                break;
+        case TXN_KV:
+                kv_entry_encode(&op->kv, out);
+                break;
+        case TXN_SESSION:
+                msgpack_put_text(out, op->session_id);
+                break;
+        case TXN_KIND_COUNT:
+                return -EINVAL;
+        }
+        return 0;
+}
+
 static int put_txn(const struct command_txn *txn, struct byte_buffer *out)
 {
+        int ret = 0;
+
         msgpack_put_map(out, 1);
         msgpack_put_text(out, "Ops");
         msgpack_put_array(out, txn->op_count);
-        for (uint32_t i = 0; i < txn->op_count; i++) {
-                const struct txn_op *op = &txn->ops[i];
-
-                if (op->verb >= TXN_VERB_COUNT)
-                        return -EINVAL;
-                msgpack_put_array(out, 4);
-                msgpack_put_uint(out, op->kind);
-                msgpack_put_uint(out, op->verb);
-                msgpack_put_uint(out, op->index);
-                switch (op->kind) {
-                case TXN_NODE:
-                        catalog_node_encode(&op->node, out);
-                        break;
-                case TXN_SERVICE:
-                        catalog_service_encode(&op->service, out);
-                        break;
-                case TXN_CHECK:
-                        catalog_check_encode(&op->check, out);
-                        break;
-                case TXN_KIND_COUNT:
-                        return -EINVAL;
-                }
-        }
-        return 0;
+        for (uint32_t i = 0; i < txn->op_count && ret == 0; i++)
+                ret = put_op(&txn->ops[i], out);
+        return ret;
 }
 
 static int put_body(const struct command *command, struct byte_buffer *out)
@@ -92,6 +104,25 @@ static int put_body(const struct command *command, struct byte_buffer *out)
                 msgpack_put_map(out, 1);
                 msgpack_put_text(out, "ID");
                 msgpack_put_text(out, command->query_delete.id);
+                return 0;
+        case COMMAND_KV:
+                msgpack_put_map(out, 1);
+                msgpack_put_text(out, "Op");
+                return put_op(&command->kv, out);
+        case COMMAND_SESSION_CREATE:
+                msgpack_put_map(out, 1);
+                msgpack_put_text(out, "Session");
+                catalog_session_encode(&command->session_create, out);
+                return 0;
+        case COMMAND_SESSION_DESTROY:
+                msgpack_put_map(out, 1);
+                msgpack_put_text(out, "ID");
+                msgpack_put_text(out, command->session_destroy);
+                return 0;
+        case COMMAND_TOMBSTONE_REAP:
+                msgpack_put_map(out, 1);
+                msgpack_put_text(out, "Index");
+                msgpack_put_uint(out, command->reap_index);
                 return 0;
         case COMMAND_TYPE_COUNT:
                 break;
@@ -209,6 +240,10 @@ static int get_op(struct input *in, struct txn_op *op)
                 return catalog_service_decode(&in->reader, in->arena, &op->service);
         case TXN_CHECK:
                 return catalog_check_decode(&in->reader, in->arena, &op->check);
+        case TXN_KV:
+                return kv_entry_decode(&in->reader, in->arena, &op->kv);
+        case TXN_SESSION:
+                return arena_decode_text(&in->reader, in->arena, &op->session_id);
         case TXN_KIND_COUNT:
                 break;
         }
@@ -218,6 +253,8 @@ static int get_op(struct input *in, struct txn_op *op)
 // A row is stored under these: without them it could be neither found nor removed.
 static bool op_is_named(const struct txn_op *op)
 {
+        if (!txn_op_is_possible(op))
+                return false;
         switch (op->kind) {
         case TXN_NODE:
                 return *op->node.name != 0;
@@ -226,6 +263,10 @@ static bool op_is_named(const struct txn_op *op)
                        (op->verb == TXN_GET || (*op->service.id != 0 && *op->service.name != 0));
         case TXN_CHECK:
                 return *op->check.node != 0 && *op->check.id != 0 && *op->check.status != 0;
+        case TXN_KV:
+                return *op->kv.key != 0 || op->verb == TXN_DELETE_TREE;
+        case TXN_SESSION:
+                return *op->session_id != 0;
         case TXN_KIND_COUNT:
                 break;
         }
@@ -256,6 +297,37 @@ static int get_query_set(struct input *in, uint32_t key_count, struct command *o
         return 0;
 }
 
+static int get_locks(struct input *in, uint32_t key_count, struct command *out)
+{
+        struct catalog_session *session = &out->session_create;
+
+        if (key_count != 1)
+                return -EBADMSG;
+        if (out->type == COMMAND_KV)
+                return at_key(in, "Op") && get_op(in, &out->kv) == 0 && out->kv.kind == TXN_KV &&
+                               op_is_named(&out->kv)
+                           ? 0
+                           : -EBADMSG;
+        if (out->type == COMMAND_SESSION_CREATE)
+                return at_key(in, "Session") &&
+                               catalog_session_decode(&in->reader, in->arena, session) == 0 &&
+                               *session->id != 0 && *session->node != 0 &&
+                               session->service_checks.count ==
+                                   session->service_check_namespaces.count
+                           ? 0
+                           : -EBADMSG;
+        if (out->type == COMMAND_SESSION_DESTROY)
+                return at_key(in, "ID") &&
+                               arena_decode_text(&in->reader, in->arena, &out->session_destroy) ==
+                                   0 &&
+                               *out->session_destroy != 0
+                           ? 0
+                           : -EBADMSG;
+        return at_key(in, "Index") && msgpack_get_uint(&in->reader, &out->reap_index) == 0
+                   ? 0
+                   : -EBADMSG;
+}
+
 static int get_body(struct input *in, struct command *out)
 {
         uint32_t key_count;
@@ -279,6 +351,11 @@ static int get_body(struct input *in, struct command *out)
                     *out->query_delete.id == 0)
                         return -EBADMSG;
                 return 0;
+        case COMMAND_KV:
+        case COMMAND_SESSION_CREATE:
+        case COMMAND_SESSION_DESTROY:
+        case COMMAND_TOMBSTONE_REAP:
+                return get_locks(in, key_count, out);
         case COMMAND_TYPE_COUNT:
                 break;
         }

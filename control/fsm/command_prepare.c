@@ -1,4 +1,5 @@
 #include "control/fsm/command.h"
+#include "control/fsm/fsm_internal.h"
 #include "control/store/address.h"
 #include "control/store/memory.h"
 #include "lictor/bytes.h"
@@ -12,7 +13,14 @@ static const char *const verbs[] = {[TXN_GET] = "get",
                                     [TXN_SET] = "set",
                                     [TXN_CAS] = "cas",
                                     [TXN_DELETE] = "delete",
-                                    [TXN_DELETE_CAS] = "delete-cas"};
+                                    [TXN_DELETE_CAS] = "delete-cas",
+                                    [TXN_LOCK] = "lock",
+                                    [TXN_UNLOCK] = "unlock",
+                                    [TXN_GET_TREE] = "get-tree",
+                                    [TXN_DELETE_TREE] = "delete-tree",
+                                    [TXN_CHECK_INDEX] = "check-index",
+                                    [TXN_CHECK_SESSION] = "check-session",
+                                    [TXN_CHECK_NOT_EXISTS] = "check-not-exists"};
 
 enum txn_verb txn_verb_of(const char *word)
 {
@@ -20,6 +28,34 @@ enum txn_verb txn_verb_of(const char *word)
                 if (strcmp(verbs[i], word) == 0)
                         return (enum txn_verb)i;
         return TXN_VERB_UNKNOWN;
+}
+
+bool txn_op_is_possible(const struct txn_op *op)
+{
+        if (op->verb >= TXN_VERB_COUNT)
+                return false;
+        if (op->kind == TXN_KV)
+                return true;
+        if (op->kind == TXN_SESSION)
+                return op->verb == TXN_DELETE;
+        return op->verb < TXN_LOCK;
+}
+
+bool txn_op_is_read(const struct txn_op *op)
+{
+        if (op->kind != TXN_KV)
+                return op->verb == TXN_GET;
+        switch (op->verb) {
+        case TXN_GET:
+        case TXN_GET_TREE:
+        case TXN_CHECK_INDEX:
+        case TXN_CHECK_SESSION:
+        case TXN_CHECK_NOT_EXISTS:
+        case TXN_VERB_UNKNOWN:
+                return true;
+        default:
+                return false;
+        }
 }
 
 static bool is_uuid(const char *text)
@@ -107,12 +143,12 @@ static int prepare_register(struct command_register *reg, struct store_error *er
 
 static int prepare_op(struct txn_op *op, struct store_error *error)
 {
-        static const char *const kinds[] = {"Node", "Service", "Check"};
         bool writes = op->verb == TXN_SET || op->verb == TXN_CAS;
 
-        if (op->verb >= TXN_VERB_COUNT)
-                return store_error_set(error, "unknown %s verb \"%.100s\"", kinds[op->kind],
-                                       op->verb_text ? op->verb_text : "");
+        if (op->kind >= TXN_KIND_COUNT)
+                return store_error_set(error, "unknown operation");
+        if (!txn_op_is_possible(op))
+                return fsm_refuse_verb(op, error);
         switch (op->kind) {
         case TXN_NODE:
                 return prepare_node(&op->node, writes, error);
@@ -124,10 +160,42 @@ static int prepare_op(struct txn_op *op, struct store_error *error)
                 if (*op->check.node == 0)
                         return store_error_set(error, "Must provide node");
                 return prepare_check(&op->check, error);
+        case TXN_KV:
+                return *op->kv.key || op->verb == TXN_DELETE_TREE
+                           ? 0
+                           : store_error_set(error, "Must provide key");
+        case TXN_SESSION:
+                return *op->session_id ? 0 : store_error_set(error, "Must provide ID");
         case TXN_KIND_COUNT:
                 break;
         }
         return store_error_set(error, "unknown operation");
+}
+
+int fsm_refuse_verb(const struct txn_op *op, struct store_error *error)
+{
+        static const char *const kinds[] = {[TXN_NODE] = "Node",
+                                            [TXN_SERVICE] = "Service",
+                                            [TXN_CHECK] = "Check",
+                                            [TXN_KV] = "KV",
+                                            [TXN_SESSION] = "Session"};
+
+        return store_error_set(error, "unknown %s verb \"%.100s\"", kinds[op->kind],
+                               op->verb_text ? op->verb_text : "");
+}
+
+static int prepare_session(struct catalog_session *session, struct store_error *error)
+{
+        if (*session->id == 0)
+                return store_error_set(error, "Must provide ID");
+        if (*session->node == 0)
+                return store_error_set(error, "Must provide Node");
+        if (*session->behavior == 0)
+                session->behavior = "release";
+        if (strcmp(session->behavior, "release") != 0 && strcmp(session->behavior, "delete") != 0)
+                return store_error_set(error, "Invalid Behavior setting '%.100s'",
+                                       session->behavior);
+        return 0;
 }
 
 static int prepare_txn(struct command_txn *txn, struct fsm_result *result)
@@ -170,6 +238,14 @@ int command_prepare(struct command *command, struct fsm_result *result)
                 return *command->query_delete.id
                            ? 0
                            : store_error_set(error, "Must provide a query ID");
+        case COMMAND_KV:
+                return prepare_op(&command->kv, error);
+        case COMMAND_SESSION_CREATE:
+                return prepare_session(&command->session_create, error);
+        case COMMAND_SESSION_DESTROY:
+                return *command->session_destroy ? 0 : store_error_set(error, "Must provide ID");
+        case COMMAND_TOMBSTONE_REAP:
+                return 0;
         case COMMAND_TYPE_COUNT:
                 break;
         }

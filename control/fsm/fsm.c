@@ -72,6 +72,16 @@ static int apply_query_set(struct store *s, const struct command *command,
         return store_set_query(s, query, error);
 }
 
+static int apply_session_create(struct store *s, const struct catalog_session *session,
+                                struct store_error *error)
+{
+        struct store_error cause = {""};
+
+        if (store_create_session(s, session, &cause) == 0)
+                return 0;
+        return store_error_set(error, "apply failed: %.480s", cause.text);
+}
+
 static int apply_command(struct store *s, const struct command *command, struct fsm_result *result)
 {
         switch (command->type) {
@@ -91,6 +101,16 @@ static int apply_command(struct store *s, const struct command *command, struct 
                 return store_delete_query(s, command->query_delete.id)
                            ? 0
                            : refuse_unknown_query(&result->error, command->query_delete.id);
+        case COMMAND_KV:
+                return fsm_apply_kv(s, &command->kv, result);
+        case COMMAND_SESSION_CREATE:
+                return apply_session_create(s, &command->session_create, &result->error);
+        case COMMAND_SESSION_DESTROY:
+                store_destroy_session(s, command->session_destroy);
+                return 0;
+        case COMMAND_TOMBSTONE_REAP:
+                store_kv_reap(s, command->reap_index);
+                return 0;
         case COMMAND_TYPE_COUNT:
                 break;
         }

@@ -24,7 +24,8 @@ void fsm_destroy(struct fsm *fsm);
 void fsm_apply(struct fsm *fsm, uint64_t index, const uint8_t *bytes, size_t len,
                struct fsm_result *result);
 
-/** Run a transaction that only gets, without the log. @result  as fsm_apply gives it. */
+/** Run a transaction of reads only (txn_op_is_read), without the log. @result  as fsm_apply gives
+ * it. */
 void fsm_read_txn(struct fsm *fsm, const struct command_txn *txn, struct fsm_result *result);
 
 #endif

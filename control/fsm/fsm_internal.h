@@ -9,6 +9,23 @@ struct fsm {
         struct arena arena; /* of the command being applied */
 };
 
+/** Whether the kind of row knows the verb. */
+bool txn_op_is_possible(const struct txn_op *op);
+
+/** Say that it does not. returns  -EINVAL. */
+int fsm_refuse_verb(const struct txn_op *op, struct store_error *error);
+
+/** Run an operation on a key within a transaction; what it gives is added to @result. */
+int fsm_run_kv_op(struct store *s, const struct txn_op *op, struct fsm_result *result,
+                  struct store_error *error);
+
+/** Run one on its own: what does not apply is refused, not an error. */
+int fsm_apply_kv(struct store *s, const struct txn_op *op, struct fsm_result *result);
+
+/** Add a row to the result; takes a reference. */
+void fsm_add_row(struct fsm_result *result, enum txn_kind kind, const struct record *row,
+                 bool without_value);
+
 /**
  * Run a transaction's operations in order, noting every failure. Between begin and commit; the
  * caller aborts when there were any.

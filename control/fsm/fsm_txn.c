@@ -21,6 +21,8 @@ static union store_row find(const struct store *s, const struct txn_op *op)
         case TXN_CHECK:
                 row.check = store_check_get(s, op->check.node, op->check.id);
                 break;
+        case TXN_KV:
+        case TXN_SESSION:
         case TXN_KIND_COUNT:
                 break;
         }
@@ -56,6 +58,8 @@ static int set(struct store *s, const struct txn_op *op, struct store_error *err
                 return store_set_service(s, &op->service, error);
         case TXN_CHECK:
                 return store_set_check(s, &op->check, error);
+        case TXN_KV:
+        case TXN_SESSION:
         case TXN_KIND_COUNT:
                 break;
         }
@@ -100,36 +104,53 @@ static int run_op(struct store *s, const struct txn_op *op, struct store_error *
         case TXN_DELETE:
                 remove_row(s, row, op->kind);
                 return 0;
-        case TXN_VERB_UNKNOWN:
-                break;
+        default:
+                return fsm_refuse_verb(op, error);
         }
-        return store_error_set(error, "unknown verb");
 }
 
-static void add_row(struct fsm_result *result, const struct store *s, const struct txn_op *op)
+void fsm_add_row(struct fsm_result *result, enum txn_kind kind, const struct record *row,
+                 bool without_value)
 {
-        struct txn_result_row *at;
-        union store_row row = find(s, op);
+        uint32_t count = result->txn_row_count;
 
-        if (row.record == NULL)
+        // Room is doubled, when the count reaches a power of two.
+        if ((count & (count - 1)) == 0)
+                result->txn_rows = memory_resize(result->txn_rows, (count ? 2 * (size_t)count : 1) *
+                                                                       sizeof(*result->txn_rows));
+        result->txn_rows[count] = (struct txn_result_row){kind, without_value, {.record = row}};
+        result->txn_row_count++;
+        record_take(row);
+}
+
+static void run_in_order(struct store *s, const struct txn_op *op, struct fsm_result *result,
+                         struct store_error *error)
+{
+        union store_row row;
+
+        if (op->kind == TXN_KV) {
+                fsm_run_kv_op(s, op, result, error);
                 return;
-        result->txn_rows =
-            memory_resize(result->txn_rows, (result->txn_row_count + 1) * sizeof(*at));
-        at = &result->txn_rows[result->txn_row_count++];
-        *at = (struct txn_result_row){op->kind, row};
-        record_take(row.record);
+        }
+        if (op->kind == TXN_SESSION) {
+                store_destroy_session(s, op->session_id);
+                return;
+        }
+        if (run_op(s, op, error) < 0 || op->verb == TXN_DELETE || op->verb == TXN_DELETE_CAS)
+                return;
+        row = find(s, op);
+        if (row.record)
+                fsm_add_row(result, op->kind, row.record, false);
 }
 
 void fsm_run_txn(struct store *s, const struct command_txn *txn, struct fsm_result *result)
 {
         for (uint32_t i = 0; i < txn->op_count; i++) {
-                const struct txn_op *op = &txn->ops[i];
                 struct store_error error = {""};
 
-                if (run_op(s, op, &error) < 0)
+                run_in_order(s, &txn->ops[i], result, &error);
+                if (error.text[0] != 0)
                         fsm_result_add_error(result, i, &error);
-                else if (op->verb != TXN_DELETE && op->verb != TXN_DELETE_CAS)
-                        add_row(result, s, op);
         }
         if (result->txn_error_count == 0)
                 return;
@@ -145,7 +166,7 @@ void fsm_read_txn(struct fsm *fsm, const struct command_txn *txn, struct fsm_res
         fsm_result_init(result);
         result->index = store_applied_index(fsm->store);
         for (uint32_t i = 0; i < txn->op_count; i++)
-                if (txn->ops[i].verb != TXN_GET) {
+                if (!txn_op_is_read(&txn->ops[i])) {
                         store_error_set(&result->error, "operation %u is not a read", i);
                         return;
                 }

@@ -89,6 +89,9 @@ const char *http_request_rest(const struct http_request *request);
 const char *http_request_param(const struct http_request *request, const char *key);
 /** The n-th value of a repeated query parameter, NULL after the last. */
 const char *http_request_param_at(const struct http_request *request, const char *key, size_t n);
+/** The i-th query parameter, in the order given; false after the last. */
+bool http_request_param_next(const struct http_request *request, size_t i, const char **key,
+                             const char **value);
 /** A request header's value or NULL. */
 const char *http_request_header(const struct http_request *request, const char *name);
 /** The method as an enum http_method. */
@@ -123,5 +126,19 @@ void http_reply_json(struct http_request *request, unsigned status, struct json_
 /** Answer with bytes that are freed with free(). */
 void http_reply_bytes(struct http_request *request, unsigned status, const char *content_type,
                       char *take_data, size_t len);
+
+/**
+ * Gives the next piece of a body as the connection takes it.
+ * @out     at most @size bytes to be written.
+ * returns  bytes written; 0 at the end, negative to break the connection off.
+ */
+typedef long (*http_stream_fn)(void *arg, char *out, size_t size);
+
+/**
+ * Answer with a body made while it is sent, uncompressed.
+ * @end  called once when nobody will read on, also for an answer that is never sent.
+ */
+void http_reply_stream(struct http_request *request, unsigned status, const char *content_type,
+                       http_stream_fn read, void (*end)(void *arg), void *arg);
 
 #endif

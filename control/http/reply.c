@@ -6,6 +6,9 @@
 
 #include "control/http/http_internal.h"
 
+// What a stream is asked for at once.
+#define STREAM_BLOCK_LEN 65536
+
 void http_reply_header(struct http_request *request, const char *name, const char *value)
 {
         size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
@@ -82,6 +85,52 @@ void http_reply_bytes(struct http_request *request, unsigned status, const char 
         MHD_add_response_header(response, "Content-Type", content_type);
         if (compressed)
                 MHD_add_response_header(response, "Content-Encoding", "gzip");
+        set_response(request, status, response);
+}
+
+struct stream {
+        http_stream_fn read;
+        void (*end)(void *arg);
+        void *arg;
+};
+
+static ssize_t on_stream_read(void *cls, uint64_t at, char *out, size_t size)
+{
+        struct stream *stream = cls;
+        long len = stream->read(stream->arg, out, size);
+
+        (void)at;
+        if (len == 0)
+                return MHD_CONTENT_READER_END_OF_STREAM;
+        return len > 0 ? len : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void on_stream_end(void *cls)
+{
+        struct stream *stream = cls;
+
+        stream->end(stream->arg);
+        free(stream);
+}
+
+void http_reply_stream(struct http_request *request, unsigned status, const char *content_type,
+                       http_stream_fn read, void (*end)(void *arg), void *arg)
+{
+        struct stream *stream = malloc(sizeof(*stream));
+        struct MHD_Response *response = NULL;
+
+        if (stream != NULL) {
+                *stream = (struct stream){read, end, arg};
+                response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_LEN,
+                                                             on_stream_read, stream, on_stream_end);
+        }
+        if (response == NULL) {
+                free(stream);
+                end(arg);
+                set_response(request, MHD_HTTP_INTERNAL_SERVER_ERROR, make_empty());
+                return;
+        }
+        MHD_add_response_header(response, "Content-Type", content_type);
         set_response(request, status, response);
 }
 

@@ -334,6 +334,16 @@ const char *http_request_param_at(const struct http_request *request, const char
         return NULL;
 }
 
+bool http_request_param_next(const struct http_request *request, size_t i, const char **key,
+                             const char **value)
+{
+        if (i >= request->uri.param_count)
+                return false;
+        *key = request->uri.params[i].key;
+        *value = request->uri.params[i].value;
+        return true;
+}
+
 const char *http_request_header(const struct http_request *request, const char *name)
 {
         return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);

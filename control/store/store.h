@@ -145,6 +145,9 @@ uint64_t store_node_index(const struct store *s, const char *node);
  */
 uint64_t store_kv_prefix_index(const struct store *s, const char *prefix);
 
+/** The index of the oldest deletion that is remembered; UINT64_MAX when there is none. */
+uint64_t store_oldest_tombstone(const struct store *s);
+
 /** Rows of a table, and distinct service names. */
 size_t store_count(const struct store *s, enum store_table table);
 size_t store_service_name_count(const struct store *s);

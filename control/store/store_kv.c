@@ -53,6 +53,16 @@ uint64_t store_kv_prefix_index(const struct store *s, const char *prefix)
         return kept > gone ? kept : gone;
 }
 
+uint64_t store_oldest_tombstone(const struct store *s)
+{
+        const struct record *row;
+        struct ordered_cursor c;
+
+        ordered_index_seek(s->tables.tombstones_by_index, NULL, 0, &c);
+        row = ordered_cursor_next(&c, NULL, NULL);
+        return row ? row->modify_index : UINT64_MAX;
+}
+
 // Writes that change nothing leave the key and its index alone.
 static void put(struct store *s, const struct kv_record *old, const struct kv_entry *entry)
 {

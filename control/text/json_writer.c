@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/text/base64.h"
 #include "control/text/utf8.h"
 
 void json_writer_init(struct json_writer *w, bool pretty)
@@ -222,6 +223,20 @@ void json_writer_string_len(struct json_writer *w, const char *text, size_t len)
         append_quoted(w, text, len);
 }
 
+void json_writer_base64(struct json_writer *w, const void *bytes, size_t len)
+{
+        size_t text_len = base64_text_len(len);
+
+        begin_item(w);
+        if (!reserve(w, text_len + 2))
+                return;
+        w->data[w->len] = '"';
+        base64_encode(bytes, len, w->data + w->len + 1);
+        w->len += text_len + 2;
+        w->data[w->len - 1] = '"';
+        w->data[w->len] = '\0';
+}
+
 void json_writer_int(struct json_writer *w, int64_t value)
 {
         char text[24];
@@ -265,6 +280,11 @@ void json_writer_null(struct json_writer *w)
 {
         begin_item(w);
         append(w, "null", 4);
+}
+
+void json_writer_drain(struct json_writer *w)
+{
+        w->len = 0;
 }
 
 void json_writer_raw(struct json_writer *w, const char *json, size_t len)

@@ -53,6 +53,8 @@ void json_writer_key(struct json_writer *w, const char *key);
 void json_writer_string(struct json_writer *w, const char *text);
 /** Write a string value of a given length, which may hold NUL bytes. */
 void json_writer_string_len(struct json_writer *w, const char *text, size_t len);
+/** Write bytes as base64. */
+void json_writer_base64(struct json_writer *w, const void *bytes, size_t len);
 /** Write a signed integer value. */
 void json_writer_int(struct json_writer *w, int64_t value);
 /** Write an unsigned integer value. */
@@ -63,6 +65,8 @@ void json_writer_double(struct json_writer *w, double value);
 void json_writer_bool(struct json_writer *w, bool value);
 /** Write null. */
 void json_writer_null(struct json_writer *w);
+/** Forget what has been written and taken from `data`; the document goes on. */
+void json_writer_drain(struct json_writer *w);
 /** Write text that is JSON already, as it stands. */
 void json_writer_raw(struct json_writer *w, const char *json, size_t len);
 /** End a pretty document with a line feed. */

@@ -12,15 +12,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void fuzz_catalog(const struct json_schema *schema, bool is_txn, const char *body,
                          size_t len)
 {
-        char error[JSON_SCHEMA_ERROR_MAX], txn_error[128];
+        char error[JSON_SCHEMA_ERROR_MAX];
         struct scratch *scratch = scratch_create();
         struct command command;
         json_t *value;
 
         if (scratch != NULL &&
-            json_schema_parse(schema, 0, body, len, is_txn, &value, error) == 0) {
+            (is_txn ? api_parse_txn(body, len, &value, error)
+                    : json_schema_parse(schema, 0, body, len, 0, &value, error)) == 0) {
                 if (is_txn)
-                        api_decode_txn(value, "dc1", scratch, &command, txn_error);
+                        api_decode_txn(value, "dc1", scratch, &command, error);
                 else
                         api_decode_register(value, "dc1", scratch, &command);
                 json_decref(value);

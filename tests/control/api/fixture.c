@@ -1,4 +1,6 @@
 #include "tests/control/api/fixture.h"
+#include "control/event/events.h"
+#include "control/leader/leader.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -17,6 +19,7 @@ void fixture_start(struct fixture *f, const char *settings)
         struct config_input input = {.dev_mode = true};
         struct config_report report;
         struct local_options options;
+        struct leader_options leader;
         json_t *flags = json_loads(base, 0, NULL), *more = json_loads(settings, 0, NULL);
         char error[512];
 
@@ -47,9 +50,14 @@ void fixture_start(struct fixture *f, const char *settings)
                                          .log = &f->log,
                                          .node_id = f->agent.node_id,
                                          .register_server = true};
+        leader =
+            (struct leader_options){&f->agent.loop, f->agent.store, f->agent.proposer, &f->log};
+        cr_assert_eq(leader_create(&f->agent.leader, &leader), 0);
+        leader_set(f->agent.leader, true);
         cr_assert_eq(local_create(&f->agent.local, &options), 0);
         cr_assert_eq(local_configure(f->agent.local, f->agent.config, error, sizeof(error)), 0,
                      "%s", error);
+        f->agent.events = events_create(f->agent.config->node_name, f->agent.local);
         cr_assert_eq(api_create(&f->agent.api, &f->agent, error, sizeof(error)), 0, "%s", error);
         f->port = api_port(f->agent.api, 0);
 }
@@ -57,7 +65,9 @@ void fixture_start(struct fixture *f, const char *settings)
 void fixture_stop(struct fixture *f)
 {
         api_destroy(f->agent.api);
+        events_destroy(f->agent.events);
         local_destroy(f->agent.local);
+        leader_destroy(f->agent.leader);
         uv_run(&f->agent.loop, UV_RUN_DEFAULT);
         cr_expect_eq(uv_loop_close(&f->agent.loop), 0, "handles are left");
         local_log_destroy(f->agent.local_log);

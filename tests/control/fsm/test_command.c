@@ -59,7 +59,31 @@ static void encode(const struct command *c, struct byte_buffer *out)
         cr_assert_eq(command_encode(c, out), 0);
 }
 
-static struct command some_command(enum command_type type, struct txn_op ops[3],
+static struct kv_entry some_entry(void)
+{
+        return (struct kv_entry){.key = "a/\xff",
+                                 .value = (const uint8_t *)"\0\xff",
+                                 .value_len = 2,
+                                 .session = "s",
+                                 .flags = UINT64_MAX};
+}
+
+static struct catalog_session some_session(void)
+{
+        struct catalog_session s = CATALOG_SESSION_INIT;
+
+        s.id = "s";
+        s.node = "n";
+        s.behavior = "delete";
+        s.lock_delay_ns = INT64_MIN;
+        s.node_checks = (struct text_list){tags, ARRAY_LEN(tags)};
+        s.service_checks = s.node_checks;
+        s.service_check_namespaces = s.node_checks;
+        s.service_checks_given = true;
+        return s;
+}
+
+static struct command some_command(enum command_type type, struct txn_op ops[5],
                                    struct catalog_check *check)
 {
         struct command c = {.type = type};
@@ -68,13 +92,15 @@ static struct command some_command(enum command_type type, struct txn_op ops[3],
         ops[0] = (struct txn_op){TXN_NODE, TXN_SET, "", 0, {.node = some_node()}};
         ops[1] = (struct txn_op){TXN_SERVICE, TXN_CAS, "", UINT64_MAX, {.service = some_service()}};
         ops[2] = (struct txn_op){TXN_CHECK, TXN_DELETE_CAS, "", 300, {.check = *check}};
+        ops[3] = (struct txn_op){TXN_KV, TXN_CHECK_NOT_EXISTS, "", 0, {.kv = some_entry()}};
+        ops[4] = (struct txn_op){TXN_SESSION, TXN_DELETE, "", 0, {.session_id = "s"}};
         if (type == COMMAND_REGISTER) {
                 c.reg =
                     (struct command_register){some_node(), true, true, some_service(), check, 1};
         } else if (type == COMMAND_DEREGISTER) {
                 c.dereg = (struct command_deregister){"n", "", "c"};
         } else if (type == COMMAND_TXN) {
-                c.txn = (struct command_txn){ops, 3};
+                c.txn = (struct command_txn){ops, 5};
         } else if (type == COMMAND_QUERY_SET) {
                 c.query_set.create = true;
                 c.query_set.query = (struct catalog_query)CATALOG_QUERY_INIT;
@@ -84,6 +110,14 @@ static struct command some_command(enum command_type type, struct txn_op ops[3],
                 c.query_set.query.tags = (struct text_list){tags, ARRAY_LEN(tags)};
         } else if (type == COMMAND_QUERY_DELETE) {
                 c.query_delete.id = "q";
+        } else if (type == COMMAND_KV) {
+                c.kv = (struct txn_op){TXN_KV, TXN_LOCK, "", 0, {.kv = some_entry()}};
+        } else if (type == COMMAND_SESSION_CREATE) {
+                c.session_create = some_session();
+        } else if (type == COMMAND_SESSION_DESTROY) {
+                c.session_destroy = "s";
+        } else if (type == COMMAND_TOMBSTONE_REAP) {
+                c.reap_index = UINT64_MAX;
         }
         return c;
 }
@@ -94,7 +128,7 @@ Test(command, every_type_survives_encoding_and_decoding)
                 struct byte_buffer first = BYTE_BUFFER_INIT, second = BYTE_BUFFER_INIT;
                 struct arena arena = ARENA_INIT;
                 struct catalog_check check;
-                struct txn_op ops[3];
+                struct txn_op ops[5];
                 struct command c = some_command((enum command_type)type, ops, &check);
                 struct command decoded;
 
@@ -116,7 +150,7 @@ Test(command, a_registration_keeps_every_field)
         struct byte_buffer bytes = BYTE_BUFFER_INIT;
         struct arena arena = ARENA_INIT;
         struct catalog_check check;
-        struct txn_op ops[3];
+        struct txn_op ops[5];
         struct command c = some_command(COMMAND_REGISTER, ops, &check);
         struct catalog_service want_service = some_service();
         struct service_address sorted[] = {wan[1], wan[0]};
@@ -144,7 +178,7 @@ Test(command, every_truncation_and_any_trailing_byte_is_refused)
                 struct byte_buffer bytes = BYTE_BUFFER_INIT;
                 struct arena arena = ARENA_INIT;
                 struct catalog_check check;
-                struct txn_op ops[3];
+                struct txn_op ops[5];
                 struct command c = some_command((enum command_type)type, ops, &check);
 
                 encode(&c, &bytes);
@@ -174,7 +208,7 @@ Test(command, odd_bytes_are_refused)
         } cases[] = {
             {"a later version", "\x02\x00\x80", 3, -ENOTSUP},
             {"version 0", "\x00\x00\x80", 3, -ENOTSUP},
-            {"an unknown type", "\x01\x06\x80", 3, -ENOTSUP},
+            {"an unknown type", "\x01\x7f\x80", 3, -ENOTSUP},
             {"not a map", "\x01\x00\x90", 3, -EBADMSG},
             {"an unknown key", "\x01\x05\x81\xa2XD\xa1q", 8, -EBADMSG},
             {"an empty id", "\x01\x05\x81\xa2ID\xa0", 7, -EBADMSG},
@@ -182,6 +216,16 @@ Test(command, odd_bytes_are_refused)
             {"a good deletion", "\x01\x05\x81\xa2ID\xa1q", 8, 0},
             {"a text that says 4 GiB", "\x01\x05\x81\xa2ID\xdb\xff\xff\xff\xff", 11, -EBADMSG},
             {"a list that says 4 G items", "\x01\x03\x81\xa3Ops\xdd\xff\xff\xff\xff", 12, -EBADMSG},
+            {"a key operation without a key",
+             "\x01\x06\x81\xa2Op\x94\x03\x01\x00\x95\xa0\xc4\x01x\x00\x00\xa0", 18, -EBADMSG},
+            {"a good key operation",
+             "\x01\x06\x81\xa2Op\x94\x03\x01\x00\x95\xa1k\xc4\x01x\x00\x00\xa0", 19, 0},
+            {"a key operation with a verb of nobody's",
+             "\x01\x06\x81\xa2Op\x94\x03\x0c\x00\x95\xa1k\xc4\x01x\x00\x00\xa0", 19, -EBADMSG},
+            {"a value beyond the end",
+             "\x01\x06\x81\xa2Op\x94\x03\x01\x00\x95\xa1k\xc6\xff\xff\xff\xff", 17, -EBADMSG},
+            {"a session that is locked", "\x01\x06\x81\xa2Op\x94\x04\x05\x00\xa1s", 11, -EBADMSG},
+            {"a session of no node", "\x01\x07\x81\xa7Session\x81\xa2ID\xa1q", 17, -EBADMSG},
             {"no operations", "\x01\x03\x81\xa3Ops\x90", 8, 0},
             {"an unknown operation", "\x01\x03\x81\xa3Ops\x91\x94\x03\x00\x00\x80", 13, -EBADMSG},
             {"a register without a node", "\x01\x01\x80", 3, -EBADMSG},

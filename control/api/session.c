@@ -1,0 +1,354 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/api/api_internal.h"
+#include "control/leader/leader.h"
+#include "control/text/duration.h"
+
+#define NS_PER_S       1000000000
+#define TTL_MAX_NS     (INT64_C(24) * 3600 * NS_PER_S)
+#define LOCK_DELAY_NS  (INT64_C(15) * NS_PER_S)
+#define LOCK_DELAY_MIN 1000 // smaller numbers are taken for seconds, not nanoseconds
+#define SERF_HEALTH    "serfHealth"
+
+static const struct json_field service_check_fields[] = {
+    {"ID", JSON_KIND_STRING, NULL},
+    {"Namespace", JSON_KIND_STRING, NULL},
+};
+static const struct json_schema service_check_schema = JSON_SCHEMA(service_check_fields);
+
+static const struct json_field create_fields[] = {
+    {"Name", JSON_KIND_STRING, NULL},
+    {"Node", JSON_KIND_STRING, NULL},
+    {"LockDelay", JSON_KIND_ANY, NULL},
+    {"Behavior", JSON_KIND_STRING, NULL},
+    {"TTL", JSON_KIND_STRING, NULL},
+    {"Checks", JSON_KIND_STRINGS, NULL},
+    {"NodeChecks", JSON_KIND_STRINGS, NULL},
+    {"ServiceChecks", JSON_KIND_OBJECTS, &service_check_schema},
+};
+static const struct json_schema create_schema = JSON_SCHEMA(create_fields);
+
+// --- Reading.
+
+static void write_service_checks(struct json_writer *w, const struct catalog_session *session)
+{
+        json_writer_key(w, "ServiceChecks");
+        if (!session->service_checks_given) {
+                json_writer_null(w);
+                return;
+        }
+        json_writer_begin_array(w);
+        for (uint32_t i = 0; i < session->service_checks.count; i++) {
+                json_writer_begin_object(w);
+                json_writer_put_string(w, "ID", session->service_checks.items[i]);
+                json_writer_put_string(w, "Namespace", session->service_check_namespaces.items[i]);
+                json_writer_end_object(w);
+        }
+        json_writer_end_array(w);
+}
+
+static void write_session(const struct api *api, struct json_writer *w, const void *item)
+{
+        const struct session_record *record = item;
+        const struct catalog_session *session = &record->session;
+
+        (void)api;
+        json_writer_begin_object(w);
+        json_writer_put_string(w, "ID", session->id);
+        json_writer_put_string(w, "Name", session->name);
+        json_writer_put_string(w, "Node", session->node);
+        json_writer_put_int(w, "LockDelay", session->lock_delay_ns);
+        json_writer_put_string(w, "Behavior", session->behavior);
+        json_writer_put_string(w, "TTL", session->ttl);
+        if (session->node_checks_null)
+                json_writer_put_null(w, "NodeChecks");
+        else
+                api_put_list(w, "NodeChecks", &session->node_checks);
+        write_service_checks(w, session);
+        api_put_indexes(w, &record->head);
+        json_writer_end_object(w);
+}
+
+static uint64_t sessions_index(const struct store *store, const char *name)
+{
+        (void)name;
+        return store_table_index(store, STORE_SESSIONS);
+}
+
+static void watch_sessions(struct api_read *read)
+{
+        store_watch_table(read->api->agent->store, api_next_watch(read), STORE_SESSIONS);
+}
+
+static void write_all(const struct api_read *read, struct json_writer *w)
+{
+        const struct session_record *session;
+        struct store_iter it;
+
+        json_writer_begin_array(w);
+        store_sessions(read->api->agent->store, &it);
+        while ((session = store_next_session(&it)) != NULL)
+                write_session(read->api, w, session);
+        json_writer_end_array(w);
+}
+
+void api_session_list(struct http_request *request, void *app)
+{
+        static const struct api_query query = {
+            .index = sessions_index, .write = write_all, .watch = watch_sessions};
+
+        api_read(app, request, &query, "");
+}
+
+static void write_of_node(const struct api_read *read, struct json_writer *w)
+{
+        const struct session_record *session;
+        struct store_iter it;
+
+        json_writer_begin_array(w);
+        store_sessions_of_node(read->api->agent->store, read->name, &it);
+        while ((session = store_next_session(&it)) != NULL)
+                write_session(read->api, w, session);
+        json_writer_end_array(w);
+}
+
+void api_session_node(struct http_request *request, void *app)
+{
+        static const struct api_query query = {
+            .index = sessions_index, .write = write_of_node, .watch = watch_sessions};
+        const char *node = http_request_rest(request);
+
+        if (*node == '\0')
+                http_reply_text(request, 400, "Missing node name");
+        else
+                api_read(app, request, &query, node);
+}
+
+static void write_one(const struct api_read *read, struct json_writer *w)
+{
+        const struct session_record *session =
+            store_session_get(read->api->agent->store, read->name);
+
+        json_writer_begin_array(w);
+        if (session != NULL)
+                write_session(read->api, w, session);
+        json_writer_end_array(w);
+}
+
+static void watch_session(struct api_read *read)
+{
+        store_watch_name(read->api->agent->store, api_next_watch(read), STORE_WATCH_SESSION,
+                         read->name);
+}
+
+// False when the path has no ID, or one that cannot be; the request has been refused then.
+static bool check_id(struct http_request *request, const char *prefix)
+{
+        const char *id = http_request_rest(request);
+        struct store_error error;
+
+        if (*id == '\0') {
+                http_reply_text(request, 400, "Missing session");
+                return false;
+        }
+        if (store_session_check_id(id, &error) < 0) {
+                http_reply_text(request, 500, "%s%s", prefix, error.text);
+                return false;
+        }
+        return true;
+}
+
+void api_session_info(struct http_request *request, void *app)
+{
+        static const struct api_query query = {
+            .index = sessions_index, .write = write_one, .watch = watch_session};
+
+        if (check_id(request, ""))
+                api_read(app, request, &query, http_request_rest(request));
+}
+
+void api_session_renew(struct http_request *request, void *app)
+{
+        const struct session_record *session;
+        struct api *api = app;
+        struct json_writer w;
+
+        if (!api_check_wait(api, request) || !api_check_consistency(request) ||
+            !check_id(request, "") || !api_check_datacenter(api, request))
+                return;
+        session = store_session_get(api->agent->store, http_request_rest(request));
+        if (session == NULL) {
+                http_reply_text(request, 404, "Session id '%.60s' not found",
+                                http_request_rest(request));
+                return;
+        }
+        leader_renew_session(api->agent->leader, session->session.id);
+        json_writer_init(&w, http_request_pretty(request));
+        json_writer_begin_array(&w);
+        write_session(api, &w, session);
+        json_writer_end_array(&w);
+        http_reply_json(request, 200, &w);
+}
+
+// --- Creating and destroying.
+
+static bool parse_lock_delay(struct http_request *request, const json_t *value, int64_t *out_ns)
+{
+        *out_ns = LOCK_DELAY_NS;
+        if (value == NULL)
+                return true;
+        if (json_is_string(value)) {
+                const char *text = json_string_value(value);
+
+                if (duration_parse(text, out_ns) < 0) {
+                        http_reply_text(request, 400,
+                                        "Request decode failed: time: invalid duration \"%.60s\"",
+                                        text);
+                        return false;
+                }
+        } else if (json_is_number(value)) {
+                double number = json_number_value(value);
+
+                if (!(number > -9.0e18 && number < 9.0e18)) {
+                        http_reply_text(request, 400,
+                                        "Request decode failed: LockDelay is too "
+                                        "large");
+                        return false;
+                }
+                *out_ns = (int64_t)number;
+        }
+        if (*out_ns<LOCK_DELAY_MIN && * out_ns> - LOCK_DELAY_MIN)
+                *out_ns *= NS_PER_S;
+        return true;
+}
+
+static bool check_ttl(const struct api *api, struct http_request *request, const char *ttl)
+{
+        int64_t min_ns = api->agent->config->session_ttl_min_ns, ttl_ns;
+        char min[DURATION_TEXT_MAX], max[DURATION_TEXT_MAX];
+
+        if (*ttl == '\0')
+                return true;
+        if (duration_parse(ttl, &ttl_ns) < 0) {
+                http_reply_text(request, 500,
+                                "Session TTL '%.60s' invalid: time: invalid duration \"%.60s\"",
+                                ttl, ttl);
+                return false;
+        }
+        if (ttl_ns == 0 || (ttl_ns >= min_ns && ttl_ns <= TTL_MAX_NS))
+                return true;
+        http_reply_text(request, 500, "Invalid Session TTL '%lld', must be between [%s=%s]",
+                        (long long)ttl_ns, duration_format(min_ns, min),
+                        duration_format(TTL_MAX_NS, max));
+        return false;
+}
+
+static int fill_checks(const json_t *body, struct scratch *scratch, struct catalog_session *out)
+{
+        static const char *const serf_health[] = {SERF_HEALTH};
+        const json_t *checks = json_object_get(body, "Checks");
+        const json_t *node_checks = json_object_get(body, "NodeChecks");
+        const json_t *services = json_object_get(body, "ServiceChecks");
+        size_t count = json_array_size(services);
+        const char **ids = scratch_alloc(scratch, (count + 1) * sizeof(*ids));
+        const char **namespaces = scratch_alloc(scratch, (count + 1) * sizeof(*namespaces));
+
+        if (ids == NULL || namespaces == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < count; i++) {
+                ids[i] = json_schema_string(json_array_get(services, i), "ID");
+                namespaces[i] = json_schema_string(json_array_get(services, i), "Namespace");
+        }
+        out->service_checks_given = services != NULL;
+        out->service_checks = (struct text_list){ids, (uint32_t)count};
+        out->service_check_namespaces = (struct text_list){namespaces, (uint32_t)count};
+        // An empty list of either kind takes the default away.
+        if (node_checks == NULL && (checks == NULL || json_array_size(checks) > 0))
+                out->node_checks = (struct text_list){serf_health, 1};
+        if (node_checks != NULL && api_decode_list(node_checks, scratch, &out->node_checks) < 0)
+                return -ENOMEM;
+        if (checks != NULL && api_decode_list(checks, scratch, &out->checks) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+static bool fill_session(const struct api *api, struct http_request *request, const json_t *body,
+                         struct scratch *scratch, struct catalog_session *out)
+{
+        const json_t *node = json_object_get(body, "Node");
+
+        *out = (struct catalog_session)CATALOG_SESSION_INIT;
+        if (!parse_lock_delay(request, json_object_get(body, "LockDelay"), &out->lock_delay_ns))
+                return false;
+        out->name = json_schema_string(body, "Name");
+        out->node = node != NULL ? json_string_value(node) : api->agent->config->node_name;
+        out->behavior = json_schema_string(body, "Behavior");
+        out->ttl = json_schema_string(body, "TTL");
+        if (fill_checks(body, scratch, out) < 0) {
+                http_reply_text(request, 500, "out of memory");
+                return false;
+        }
+        return true;
+}
+
+static bool is_behavior(struct http_request *request, const char *behavior)
+{
+        if (*behavior == '\0' || strcmp(behavior, "release") == 0 ||
+            strcmp(behavior, "delete") == 0)
+                return true;
+        http_reply_text(request, 500, "Invalid Behavior setting '%.100s'", behavior);
+        return false;
+}
+
+static bool make_id(const struct api *api, struct http_request *request, char id[37])
+{
+        do {
+                if (!api_make_uuid(id)) {
+                        http_reply_text(request, 500, "no random numbers");
+                        return false;
+                }
+        } while (store_session_get(api->agent->store, id) != NULL);
+        return true;
+}
+
+void api_session_create(struct http_request *request, void *app)
+{
+        struct command command = {.type = COMMAND_SESSION_CREATE};
+        struct scratch *scratch = scratch_create();
+        struct api *api = app;
+        json_t *body = NULL;
+        char id[37];
+        size_t len;
+
+        if (scratch == NULL) {
+                http_reply_text(request, 500, "out of memory");
+                return;
+        }
+        http_request_body(request, &len);
+        if (len > 0 &&
+            !api_parse_body(request, &create_schema, JSON_SCHEMA_IGNORE_UNKNOWN, false, &body))
+                goto free_scratch;
+        if (!fill_session(api, request, body, scratch, &command.session_create) ||
+            !api_check_datacenter(api, request) ||
+            !is_behavior(request, command.session_create.behavior) ||
+            !check_ttl(api, request, command.session_create.ttl) || !make_id(api, request, id))
+                goto free_scratch;
+        command.session_create.id = id;
+        api_propose_with_id(api, request, &command, id);
+free_scratch:
+        json_decref(body);
+        scratch_destroy(scratch);
+}
+
+void api_session_destroy(struct http_request *request, void *app)
+{
+        struct command command = {.type = COMMAND_SESSION_DESTROY};
+        struct api *api = app;
+
+        if (!check_id(request, "Session lookup failed: ") || !api_check_datacenter(api, request))
+                return;
+        command.session_destroy = http_request_rest(request);
+        api_propose(api, request, &command, api_answer_true);
+}
