@@ -103,8 +103,8 @@ void snapshot_sender_close(struct snapshot_sender *take_sender);
  * Receiving one, in chunks.
  *
  * open    begins it anew, aside.
- * write   at offset: 0 starts over, the current length goes on, anything else is -ESPIPE. A failure
- *         ends the receiver: finish then fails.
+ * write   at offset: 0 starts over, the current length goes on, anything else is -ESPIPE and
+ *         changes nothing. Another failure ends the receiver: finish then fails.
  * finish  verifies the whole file - that it is the snapshot of index and term and, unless
  *         cluster_id is 0, of this cluster - syncs, renames, and removes snapshots
  *         beyond the last two; frees the receiver, also when it fails. -EUCLEAN: damaged;
