@@ -100,7 +100,7 @@ uint32_t ordered_leaf_slot(const struct leaf *leaf, const uint8_t *probe, size_t
 
         while (low < high) {
                 uint32_t mid = (low + high) / 2;
-                const struct entry *e = &leaf->entries[mid];
+                const struct ordered_entry *e = &leaf->entries[mid];
 
                 if (compare(e->key, e->key_len, probe, probe_len, bound) >= 0)
                         high = mid;
@@ -152,7 +152,7 @@ static struct leaf *own_leaf(struct ordered_index *ix, struct path *path)
 
 void *ordered_index_set(struct ordered_index *ix, const uint8_t *key, size_t key_len, void *value)
 {
-        struct entry entry = {key, value, (uint32_t)key_len};
+        struct ordered_entry entry = {key, value, (uint32_t)key_len};
         struct path path;
         struct leaf *leaf = ordered_index_descend(ix, key, key_len, BOUND_KEY, &path);
         uint32_t slot = ordered_leaf_slot(leaf, key, key_len, BOUND_KEY);
@@ -167,7 +167,7 @@ void *ordered_index_set(struct ordered_index *ix, const uint8_t *key, size_t key
                 return old;
         }
         memmove(&leaf->entries[slot + 1], &leaf->entries[slot],
-                (leaf->count - slot) * sizeof(struct entry));
+                (leaf->count - slot) * sizeof(struct ordered_entry));
         leaf->entries[slot] = entry;
         leaf->count++;
         ix->count++;
@@ -189,7 +189,7 @@ void *ordered_index_remove(struct ordered_index *ix, const uint8_t *key, size_t 
         old = leaf->entries[slot].value;
         leaf->count--;
         memmove(&leaf->entries[slot], &leaf->entries[slot + 1],
-                (leaf->count - slot) * sizeof(struct entry));
+                (leaf->count - slot) * sizeof(struct ordered_entry));
         ix->count--;
         ix->generation++;
         if (leaf->count < LEAF_MIN)
@@ -240,7 +240,7 @@ void ordered_index_seek(const struct ordered_index *ix, const uint8_t *key, size
 void *ordered_cursor_next(struct ordered_cursor *c, const uint8_t **key, size_t *key_len)
 {
         const struct leaf *leaf = c->leaf;
-        const struct entry *e;
+        const struct ordered_entry *e;
 
         assert(c->generation == c->index->generation);
         if (leaf == c->end_leaf && c->slot == c->end_slot)

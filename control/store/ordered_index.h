@@ -17,6 +17,22 @@
 
 struct ordered_index;
 
+/* An entry as it is given to ordered_index_build; its key is borrowed as ever. */
+struct ordered_entry {
+        const uint8_t *key;
+        void *value; /* not NULL */
+        uint32_t key_len;
+};
+
+/** As memcmp: the order of two keys. */
+int ordered_entry_compare(const struct ordered_entry *a, const struct ordered_entry *b);
+
+/** Put entries into ascending order; they may have equal keys. */
+void ordered_entries_sort(struct ordered_entry entries[], size_t count);
+
+/** An index of these entries, ascending and without equal keys, in O(@count). */
+struct ordered_index *ordered_index_build(const struct ordered_entry entries[], size_t count);
+
 /** An empty index, owned by the caller. */
 struct ordered_index *ordered_index_create(void);
 /** Values are the caller's and stay. */

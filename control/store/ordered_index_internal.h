@@ -17,17 +17,11 @@
 #define INNER_MIN (INNER_MAX / 4)
 #define DEPTH_MAX 16 /* at least INNER_MIN children each: more than 2^60 entries */
 
-struct entry {
-        const uint8_t *key;
-        void *value;
-        uint32_t key_len;
-};
-
 struct leaf {
         struct leaf *next;
         uint32_t count;
         uint32_t version; /* of the index when it was made */
-        struct entry entries[LEAF_MAX];
+        struct ordered_entry entries[LEAF_MAX];
 };
 
 struct separator {
@@ -91,6 +85,10 @@ void ordered_leaf_free(struct ordered_index *ix, struct leaf *leaf);
  * place as a copy if it is shared: it may be changed now.
  */
 struct leaf *ordered_leaf_own(struct ordered_index *ix, const struct path *path, uint32_t slot);
+
+/** The shortest text that parts two neighbours: above the left one, not above the right one. */
+struct separator ordered_separator_make(struct ordered_index *ix, const struct ordered_entry *left,
+                                        const struct ordered_entry *right);
 
 /** Split the path's leaf, which is full; @slot was inserted last. */
 void ordered_index_split(struct ordered_index *ix, struct path *path, uint32_t slot);

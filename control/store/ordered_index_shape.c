@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The shortest beginning of `right` that is above `left`, copied.
-static struct separator part(struct ordered_index *ix, const struct entry *left,
-                             const struct entry *right)
+struct separator ordered_separator_make(struct ordered_index *ix, const struct ordered_entry *left,
+                                        const struct ordered_entry *right)
 {
         uint32_t shared = 0;
         struct separator s;
@@ -94,11 +93,12 @@ void ordered_index_split(struct ordered_index *ix, struct path *path, uint32_t s
         if (slot == LEAF_MAX - 1 && leaf->next == NULL)
                 keep = LEAF_MAX - 1;
         right->count = leaf->count - keep;
-        memcpy(right->entries, &leaf->entries[keep], right->count * sizeof(struct entry));
+        memcpy(right->entries, &leaf->entries[keep], right->count * sizeof(struct ordered_entry));
         leaf->count = keep;
         right->next = leaf->next;
         leaf->next = right;
-        insert_up(ix, path, part(ix, &leaf->entries[keep - 1], &right->entries[0]), right);
+        insert_up(ix, path,
+                  ordered_separator_make(ix, &leaf->entries[keep - 1], &right->entries[0]), right);
 }
 
 static void remove_child(struct ordered_index *ix, struct inner *node, uint32_t slot)
@@ -122,7 +122,7 @@ static void level_leaves(struct ordered_index *ix, const struct path *path, uint
 
         if (total < LEAF_MAX) {
                 memcpy(&left->entries[left->count], right->entries,
-                       right->count * sizeof(struct entry));
+                       right->count * sizeof(struct ordered_entry));
                 left->count = total;
                 left->next = right->next;
                 ordered_leaf_free(ix, right);
@@ -133,20 +133,22 @@ static void level_leaves(struct ordered_index *ix, const struct path *path, uint
         if (left->count < keep) {
                 uint32_t moved = keep - left->count;
 
-                memcpy(&left->entries[left->count], right->entries, moved * sizeof(struct entry));
+                memcpy(&left->entries[left->count], right->entries,
+                       moved * sizeof(struct ordered_entry));
                 memmove(right->entries, &right->entries[moved],
-                        (right->count - moved) * sizeof(struct entry));
+                        (right->count - moved) * sizeof(struct ordered_entry));
         } else {
                 uint32_t moved = left->count - keep;
 
                 memmove(&right->entries[moved], right->entries,
-                        right->count * sizeof(struct entry));
-                memcpy(right->entries, &left->entries[keep], moved * sizeof(struct entry));
+                        right->count * sizeof(struct ordered_entry));
+                memcpy(right->entries, &left->entries[keep], moved * sizeof(struct ordered_entry));
         }
         left->count = keep;
         right->count = total - keep;
         drop_separator(ix, &parent->separators[slot]);
-        parent->separators[slot] = part(ix, &left->entries[keep - 1], &right->entries[0]);
+        parent->separators[slot] =
+            ordered_separator_make(ix, &left->entries[keep - 1], &right->entries[0]);
 }
 
 static void rotate_from_right(struct inner *parent, uint32_t slot)

@@ -17,14 +17,15 @@ enum field_kind {
 
 struct field {
         const char *key;
-        enum field_kind kind;
+        uint8_t key_len;
+        uint8_t kind;   // enum field_kind
         int32_t absent; // the integer that is left out
         size_t offset;
 };
 
 #define FIELD(type, member, key, kind)                                                             \
         {                                                                                          \
-                key, kind, 0, offsetof(struct type, member)                                        \
+                key, sizeof(key) - 1, kind, 0, offsetof(struct type, member)                       \
         }
 
 // The order of the fields is part of the format.
@@ -86,7 +87,7 @@ static const struct field query_fields[] = {
     FIELD(catalog_query, service_meta, "ServiceMeta", FIELD_MAP),
     FIELD(catalog_query, near, "Near", FIELD_TEXT),
     FIELD(catalog_query, raw_json, "Raw", FIELD_TEXT),
-    {"TTL", FIELD_INT, -1, offsetof(struct catalog_query, dns_ttl_s)},
+    {"TTL", 3, FIELD_INT, -1, offsetof(struct catalog_query, dns_ttl_s)},
     FIELD(catalog_query, only_passing, "OnlyPassing", FIELD_BOOL),
 };
 
@@ -112,7 +113,7 @@ static const void *at(const void *value, const struct field *f)
 
 static bool is_absent(const void *value, const struct field *f)
 {
-        switch (f->kind) {
+        switch ((enum field_kind)f->kind) {
         case FIELD_TEXT:
                 return **(const char *const *)at(value, f) == 0;
         case FIELD_LIST:
@@ -213,7 +214,7 @@ static void encode(const void *in, const struct field fields[], size_t field_cou
                 if (is_absent(in, f))
                         continue;
                 msgpack_put_text(out, f->key);
-                switch (f->kind) {
+                switch ((enum field_kind)f->kind) {
                 case FIELD_TEXT:
                         msgpack_put_text(out, *(const char *const *)at(in, f));
                         break;
@@ -318,7 +319,7 @@ static int get_addresses(struct msgpack_reader *r, struct arena *arena,
 
 static int get_value(struct msgpack_reader *r, struct arena *arena, const struct field *f, void *to)
 {
-        switch (f->kind) {
+        switch ((enum field_kind)f->kind) {
         case FIELD_TEXT:
                 return arena_decode_text(r, arena, to);
         case FIELD_LIST:
@@ -352,7 +353,7 @@ static int decode(struct msgpack_reader *r, struct arena *arena, const struct fi
                 if (msgpack_get_text(r, &key, &len) < 0)
                         return -EBADMSG;
                 while (next < field_count &&
-                       (strlen(fields[next].key) != len || memcmp(fields[next].key, key, len) != 0))
+                       (fields[next].key_len != len || memcmp(fields[next].key, key, len) != 0))
                         next++;
                 if (next == field_count)
                         return -EBADMSG;

@@ -48,6 +48,28 @@ static const char *pack_text(struct packer *p, const char *text)
         return at ? memcpy(at, text, len) : text;
 }
 
+// Most names are in lower case already, and then they lie in the key, where a NUL ends each part.
+static const char *pack_part(struct packer *p, const char *text, const uint8_t *key, size_t at)
+{
+        if (*text == 0)
+                return "";
+        for (const char *c = text; *c; c++)
+                if (text_lower_byte((uint8_t)*c) != (uint8_t)*c)
+                        return pack_text(p, text);
+        return key ? (const char *)key + at : text;
+}
+
+// The usual states are told apart by everyone and kept by nobody.
+static const char *pack_status(struct packer *p, const char *text)
+{
+        static const char *const usual[] = {"passing", "warning", "critical"};
+
+        for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+                if (strcmp(text, usual[i]) == 0)
+                        return usual[i];
+        return pack_text(p, text);
+}
+
 static struct text_list pack_list(struct packer *p, const struct text_list *in)
 {
         const char **items = pack_array(p, in->count, sizeof(*items));
@@ -97,10 +119,12 @@ static uint8_t *pack_key(struct packer *p, const char *const parts[], size_t par
                          uint32_t *len)
 {
         size_t key_len = record_key_len(parts, part_count);
-        uint8_t *at = pack_bytes(p, key_len);
+        uint8_t *at = pack_bytes(p, key_len + 1);
 
-        if (at)
+        if (at) {
                 record_key_write(at, parts, part_count);
+                at[key_len] = 0;
+        }
         *len = (uint32_t)key_len;
         return at;
 }
@@ -116,7 +140,6 @@ static void pack_node(struct packer *p, const struct catalog_node *in, struct no
         out->node.tagged_addresses = pack_map(p, &in->tagged_addresses);
         out->node.meta = pack_map(p, &in->meta);
         out->node.id = pack_text(p, in->id);
-        out->node.name = pack_text(p, in->name);
         out->node.address = pack_text(p, in->address);
         out->node.datacenter = pack_text(p, in->datacenter);
         if (address_parse(in->address, &address))
@@ -127,6 +150,7 @@ static void pack_node(struct packer *p, const struct catalog_node *in, struct no
         out->address_key = prefix;
         out->name_key = pack_key(p, parts, ARRAY_LEN(parts), &out->name_key_len);
         out->address_key_len = prefix_len ? (uint32_t)prefix_len + out->name_key_len : 0;
+        out->node.name = pack_part(p, in->name, out->name_key, 0);
 }
 
 static void pack_service(struct packer *p, const struct catalog_service *in,
@@ -143,10 +167,7 @@ static void pack_service(struct packer *p, const struct catalog_service *in,
         s->tags = pack_list(p, &in->tags);
         s->tagged_addresses = pack_addresses(p, &in->tagged_addresses);
         s->meta = pack_map(p, &in->meta);
-        s->node = pack_text(p, in->node);
         s->kind = pack_text(p, in->kind);
-        s->id = pack_text(p, in->id);
-        s->name = strcmp(in->name, in->id) == 0 ? s->id : pack_text(p, in->name);
         s->address = pack_text(p, in->address);
         s->socket_path = pack_text(p, in->socket_path);
         s->proxy_json = pack_text(p, in->proxy_json);
@@ -162,6 +183,9 @@ static void pack_service(struct packer *p, const struct catalog_service *in,
         out->instance_key_len = out->name_key_len - (uint32_t)strlen(in->name) - 1;
         if (out->name_key)
                 out->instance_key = out->name_key + out->name_key_len - out->instance_key_len;
+        s->name = pack_part(p, in->name, out->name_key, 0);
+        s->node = pack_part(p, in->node, out->instance_key, 0);
+        s->id = pack_part(p, in->id, out->instance_key, strlen(in->node) + 1);
 }
 
 static void pack_check(struct packer *p, const struct catalog_check *in, struct check_record *out)
@@ -172,14 +196,10 @@ static void pack_check(struct packer *p, const struct catalog_check *in, struct 
 
         *c = *in;
         c->service_tags = pack_list(p, &in->service_tags);
-        c->node = pack_text(p, in->node);
-        c->id = pack_text(p, in->id);
         c->name = pack_text(p, in->name);
-        c->status = pack_text(p, in->status);
+        c->status = pack_status(p, in->status);
         c->notes = pack_text(p, in->notes);
         c->output = pack_text(p, in->output);
-        c->service_id = pack_text(p, in->service_id);
-        c->service_name = pack_text(p, in->service_name);
         c->type = pack_text(p, in->type);
         c->interval = pack_text(p, in->interval);
         c->timeout = pack_text(p, in->timeout);
@@ -192,6 +212,10 @@ static void pack_check(struct packer *p, const struct catalog_check *in, struct 
                 out->service_key_len = 0;
         out->instance_key =
             pack_key(p, by_instance, ARRAY_LEN(by_instance), &out->instance_key_len);
+        c->service_name = pack_part(p, in->service_name, out->service_key, 0);
+        c->node = pack_part(p, in->node, out->check_key, 0);
+        c->id = pack_part(p, in->id, out->check_key, strlen(in->node) + 1);
+        c->service_id = pack_part(p, in->service_id, out->instance_key, strlen(in->node) + 1);
 }
 
 static void pack_query(struct packer *p, const struct catalog_query *in, struct query_record *out)

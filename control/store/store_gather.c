@@ -119,7 +119,6 @@ void store_collect(struct store *s, size_t limit)
 struct store_snapshot *store_snapshot_gather(struct store *s)
 {
         struct store_snapshot *h = memory_get_zeroed(1, sizeof(*h));
-        struct ordered_index *rows[STORE_TABLE_COUNT];
 
         assert(s->open_index == 0);
         h->store = s;
@@ -127,9 +126,9 @@ struct store_snapshot *store_snapshot_gather(struct store *s)
         if (h->older)
                 h->older->newer = h;
         s->newest = h;
-        store_tables_list(&s->tables, rows);
         for (int i = 0; i < STORE_TABLE_COUNT; i++)
-                h->rows[i] = ordered_index_freeze(rows[i]);
+                h->rows[i] =
+                    ordered_index_freeze(*store_table_index_at(&s->tables, (enum store_table)i, 0));
         h->node_marks = ordered_index_freeze(s->tables.node_marks);
         h->service_marks = ordered_index_freeze(s->tables.service_marks);
         memcpy(h->table_index, s->tables.table_index, sizeof(h->table_index));
@@ -183,15 +182,22 @@ void store_snapshot_release(struct store_snapshot *h)
         free(h);
 }
 
-void store_mark_add(struct ordered_index *marks, const uint8_t *key, size_t key_len, uint64_t index)
+struct store_mark *store_mark_create(const uint8_t *key, size_t key_len, uint64_t index)
 {
-        struct store_mark *mark = ordered_index_get(marks, key, key_len);
+        struct store_mark *mark = memory_get(sizeof(*mark) + key_len);
 
-        if (mark)
-                return;
-        mark = memory_get(sizeof(*mark) + key_len);
         *mark = (struct store_mark){.index = index, .key_len = (uint32_t)key_len};
         memcpy(mark->key, key, key_len);
+        return mark;
+}
+
+void store_mark_add(struct ordered_index *marks, const uint8_t *key, size_t key_len, uint64_t index)
+{
+        struct store_mark *mark;
+
+        if (ordered_index_get(marks, key, key_len))
+                return;
+        mark = store_mark_create(key, key_len, index);
         ordered_index_set(marks, mark->key, key_len, mark);
 }
 

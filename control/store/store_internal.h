@@ -130,6 +130,10 @@ void store_note(struct store *s, enum store_table table, union store_row before,
 /** Note that what is known of a key has changed: its watches fire when the command is told. */
 void store_touch(struct store *s, enum store_watch_kind kind, const uint8_t *key, size_t key_len);
 
+/** Note the rows in which two versions of a table's main index differ. */
+void store_note_differences(struct store *s, enum store_table table,
+                            const struct ordered_index *old, const struct ordered_index *new);
+
 /** Tell the listeners what the journal holds, fire the watches
  * of what was touched, and empty both. */
 void store_tell(struct store *s, uint64_t index);
@@ -143,8 +147,15 @@ void store_retire_tables(struct store *s, const struct store_tables *tables);
 /** Free some of what is not held any more, all of it when @limit is SIZE_MAX. */
 void store_collect(struct store *s, size_t limit);
 
-/** The tables' main indexes, in the order of their numbers. */
-void store_tables_list(const struct store_tables *t, struct ordered_index *out[STORE_TABLE_COUNT]);
+#define STORE_INDEX_MAX 3
+
+/** A table's indexes; the first orders snapshots. */
+unsigned store_table_index_count(enum store_table table);
+struct ordered_index **store_table_index_at(struct store_tables *t, enum store_table table,
+                                            unsigned i);
+
+/** A row's entries in its table's indexes; of no bytes where it has none. @row  may be NULL. */
+void store_row_keys(union store_row row, struct ordered_entry keys[STORE_INDEX_MAX]);
 
 /** End the sessions that hang on a check, or on a node. */
 void store_invalidate_check(struct store *s, const char *node, const char *check_id);
@@ -154,6 +165,7 @@ void store_invalidate_node(struct store *s, const char *node);
  * Marks, by their lower-cased name. Insert one if there is none; move one's index and hand it out
  * to be changed further (NULL when there is none); remove one. @marks  one of the store's indexes.
  */
+struct store_mark *store_mark_create(const uint8_t *key, size_t key_len, uint64_t index);
 void store_mark_add(struct ordered_index *marks, const uint8_t *key, size_t key_len,
                     uint64_t index);
 struct store_mark *store_mark_change(struct store *s, struct ordered_index *marks,

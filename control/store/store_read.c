@@ -238,11 +238,8 @@ uint64_t store_node_index(const struct store *s, const char *node)
 
 size_t store_count(const struct store *s, enum store_table table)
 {
-        const struct store_tables *t = &s->tables;
-        const struct ordered_index *const primary[] = {
-            t->nodes, t->services, t->checks, t->queries, t->sessions, t->kv, t->tombstones};
-
-        return ordered_index_count(primary[table]);
+        return ordered_index_count(
+            *store_table_index_at((struct store_tables *)&s->tables, table, 0));
 }
 
 size_t store_service_name_count(const struct store *s)

@@ -6,65 +6,124 @@
 #include <stdlib.h>
 #include <string.h>
 
+// The rows of one table as they are read, ascending by their main key.
+struct rows {
+        struct ordered_entry *entries;
+        size_t count;
+        size_t capacity;
+        size_t at; // where the last look-up ended: the next is rarely far
+};
+
 struct source {
         struct msgpack_reader reader;
         struct arena arena;
         struct store_tables *tables;
+        struct rows rows[STORE_TABLE_COUNT];
+        bool in_tables; // the rows read last have passed to the tables
 };
 
-static bool in_order(const struct ordered_index *ix, const uint8_t *key, size_t key_len)
+static void add_row(struct rows *rows, const struct ordered_entry *entry)
 {
-        struct ordered_cursor c;
-
-        ordered_index_seek(ix, key, key_len, &c);
-        return ordered_cursor_next(&c, NULL, NULL) == NULL;
+        if (rows->count == rows->capacity) {
+                rows->capacity = rows->capacity ? 2 * rows->capacity : 64;
+                rows->entries =
+                    memory_resize(rows->entries, rows->capacity * sizeof(rows->entries[0]));
+        }
+        rows->entries[rows->count++] = *entry;
 }
 
-static bool key_in_order(const struct ordered_index *ix, const char *key)
+static int order_at(const struct rows *rows, size_t i, const struct ordered_entry *probe)
 {
-        return *key != 0 && in_order(ix, (const uint8_t *)key, strlen(key));
+        return ordered_entry_compare(&rows->entries[i], probe);
 }
 
-// The row must lie beyond all read so far, and hang on what was read before it.
-static bool row_fits(const struct store_tables *t, union store_row row)
+// Whether there is a row of this key. Rows refer to others in nearly the same order, so the search
+// goes out from the last place in growing steps.
+static bool has_row(struct rows *rows, const uint8_t *key, size_t key_len)
 {
-        const char *parts[2];
+        struct ordered_entry probe = {key, NULL, (uint32_t)key_len};
+        size_t low = 0, high = rows->count, step = 1, at = rows->at;
+
+        if (high == 0)
+                return false;
+        if (order_at(rows, at, &probe) <= 0) {
+                low = at;
+                for (; at + step < high; step *= 2) {
+                        if (order_at(rows, at + step, &probe) > 0)
+                                high = at + step;
+                        else
+                                low = at + step;
+                }
+        } else {
+                high = at;
+                for (; step <= at && low == 0; step *= 2) {
+                        if (order_at(rows, at - step, &probe) <= 0)
+                                low = at - step;
+                        else
+                                high = at - step;
+                }
+        }
+        while (high - low > 1) {
+                size_t mid = low + (high - low) / 2;
+
+                if (order_at(rows, mid, &probe) <= 0)
+                        low = mid;
+                else
+                        high = mid;
+        }
+        rows->at = low;
+        return order_at(rows, low, &probe) == 0;
+}
+
+// A node's name is the first part of the keys of what is on it.
+static bool has_node(struct source *src, const uint8_t *key, size_t key_len)
+{
+        const uint8_t *end = memchr(key, 0, key_len);
+
+        return end && has_row(&src->rows[STORE_NODES], key, (size_t)(end - key));
+}
+
+static bool has_session(struct source *src, const char *id)
+{
+        struct record_key key;
+        bool found;
+
+        record_key_make(&key, &id, 1, RECORD_KEY_OPEN);
+        found = has_row(&src->rows[STORE_SESSIONS], key.bytes, key.len);
+        record_key_fini(&key);
+        return found;
+}
+
+// What the row hangs on must have been read before it.
+static bool has_owner(struct source *src, union store_row row)
+{
+        const struct check_record *check = row.check;
 
         switch ((enum record_kind)row.record->kind) {
-        case RECORD_NODE:
-                return row.node->name_key_len > 0 &&
-                       in_order(t->nodes, row.node->name_key, row.node->name_key_len) &&
-                       ordered_index_get(t->nodes_by_id, (const uint8_t *)row.node->node.id,
-                                         strlen(row.node->node.id)) == NULL;
         case RECORD_SERVICE:
-                parts[0] = row.service->service.node;
-                return in_order(t->services, row.service->instance_key,
-                                row.service->instance_key_len) &&
-                       store_find(t->nodes, parts, 1);
+                return has_node(src, row.service->instance_key, row.service->instance_key_len);
         case RECORD_CHECK:
-                parts[0] = row.check->check.node;
-                parts[1] = row.check->check.service_id;
-                return in_order(t->checks, row.check->check_key, row.check->check_key_len) &&
-                       store_find(*parts[1] ? t->services : t->nodes, parts, *parts[1] ? 2 : 1);
-        case RECORD_QUERY:
-                return row.query->id_key_len > 0 &&
-                       in_order(t->queries, row.query->id_key, row.query->id_key_len) &&
-                       (row.query->name_key_len == 0 ||
-                        ordered_index_get(t->queries_by_name, row.query->name_key,
-                                          row.query->name_key_len) == NULL);
+                if (*check->check.service_id == 0)
+                        return has_node(src, check->check_key, check->check_key_len);
+                return has_row(&src->rows[STORE_SERVICES], check->instance_key,
+                               check->instance_key_len - strlen(check->check.id) - 1);
         case RECORD_SESSION:
-                parts[0] = row.session->session.node;
-                return row.session->id_key_len > 0 &&
-                       in_order(t->sessions, row.session->id_key, row.session->id_key_len) &&
-                       store_find(t->nodes, parts, 1);
+                return has_node(src, row.session->node_key, row.session->node_key_len);
         case RECORD_KV:
-                parts[0] = kv_record_session(row.kv);
-                return key_in_order(t->kv, kv_record_key(row.kv)) &&
-                       (*parts[0] == 0 || store_find(t->sessions, parts, 1));
+                return row.kv->session_len == 0 || has_session(src, kv_record_session(row.kv));
+        case RECORD_NODE:
+        case RECORD_QUERY:
         case RECORD_TOMBSTONE:
-                return key_in_order(t->tombstones, tombstone_record_key(row.tombstone));
+                return true;
         }
         return false;
+}
+
+// The row must lie beyond all read so far.
+static bool row_fits(struct source *src, const struct rows *rows, const struct ordered_entry *key)
+{
+        return key->key_len > 0 && (rows->count == 0 || order_at(rows, rows->count - 1, key) < 0) &&
+               has_owner(src, (union store_row){.record = key->value});
 }
 
 static int decode_row(struct source *src, enum store_table table, uint64_t create_index,
@@ -129,19 +188,10 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
         return ret;
 }
 
-static void count_instance(struct ordered_index *marks, const struct service_record *service)
-{
-        size_t len = service->name_key_len - service->instance_key_len - 1;
-
-        struct store_mark *mark;
-
-        store_mark_add(marks, service->name_key, len, 0);
-        mark = ordered_index_get(marks, service->name_key, len);
-        mark->instance_count++;
-}
-
 static int read_rows(struct source *src, enum store_table table)
 {
+        struct ordered_entry keys[STORE_INDEX_MAX];
+        struct rows *rows = &src->rows[table];
         uint64_t count, create_index, modify_index;
         union store_row row;
 
@@ -153,31 +203,127 @@ static int read_rows(struct source *src, enum store_table table)
                     modify_index > src->tables->applied_index ||
                     decode_row(src, table, create_index, modify_index, &row) < 0)
                         return -EBADMSG;
-                if (!row_fits(src->tables, row)) {
+                store_row_keys(row, keys);
+                if (!row_fits(src, rows, &keys[0])) {
                         record_release(row.record);
                         return -EBADMSG;
                 }
-                store_tables_put(src->tables, table, (union store_row){NULL}, row);
-                if (table == STORE_NODES)
-                        store_mark_add(src->tables->node_marks, row.node->name_key,
-                                       row.node->name_key_len, 0);
-                else if (table == STORE_SERVICES)
-                        count_instance(src->tables->service_marks, row.service);
+                add_row(rows, &keys[0]);
         }
         return 0;
 }
 
-static int read_marks(struct source *src, const struct ordered_index *marks)
+static void build(struct source *src, enum store_table table, unsigned i,
+                  const struct ordered_entry entries[], size_t count)
 {
-        struct ordered_cursor c;
-        struct store_mark *mark;
+        struct ordered_index **at = store_table_index_at(src->tables, table, i);
 
-        ordered_index_seek(marks, NULL, 0, &c);
-        while ((mark = ordered_cursor_next(&c, NULL, NULL)))
-                if (msgpack_get_uint(&src->reader, &mark->index) < 0 ||
-                    mark->index > src->tables->applied_index)
+        ordered_index_destroy(*at);
+        *at = ordered_index_build(entries, count);
+}
+
+// All indexes of a table's rows; the main one last, which owns them.
+static int build_indexes(struct source *src, enum store_table table)
+{
+        const struct rows *rows = &src->rows[table];
+        struct ordered_entry *entries = memory_get(rows->count * sizeof(entries[0]));
+        int ret = 0;
+
+        for (unsigned i = 1; i < store_table_index_count(table) && ret == 0; i++) {
+                struct ordered_entry keys[STORE_INDEX_MAX];
+                size_t count = 0;
+
+                for (size_t n = 0; n < rows->count; n++) {
+                        store_row_keys((union store_row){.record = rows->entries[n].value}, keys);
+                        if (keys[i].key_len > 0)
+                                entries[count++] = keys[i];
+                }
+                ordered_entries_sort(entries, count);
+                for (size_t n = 1; n < count && ret == 0; n++)
+                        if (ordered_entry_compare(&entries[n - 1], &entries[n]) == 0)
+                                ret = -EBADMSG;
+                if (ret == 0)
+                        build(src, table, i, entries, count);
+        }
+        free(entries);
+        if (ret == 0) {
+                build(src, table, 0, rows->entries, rows->count);
+                src->in_tables = true;
+        }
+        return ret;
+}
+
+static int read_table(struct source *src, enum store_table table)
+{
+        struct rows *rows = &src->rows[table];
+        int ret;
+
+        src->in_tables = false;
+        ret = read_rows(src, table);
+        if (ret == 0)
+                ret = build_indexes(src, table);
+        for (size_t i = 0; i < rows->count && !src->in_tables; i++)
+                record_release(rows->entries[i].value);
+        return ret;
+}
+
+// The next mark, as the rows name it; NULL when its index is no good.
+static struct store_mark *read_mark(struct source *src, struct rows *marks, const uint8_t *key,
+                                    size_t key_len)
+{
+        struct ordered_entry entry;
+        struct store_mark *mark;
+        uint64_t index;
+
+        if (msgpack_get_uint(&src->reader, &index) < 0 || index > src->tables->applied_index)
+                return NULL;
+        mark = store_mark_create(key, key_len, index);
+        entry = (struct ordered_entry){mark->key, mark, mark->key_len};
+        add_row(marks, &entry);
+        return mark;
+}
+
+static int read_node_marks(struct source *src, struct rows *marks)
+{
+        const struct rows *nodes = &src->rows[STORE_NODES];
+
+        for (size_t i = 0; i < nodes->count; i++)
+                if (!read_mark(src, marks, nodes->entries[i].key, nodes->entries[i].key_len))
                         return -EBADMSG;
         return 0;
+}
+
+static int read_service_marks(struct source *src, struct rows *marks)
+{
+        const struct service_record *service;
+        struct store_mark *mark = NULL;
+        struct ordered_cursor c;
+
+        ordered_index_seek(src->tables->services_by_name, NULL, 0, &c);
+        while ((service = ordered_cursor_next(&c, NULL, NULL))) {
+                size_t len = service->name_key_len - service->instance_key_len - 1;
+
+                if (mark == NULL || mark->key_len != len ||
+                    memcmp(mark->key, service->name_key, len) != 0)
+                        mark = read_mark(src, marks, service->name_key, len);
+                if (mark == NULL)
+                        return -EBADMSG;
+                mark->instance_count++;
+        }
+        return 0;
+}
+
+static int read_marks(struct source *src, struct ordered_index **out,
+                      int (*read)(struct source *src, struct rows *marks))
+{
+        struct rows marks = {0};
+        int ret = read(src, &marks);
+
+        // Also after a failure: with the index they are freed.
+        ordered_index_destroy(*out);
+        *out = ordered_index_build(marks.entries, marks.count);
+        free(marks.entries);
+        return ret;
 }
 
 static int read_tables(struct source *src)
@@ -190,89 +336,14 @@ static int read_tables(struct source *src)
         if (ret == 0)
                 ret = msgpack_get_uint(&src->reader, &t->vanished_index);
         for (int i = 0; i < STORE_TABLE_COUNT && ret == 0; i++)
-                ret = read_rows(src, (enum store_table)i);
+                ret = read_table(src, (enum store_table)i);
         if (ret == 0)
-                ret = read_marks(src, t->node_marks);
+                ret = read_marks(src, &t->node_marks, read_node_marks);
         if (ret == 0)
-                ret = read_marks(src, t->service_marks);
+                ret = read_marks(src, &t->service_marks, read_service_marks);
+        for (int i = 0; i < STORE_TABLE_COUNT; i++)
+                free(src->rows[i].entries);
         return ret == 0 && !msgpack_at_end(&src->reader) ? -EBADMSG : ret;
-}
-
-static bool row_equal(union store_row a, union store_row b)
-{
-        struct kv_entry entry;
-
-        if (a.record->create_index != b.record->create_index ||
-            a.record->modify_index != b.record->modify_index)
-                return false;
-        switch ((enum record_kind)a.record->kind) {
-        case RECORD_NODE:
-                return catalog_node_equal(&a.node->node, &b.node->node);
-        case RECORD_SERVICE:
-                return catalog_service_equal(&a.service->service, &b.service->service);
-        case RECORD_CHECK:
-                return catalog_check_equal(&a.check->check, &b.check->check);
-        case RECORD_QUERY:
-                return catalog_query_equal(&a.query->query, &b.query->query);
-        case RECORD_SESSION:
-                return catalog_session_equal(&a.session->session, &b.session->session);
-        case RECORD_KV:
-                entry = kv_record_entry(b.kv);
-                return kv_record_equals(a.kv, &entry);
-        case RECORD_TOMBSTONE:
-                return true;
-        }
-        return false;
-}
-
-struct side {
-        struct ordered_cursor cursor;
-        union store_row row;
-        const uint8_t *key;
-        size_t key_len;
-};
-
-static void step(struct side *side)
-{
-        side->row.record = ordered_cursor_next(&side->cursor, &side->key, &side->key_len);
-}
-
-static int order_sides(const struct side *a, const struct side *b)
-{
-        size_t shared = a->key_len < b->key_len ? a->key_len : b->key_len;
-        int order;
-
-        if (a->row.record == NULL || b->row.record == NULL)
-                return a->row.record ? -1 : 1;
-        order = memcmp(a->key, b->key, shared);
-        return order != 0 ? order : (a->key_len > b->key_len) - (a->key_len < b->key_len);
-}
-
-// Note the rows in which two versions of a table differ, walking both in key order.
-static void note_differences(struct store *s, enum store_table table,
-                             const struct ordered_index *old, const struct ordered_index *new)
-{
-        struct side a, b;
-
-        ordered_index_seek(old, NULL, 0, &a.cursor);
-        ordered_index_seek(new, NULL, 0, &b.cursor);
-        step(&a);
-        step(&b);
-        while (a.row.record || b.row.record) {
-                int order = order_sides(&a, &b);
-                union store_row before = order <= 0 ? a.row : (union store_row){NULL};
-                union store_row after = order >= 0 ? b.row : (union store_row){NULL};
-
-                if (order != 0 || !row_equal(before, after)) {
-                        record_take(before.record);
-                        record_take(after.record);
-                        store_note(s, table, before, after);
-                }
-                if (order <= 0)
-                        step(&a);
-                if (order >= 0)
-                        step(&b);
-        }
 }
 
 int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len)
@@ -295,13 +366,10 @@ int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len)
                 store_tables_fini(&tables);
                 return ret;
         }
-        note_differences(s, STORE_NODES, t->nodes, tables.nodes);
-        note_differences(s, STORE_SERVICES, t->services, tables.services);
-        note_differences(s, STORE_CHECKS, t->checks, tables.checks);
-        note_differences(s, STORE_QUERIES, t->queries, tables.queries);
-        note_differences(s, STORE_SESSIONS, t->sessions, tables.sessions);
-        note_differences(s, STORE_KV, t->kv, tables.kv);
-        note_differences(s, STORE_TOMBSTONES, t->tombstones, tables.tombstones);
+        for (int i = 0; i < STORE_TABLE_COUNT; i++)
+                store_note_differences(s, (enum store_table)i,
+                                       *store_table_index_at(t, (enum store_table)i, 0),
+                                       *store_table_index_at(&tables, (enum store_table)i, 0));
         store_retire_tables(s, t);
         *t = tables;
         s->restore_count++;

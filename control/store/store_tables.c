@@ -1,25 +1,46 @@
 #include "control/store/memory.h"
 #include "control/store/store_internal.h"
-#include "control/store/text.h"
 #include "lictor/bytes.h"
-#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define AT(member) offsetof(struct store_tables, member)
+
+// A table's indexes: the main one, which orders snapshots, and the others.
+static const struct {
+        unsigned count;
+        size_t offsets[STORE_INDEX_MAX];
+} layout[STORE_TABLE_COUNT] = {
+    [STORE_NODES] = {3, {AT(nodes), AT(nodes_by_id), AT(nodes_by_address)}},
+    [STORE_SERVICES] = {3, {AT(services), AT(services_by_name), AT(services_by_address)}},
+    [STORE_CHECKS] = {3, {AT(checks), AT(checks_by_instance), AT(checks_by_service)}},
+    [STORE_QUERIES] = {3, {AT(queries), AT(queries_by_name), AT(queries_by_service)}},
+    [STORE_SESSIONS] = {2, {AT(sessions), AT(sessions_by_node)}},
+    [STORE_KV] = {2, {AT(kv), AT(kv_by_session)}},
+    [STORE_TOMBSTONES] = {2, {AT(tombstones), AT(tombstones_by_index)}},
+};
+
+unsigned store_table_index_count(enum store_table table)
+{
+        return layout[table].count;
+}
+
+struct ordered_index **store_table_index_at(struct store_tables *t, enum store_table table,
+                                            unsigned i)
+{
+        return (struct ordered_index **)((char *)t + layout[table].offsets[i]);
+}
+
 void store_tables_init(struct store_tables *t)
 {
-        struct ordered_index **indexes[] = {
-            &t->nodes,      &t->nodes_by_id,         &t->nodes_by_address,
-            &t->services,   &t->services_by_name,    &t->services_by_address,
-            &t->checks,     &t->checks_by_instance,  &t->checks_by_service,
-            &t->queries,    &t->queries_by_name,     &t->queries_by_service,
-            &t->sessions,   &t->sessions_by_node,    &t->kv_by_session,
-            &t->tombstones, &t->tombstones_by_index, &t->kv,
-            &t->node_marks, &t->service_marks};
-
         memset(t, 0, sizeof(*t));
-        for (size_t i = 0; i < ARRAY_LEN(indexes); i++)
-                *indexes[i] = ordered_index_create();
+        for (int table = 0; table < STORE_TABLE_COUNT; table++)
+                for (unsigned i = 0; i < layout[table].count; i++)
+                        *store_table_index_at(t, (enum store_table)table, i) =
+                            ordered_index_create();
+        t->node_marks = ordered_index_create();
+        t->service_marks = ordered_index_create();
 }
 
 static void release_all(const struct ordered_index *ix)
@@ -44,146 +65,93 @@ static void free_all(const struct ordered_index *ix)
 
 void store_tables_fini(struct store_tables *t)
 {
-        struct ordered_index *indexes[] = {
-            t->nodes,      t->nodes_by_id,         t->nodes_by_address,
-            t->services,   t->services_by_name,    t->services_by_address,
-            t->checks,     t->checks_by_instance,  t->checks_by_service,
-            t->queries,    t->queries_by_name,     t->queries_by_service,
-            t->sessions,   t->sessions_by_node,    t->kv_by_session,
-            t->tombstones, t->tombstones_by_index, t->kv,
-            t->node_marks, t->service_marks};
-
         // Destroying an index reads no key, so the records that hold the keys may go first.
-        release_all(t->nodes);
-        release_all(t->services);
-        release_all(t->checks);
-        release_all(t->queries);
-        release_all(t->sessions);
-        release_all(t->kv);
-        release_all(t->tombstones);
+        for (int table = 0; table < STORE_TABLE_COUNT; table++) {
+                release_all(*store_table_index_at(t, (enum store_table)table, 0));
+                for (unsigned i = 0; i < layout[table].count; i++)
+                        ordered_index_destroy(*store_table_index_at(t, (enum store_table)table, i));
+        }
         free_all(t->node_marks);
         free_all(t->service_marks);
-        for (size_t i = 0; i < ARRAY_LEN(indexes); i++)
-                ordered_index_destroy(indexes[i]);
+        ordered_index_destroy(t->node_marks);
+        ordered_index_destroy(t->service_marks);
 }
 
-void store_tables_list(const struct store_tables *t, struct ordered_index *out[STORE_TABLE_COUNT])
+static struct ordered_entry key_of(const void *key, size_t key_len, const struct record *row)
 {
-        out[STORE_NODES] = t->nodes;
-        out[STORE_SERVICES] = t->services;
-        out[STORE_CHECKS] = t->checks;
-        out[STORE_QUERIES] = t->queries;
-        out[STORE_SESSIONS] = t->sessions;
-        out[STORE_KV] = t->kv;
-        out[STORE_TOMBSTONES] = t->tombstones;
+        return (struct ordered_entry){key, (void *)row, (uint32_t)key_len};
 }
 
-struct key {
-        const uint8_t *bytes;
-        size_t len; // 0: the record is not in this index
-};
+#define KEY(row, field) key_of((row)->field, (row)->field##_len, &(row)->head)
 
-static void move(struct ordered_index *ix, struct key old_key, struct key new_key,
-                 const struct record *after)
+static void lock_row_keys(union store_row row, struct ordered_entry keys[STORE_INDEX_MAX])
 {
-        bool same = old_key.len == new_key.len &&
-                    (old_key.len == 0 || memcmp(old_key.bytes, new_key.bytes, old_key.len) == 0);
+        const struct tombstone_record *tombstone = row.tombstone;
+        const struct kv_record *kv = row.kv;
 
-        if (old_key.len > 0 && !same)
-                ordered_index_remove(ix, old_key.bytes, old_key.len);
-        if (new_key.len > 0)
-                ordered_index_set(ix, new_key.bytes, new_key.len, (void *)after);
-}
-
-#define KEY(row, field)                                                                            \
-        (row) ? (struct key){(row)->field, (row)->field##_len} : (struct key)                      \
-        {                                                                                          \
-                NULL, 0                                                                            \
-        }
-
-static struct key id_key(const struct node_record *n)
-{
-        return n ? (struct key){(const uint8_t *)n->node.id, strlen(n->node.id)} : (struct key){0};
-}
-
-static struct key kv_key(const struct kv_record *r)
-{
-        return r ? (struct key){(const uint8_t *)kv_record_key(r), r->key_len} : (struct key){0};
-}
-
-static struct key kv_session_key(const struct kv_record *r)
-{
-        return r && r->session_len ? (struct key){r->bytes, (size_t)r->session_len + 1 + r->key_len}
-                                   : (struct key){0};
-}
-
-static struct key tombstone_key(const struct tombstone_record *r)
-{
-        return r ? (struct key){(const uint8_t *)tombstone_record_key(r), r->key_len}
-                 : (struct key){0};
-}
-
-static struct key tombstone_index_key(const struct tombstone_record *r)
-{
-        return r ? (struct key){r->bytes, TOMBSTONE_INDEX_LEN + (size_t)r->key_len}
-                 : (struct key){0};
-}
-
-static void put_lock_row(struct store_tables *t, enum store_table table, union store_row b,
-                         union store_row a)
-{
-        if (table == STORE_SESSIONS) {
-                move(t->sessions, KEY(b.session, id_key), KEY(a.session, id_key), a.record);
-                move(t->sessions_by_node, KEY(b.session, node_key), KEY(a.session, node_key),
-                     a.record);
-        } else if (table == STORE_KV) {
-                move(t->kv, kv_key(b.kv), kv_key(a.kv), a.record);
-                move(t->kv_by_session, kv_session_key(b.kv), kv_session_key(a.kv), a.record);
+        if (row.record->kind == RECORD_SESSION) {
+                keys[0] = KEY(row.session, id_key);
+                keys[1] = KEY(row.session, node_key);
+        } else if (row.record->kind == RECORD_KV) {
+                keys[0] = key_of(kv_record_key(kv), kv->key_len, row.record);
+                if (kv->session_len > 0)
+                        keys[1] = key_of(kv->bytes, (size_t)kv->session_len + 1 + kv->key_len,
+                                         row.record);
         } else {
-                move(t->tombstones, tombstone_key(b.tombstone), tombstone_key(a.tombstone),
-                     a.record);
-                move(t->tombstones_by_index, tombstone_index_key(b.tombstone),
-                     tombstone_index_key(a.tombstone), a.record);
+                keys[0] = key_of(tombstone_record_key(tombstone), tombstone->key_len, row.record);
+                keys[1] = key_of(tombstone->bytes, TOMBSTONE_INDEX_LEN + (size_t)tombstone->key_len,
+                                 row.record);
         }
 }
 
-void store_tables_put(struct store_tables *t, enum store_table table, union store_row b,
-                      union store_row a)
+void store_row_keys(union store_row row, struct ordered_entry keys[STORE_INDEX_MAX])
 {
-        switch (table) {
-        case STORE_NODES:
-                move(t->nodes, KEY(b.node, name_key), KEY(a.node, name_key), a.record);
-                move(t->nodes_by_id, id_key(b.node), id_key(a.node), a.record);
-                move(t->nodes_by_address, KEY(b.node, address_key), KEY(a.node, address_key),
-                     a.record);
+        memset(keys, 0, STORE_INDEX_MAX * sizeof(keys[0]));
+        if (row.record == NULL)
+                return;
+        switch ((enum record_kind)row.record->kind) {
+        case RECORD_NODE:
+                keys[0] = KEY(row.node, name_key);
+                keys[1] = key_of(row.node->node.id, strlen(row.node->node.id), row.record);
+                keys[2] = KEY(row.node, address_key);
                 break;
-        case STORE_SERVICES:
-                move(t->services, KEY(b.service, instance_key), KEY(a.service, instance_key),
-                     a.record);
-                move(t->services_by_name, KEY(b.service, name_key), KEY(a.service, name_key),
-                     a.record);
-                move(t->services_by_address, KEY(b.service, address_key),
-                     KEY(a.service, address_key), a.record);
+        case RECORD_SERVICE:
+                keys[0] = KEY(row.service, instance_key);
+                keys[1] = KEY(row.service, name_key);
+                keys[2] = KEY(row.service, address_key);
                 break;
-        case STORE_CHECKS:
-                move(t->checks, KEY(b.check, check_key), KEY(a.check, check_key), a.record);
-                move(t->checks_by_instance, KEY(b.check, instance_key), KEY(a.check, instance_key),
-                     a.record);
-                move(t->checks_by_service, KEY(b.check, service_key), KEY(a.check, service_key),
-                     a.record);
+        case RECORD_CHECK:
+                keys[0] = KEY(row.check, check_key);
+                keys[1] = KEY(row.check, instance_key);
+                keys[2] = KEY(row.check, service_key);
                 break;
-        case STORE_QUERIES:
-                move(t->queries, KEY(b.query, id_key), KEY(a.query, id_key), a.record);
-                move(t->queries_by_name, KEY(b.query, name_key), KEY(a.query, name_key), a.record);
-                move(t->queries_by_service, KEY(b.query, service_key), KEY(a.query, service_key),
-                     a.record);
+        case RECORD_QUERY:
+                keys[0] = KEY(row.query, id_key);
+                keys[1] = KEY(row.query, name_key);
+                keys[2] = KEY(row.query, service_key);
                 break;
-        case STORE_SESSIONS:
-        case STORE_KV:
-        case STORE_TOMBSTONES:
-                put_lock_row(t, table, b, a);
+        case RECORD_SESSION:
+        case RECORD_KV:
+        case RECORD_TOMBSTONE:
+                lock_row_keys(row, keys);
                 break;
-        case STORE_TABLE_COUNT:
-                assert(false);
+        }
+}
+
+void store_tables_put(struct store_tables *t, enum store_table table, union store_row before,
+                      union store_row after)
+{
+        struct ordered_entry old[STORE_INDEX_MAX], new[STORE_INDEX_MAX];
+
+        store_row_keys(before, old);
+        store_row_keys(after, new);
+        for (unsigned i = 0; i < layout[table].count; i++) {
+                struct ordered_index *ix = *store_table_index_at(t, table, i);
+
+                // A key of no bytes: the row is not in that index.
+                if (old[i].key_len > 0 && ordered_entry_compare(&old[i], &new[i]) != 0)
+                        ordered_index_remove(ix, old[i].key, old[i].key_len);
+                if (new[i].key_len > 0)
+                        ordered_index_set(ix, new[i].key, new[i].key_len, new[i].value);
         }
 }

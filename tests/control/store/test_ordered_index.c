@@ -245,6 +245,71 @@ Test(ordered_index, frozen_states_stay_as_they_were_whatever_is_done_afterwards)
                 run_frozen(seed, 8000);
 }
 
+static int order_entries(const void *a, const void *b)
+{
+        return ordered_entry_compare(a, b);
+}
+
+Test(ordered_index, sorting_gives_the_order_of_memcmp)
+{
+        static const size_t counts[] = {0, 1, 2, 12, 13, 64, 1000, 5000};
+
+        for (uint64_t seed = 1; seed <= 24; seed++) {
+                uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+                size_t count = counts[seed % ARRAY_LEN(counts)];
+                struct ordered_entry *entries = calloc(count + 1, sizeof(*entries));
+                struct ordered_entry *want = calloc(count + 1, sizeof(*want));
+
+                for (size_t i = 0; i < count; i++) {
+                        struct item *it = item_create(&state);
+
+                        // Few keys, and NULs: equal ones, and ones that end where others go on.
+                        for (size_t k = 0; k < it->len; k++)
+                                it->key[k] = seed % 3 ? it->key[k] : it->key[k] == 'a';
+                        entries[i] = (struct ordered_entry){it->key, it, (uint32_t)it->len};
+                }
+                memcpy(want, entries, count * sizeof(*want));
+                qsort(want, count, sizeof(*want), order_entries);
+                ordered_entries_sort(entries, count);
+                for (size_t i = 0; i < count; i++)
+                        cr_assert_eq(ordered_entry_compare(&entries[i], &want[i]), 0, "seed %llu",
+                                     (unsigned long long)seed);
+                for (size_t i = 0; i < count; i++)
+                        free(entries[i].value);
+                free(entries);
+                free(want);
+        }
+}
+
+Test(ordered_index, an_index_built_at_once_is_as_one_that_grew)
+{
+        static const size_t counts[] = {0, 1, 59, 60, 61, 120, 121, 3600, 3601, 4000, 8000};
+
+        for (size_t n = 0; n < ARRAY_LEN(counts); n++) {
+                struct model *m = calloc(1, sizeof(*m));
+                struct ordered_entry *entries = calloc(counts[n] + 1, sizeof(*entries));
+                uint64_t state = n + 1;
+                struct ordered_index *ix;
+
+                while (m->count < counts[n])
+                        free(model_set(m, item_create(&state)));
+                for (size_t i = 0; i < m->count; i++)
+                        entries[i] = (struct ordered_entry){m->items[i]->key, m->items[i],
+                                                            (uint32_t)m->items[i]->len};
+                ix = ordered_index_build(entries, m->count);
+                free(entries);
+                cr_assert_eq(ordered_index_count(ix), counts[n]);
+                compare_prefix(ix, m, NULL, 0, n);
+                for (unsigned i = 0; i < 4000; i++)
+                        step(ix, m, &state, i % 1000 < 500 ? 80 : 15, n);
+                compare_prefix(ix, m, NULL, 0, n);
+                ordered_index_destroy(ix);
+                for (size_t i = 0; i < m->count; i++)
+                        free(m->items[i]);
+                free(m);
+        }
+}
+
 Test(ordered_index, an_empty_index_finds_nothing)
 {
         struct ordered_index *ix = ordered_index_create();
