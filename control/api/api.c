@@ -117,11 +117,13 @@ static int set_routes(struct api *api, const struct config *config, struct setti
         settings->http.routes = api->routes;
         settings->http.route_count = api_route_count;
         settings->http.app = api;
+        settings->http.recall = api_cache_recall;
         return 0;
 }
 
 static void free_api(struct api *api)
 {
+        api_cache_destroy(api->cache);
         free(api->headers);
         free(api->blocked);
         free(api->routes);
@@ -164,6 +166,8 @@ int api_create(struct api **out, struct agent *agent, char *error, size_t error_
                 return -ENOMEM;
         api->agent = agent;
         ret = configure(api, &settings, error, error_size);
+        if (ret == 0)
+                ret = api_cache_create(api);
         if (ret == 0)
                 ret =
                     http_server_create(&api->http, &agent->loop, &settings.http, error, error_size);

@@ -16,6 +16,7 @@
 
 struct filter;
 struct api_read;
+struct api_cache;
 
 struct api {
         struct agent *agent;
@@ -25,6 +26,7 @@ struct api {
         struct http_route *routes; // the table with configured limits
         json_t *header_strings;
         json_t *blocked_strings;
+        struct api_cache *cache;
         uint64_t random; // state of the jitter's generator
 };
 
@@ -46,6 +48,7 @@ struct api_read {
         struct watch_hub *hub;
         struct watch watches[API_WATCHES_MAX];
         unsigned watch_count;
+        watch_fn touched; // what its watches do instead of answering, with the read as their arg
 };
 
 // What makes a read: the index it watches and how it is written.
@@ -72,6 +75,17 @@ void api_reply_index(const struct api_read *read);
 bool api_check_wait(struct api *api, struct http_request *request);
 // One more of the read's watches, to be added to a hub at once; API_WATCHES_MAX at most.
 struct watch *api_next_watch(struct api_read *read);
+
+// --- cache.c: answers to reads, kept until what they show changes.
+
+int api_cache_create(struct api *api);
+void api_cache_destroy(struct api_cache *take_cache);
+// Forget everything: for what changes answers without changing the store.
+void api_cache_clear(struct api_cache *cache);
+// Keep the answer just given to a read, if its like comes often and it may be kept.
+void api_cache_keep(const struct api_read *read, uint64_t index, size_t size);
+// http_server_config.recall
+struct http_answer *api_cache_recall(void *app, const char *target, bool gzip);
 
 uint64_t api_index_nodes(const struct store *store, const char *name);
 uint64_t api_index_catalog(const struct store *store, const char *name);

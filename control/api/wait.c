@@ -86,6 +86,7 @@ static void answer(const struct api_read *read)
 {
         struct http_request *request = read->request;
         struct json_writer w;
+        size_t size;
 
         if (read->query->reply != NULL) {
                 read->query->reply(read);
@@ -94,7 +95,9 @@ static void answer(const struct api_read *read)
         json_writer_init(&w, http_request_pretty(request));
         read->query->write(read, &w);
         api_reply_index(read);
+        size = w.len;
         http_reply_json(request, 200, &w);
+        api_cache_keep(read, current_index(read), size);
 }
 
 static void free_read(uv_handle_t *handle)
@@ -164,7 +167,8 @@ struct watch *api_next_watch(struct api_read *read)
         struct watch *watch = &read->watches[read->watch_count++];
 
         assert(read->watch_count <= API_WATCHES_MAX);
-        *watch = (struct watch){.fire = on_touched, .arg = read};
+        *watch =
+            (struct watch){.fire = read->touched != NULL ? read->touched : on_touched, .arg = read};
         return watch;
 }
 

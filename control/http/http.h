@@ -14,6 +14,7 @@
 
 struct http_server;
 struct http_request;
+struct http_answer;
 
 #define HTTP_JSON "application/json"
 #define HTTP_TEXT "text/plain; charset=utf-8"
@@ -48,6 +49,10 @@ struct http_server_config {
         const struct http_prefix *writers; // copied; none: everybody may write
         size_t writer_count;
         bool path_may_be_unprintable;
+
+        // An answer kept for this target, borrowed, or NULL. Asked before anything else is looked
+        // at, for plain requests only; NULL: nothing is kept.
+        struct http_answer *(*recall)(void *app, const char *target, bool gzip);
 };
 
 struct http_stats {
@@ -96,6 +101,17 @@ bool http_request_param_next(const struct http_request *request, size_t i, const
 const char *http_request_header(const struct http_request *request, const char *name);
 /** The method as an enum http_method. */
 enum http_method http_request_method(const struct http_request *request);
+/** The request target as it was sent. */
+const char *http_request_target(const struct http_request *request);
+/** Whether the answer may be in gzip. */
+bool http_request_takes_gzip(const struct http_request *request);
+/**
+ * Whether what is answered depends on the target and http_request_takes_gzip() alone: a GET without
+ * body, token and Cache-Control.
+ */
+bool http_request_is_plain(const struct http_request *request);
+/** How many query parameters there are, repeated ones counted. */
+size_t http_request_param_count(const struct http_request *request);
 /** The body; never NULL. */
 const char *http_request_body(const struct http_request *request, size_t *len);
 /** Address of the client. */
@@ -121,6 +137,13 @@ void http_reply_empty(struct http_request *request, unsigned status);
 /** Answer with a line of text, as Consul reports errors. */
 void http_reply_text(struct http_request *request, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/**
+ * The answer just given, headers included, to be recalled for others.
+ * returns  a reference of the caller's, or NULL without memory.
+ */
+struct http_answer *http_request_keep_answer(struct http_request *request);
+/** Give a reference back; NULL is let pass. */
+void http_answer_release(struct http_answer *take_answer);
 /** Answer with JSON; the writer is emptied. Out of memory becomes 500. */
 void http_reply_json(struct http_request *request, unsigned status, struct json_writer *take_json);
 /** Answer with bytes that are freed with free(). */

@@ -12,6 +12,8 @@
 // Bodies up to this size are read and dropped when they are refused, so that the client gets to
 // read the answer; bigger ones have their connection closed.
 #define HTTP_DRAIN_MAX (64u << 20)
+// Requests kept for use by the next, which saves their allocation.
+#define HTTP_SPARE_MAX 256
 
 struct http_listener {
         struct http_server *server;
@@ -37,18 +39,30 @@ struct http_server {
         bool running; // inside MHD_run(): what it is told now it will see
         bool stopping;
         struct http_request *waiting; // suspended, doubly linked
+        struct http_request *spare;   // to be used again, linked by next
+        unsigned spare_count;
         struct http_stats stats;
+};
+
+// A response and its status, reference-counted.
+struct http_answer {
+        unsigned ref_count;
+        unsigned status;
+        struct MHD_Response *response;
 };
 
 struct http_request {
         struct http_server *server;
         struct MHD_Connection *connection;
         char *target;
+        size_t target_capacity; // kept when the request is used again
         struct uri uri;
         bool uri_parsed;
         bool started;
         bool suspended;
         bool drain; // the body is read and dropped
+        bool is_plain;
+        bool takes_gzip;
         enum http_method method;
         struct http_match match;
 
@@ -58,7 +72,8 @@ struct http_request {
         size_t body_limit;
         size_t drained; // bytes read and dropped
 
-        struct MHD_Response *response;
+        struct MHD_Response *response; // the answer's when there is one, else the request's own
+        struct http_answer *answer;
         unsigned status;
         char *headers; // "name\0value\0" one after the other
         size_t headers_len;
@@ -94,6 +109,7 @@ void http_request_completed(void *cls, struct MHD_Connection *connection, void *
 // The daemon does not tell of those it refuses by itself after having announced them.
 void http_request_close_slot(struct http_request **take_slot);
 void http_request_resume(struct http_request *request);
+void http_request_free_spare(struct http_server *server);
 void http_request_cancel_all(struct http_server *server);
 // Ends the waiting requests whose client has closed its side.
 void http_request_cancel_gone(struct http_server *server);
@@ -103,6 +119,8 @@ bool http_guard_is_blocked(const struct http_server *server, const char *path);
 bool http_guard_may_write(const struct http_server *server, const struct sockaddr *peer);
 
 // reply.c
+void http_reply_recalled(struct http_request *request, struct http_answer *answer);
+void http_reply_drop(struct http_request *request);
 enum MHD_Result http_reply_queue(struct http_request *request);
 
 // compress.c

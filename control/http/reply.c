@@ -31,27 +31,75 @@ void http_reply_header_uint(struct http_request *request, const char *name, uint
         http_reply_header(request, name, text);
 }
 
-static bool accepts_gzip(const struct http_request *request)
+static void add_headers(const struct http_request *request, struct MHD_Response *response)
 {
-        const char *accepted = http_request_header(request, "Accept-Encoding");
+        const struct http_server_config *config = &request->server->config;
 
-        const char *gzip = accepted != NULL ? strstr(accepted, "gzip") : NULL;
-        float quality = 1.0f;
+        MHD_add_response_header(response, "Vary", "Accept-Encoding");
+        for (size_t i = 0; i < config->header_count; i++)
+                MHD_add_response_header(response, config->headers[i].name,
+                                        config->headers[i].value);
+        for (size_t i = 0; i < request->headers_len;) {
+                const char *name = request->headers + i;
+                const char *value = name + strlen(name) + 1;
 
-        if (gzip == NULL)
-                return false;
-        // RFC 9110, 12.5.3: a quality of zero means "not acceptable".
-        return sscanf(gzip, "gzip ; q = %f", &quality) != 1 || quality > 0.0f;
+                MHD_add_response_header(response, name, value);
+                i += strlen(name) + strlen(value) + 2;
+        }
 }
 
 static void set_response(struct http_request *request, unsigned status,
                          struct MHD_Response *response)
 {
         assert(request->response == NULL);
+        if (response != NULL)
+                add_headers(request, response);
         request->status = status;
         request->response = response;
         request->cancel = NULL;
         http_request_resume(request);
+}
+
+struct http_answer *http_request_keep_answer(struct http_request *request)
+{
+        struct http_answer *answer = request->answer;
+
+        if (answer == NULL && request->response != NULL) {
+                answer = malloc(sizeof(*answer));
+                if (answer == NULL)
+                        return NULL;
+                *answer = (struct http_answer){1, request->status, request->response};
+                request->answer = answer;
+        }
+        if (answer != NULL)
+                answer->ref_count++;
+        return answer;
+}
+
+void http_answer_release(struct http_answer *take_answer)
+{
+        if (take_answer == NULL || --take_answer->ref_count > 0)
+                return;
+        MHD_destroy_response(take_answer->response);
+        free(take_answer);
+}
+
+void http_reply_recalled(struct http_request *request, struct http_answer *answer)
+{
+        answer->ref_count++;
+        request->answer = answer;
+        request->response = answer->response;
+        request->status = answer->status;
+}
+
+void http_reply_drop(struct http_request *request)
+{
+        if (request->answer != NULL)
+                http_answer_release(request->answer);
+        else if (request->response != NULL)
+                MHD_destroy_response(request->response);
+        request->answer = NULL;
+        request->response = NULL;
 }
 
 // Takes data; without memory for the answer itself the connection is closed by the caller.
@@ -75,7 +123,7 @@ static struct MHD_Response *make_empty(void)
 void http_reply_bytes(struct http_request *request, unsigned status, const char *content_type,
                       char *take_data, size_t len)
 {
-        bool compressed = accepts_gzip(request) && http_compress(&take_data, &len);
+        bool compressed = request->takes_gzip && http_compress(&take_data, &len);
         struct MHD_Response *response = make_response(take_data, len);
 
         if (response == NULL) {
@@ -169,25 +217,11 @@ void http_reply_json(struct http_request *request, unsigned status, struct json_
 
 enum MHD_Result http_reply_queue(struct http_request *request)
 {
-        const struct http_server_config *config = &request->server->config;
-        struct MHD_Response *response = request->response;
         enum MHD_Result result;
 
-        if (response == NULL)
+        if (request->response == NULL)
                 return MHD_NO;
-        MHD_add_response_header(response, "Vary", "Accept-Encoding");
-        for (size_t i = 0; i < config->header_count; i++)
-                MHD_add_response_header(response, config->headers[i].name,
-                                        config->headers[i].value);
-        for (size_t i = 0; i < request->headers_len;) {
-                const char *name = request->headers + i;
-                const char *value = name + strlen(name) + 1;
-
-                MHD_add_response_header(response, name, value);
-                i += strlen(name) + strlen(value) + 2;
-        }
-        result = MHD_queue_response(request->connection, request->status, response);
-        MHD_destroy_response(response);
-        request->response = NULL;
+        result = MHD_queue_response(request->connection, request->status, request->response);
+        http_reply_drop(request);
         return result;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "control/http/http_internal.h"
 
@@ -17,15 +18,48 @@ static struct http_request **slot_of(struct MHD_Connection *connection)
 
 static void destroy(struct http_request *request)
 {
+        struct http_server *server = request->server;
+        char *target = request->target;
+        size_t target_capacity = request->target_capacity;
+
         assert(!request->suspended);
         if (request->uri_parsed)
                 uri_fini(&request->uri);
-        if (request->response != NULL)
-                MHD_destroy_response(request->response);
-        free(request->target);
+        http_reply_drop(request);
         free(request->headers);
         free(request->body);
-        free(request);
+        if (server->stopping || server->spare_count >= HTTP_SPARE_MAX) {
+                free(target);
+                free(request);
+                return;
+        }
+        *request = (struct http_request){
+            .target = target, .target_capacity = target_capacity, .next = server->spare};
+        server->spare = request;
+        server->spare_count++;
+}
+
+void http_request_free_spare(struct http_server *server)
+{
+        while (server->spare != NULL) {
+                struct http_request *request = server->spare;
+
+                server->spare = request->next;
+                free(request->target);
+                free(request);
+        }
+}
+
+static struct http_request *create(struct http_server *server)
+{
+        struct http_request *request = server->spare;
+
+        if (request == NULL)
+                return calloc(1, sizeof(*request));
+        server->spare = request->next;
+        server->spare_count--;
+        request->next = NULL;
+        return request;
 }
 
 void http_request_close_slot(struct http_request **take_slot)
@@ -35,18 +69,33 @@ void http_request_close_slot(struct http_request **take_slot)
         free(take_slot);
 }
 
+static bool set_target(struct http_request *request, const char *target)
+{
+        size_t size = strlen(target) + 1;
+
+        if (size > request->target_capacity) {
+                char *grown = realloc(request->target, size);
+
+                if (grown == NULL)
+                        return false;
+                request->target = grown;
+                request->target_capacity = size;
+        }
+        memcpy(request->target, target, size);
+        return true;
+}
+
 void *http_request_begin(void *cls, const char *target, struct MHD_Connection *connection)
 {
         struct http_request **slot = slot_of(connection);
-        struct http_request *request = slot != NULL ? calloc(1, sizeof(*request)) : NULL;
+        struct http_request *request = slot != NULL ? create(cls) : NULL;
 
         if (request == NULL)
                 return NULL;
         request->server = cls;
         request->connection = connection;
-        request->target = strdup(target);
-        if (request->target == NULL) {
-                free(request);
+        if (!set_target(request, target)) {
+                destroy(request);
                 return NULL;
         }
         if (*slot != NULL)
@@ -140,15 +189,64 @@ static void refuse_body(struct http_request *request, unsigned long long size)
                                 size, request->body_limit);
 }
 
+static bool is_gzip_accepted(const char *accepted)
+{
+        const char *gzip = strstr(accepted, "gzip");
+        float quality = 1.0f;
+
+        if (gzip == NULL)
+                return false;
+        // RFC 9110, 12.5.3: a quality of zero means "not acceptable".
+        return sscanf(gzip, "gzip ; q = %f", &quality) != 1 || quality > 0.0f;
+}
+
+static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+        static const char *const deciding[] = {
+            "Authorization", "Cache-Control",  "Content-Length",
+            "Expect",        "X-Consul-Token", "Transfer-Encoding",
+        };
+        struct http_request *request = cls;
+
+        (void)kind;
+        if (strcasecmp(name, "Accept-Encoding") == 0 && value != NULL)
+                request->takes_gzip = is_gzip_accepted(value);
+        for (size_t i = 0; i < sizeof(deciding) / sizeof(deciding[0]); i++) {
+                if (strcasecmp(name, deciding[i]) == 0)
+                        request->is_plain = false;
+        }
+        return MHD_YES;
+}
+
+// Returns true when an earlier answer is given again.
+static bool recall(struct http_request *request)
+{
+        const struct http_server_config *config = &request->server->config;
+        struct http_answer *answer = NULL;
+
+        request->is_plain = request->method == HTTP_GET;
+        MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_header, request);
+        if (request->is_plain && config->recall != NULL)
+                answer = config->recall(config->app, request->target, request->takes_gzip);
+        if (answer != NULL)
+                http_reply_recalled(request, answer);
+        return answer != NULL;
+}
+
 // The request line and headers are there. Returns true when the body is not worth waiting for.
 static bool start_request(struct http_request *request, const char *method)
 {
-        const char *length_text = http_request_header(request, "Content-Length");
-        unsigned long long length = length_text != NULL ? strtoull(length_text, NULL, 10) : 0;
+        unsigned long long length;
+        const char *length_text;
 
         request->started = true;
         request->server->stats.requests++;
         request->method = http_method_parse(method);
+        if (recall(request))
+                return false;
+        length_text = http_request_header(request, "Content-Length");
+        length = length_text != NULL ? strtoull(length_text, NULL, 10) : 0;
         check_target(request, method);
         request->body_limit = request->server->config.body_limit;
         if (request->match.route != NULL && request->match.route->body_limit > 0)
@@ -352,6 +450,26 @@ const char *http_request_header(const struct http_request *request, const char *
 enum http_method http_request_method(const struct http_request *request)
 {
         return request->method;
+}
+
+const char *http_request_target(const struct http_request *request)
+{
+        return request->target;
+}
+
+bool http_request_takes_gzip(const struct http_request *request)
+{
+        return request->takes_gzip;
+}
+
+bool http_request_is_plain(const struct http_request *request)
+{
+        return request->is_plain;
+}
+
+size_t http_request_param_count(const struct http_request *request)
+{
+        return request->uri.param_count;
 }
 
 const char *http_request_body(const struct http_request *request, size_t *len)

@@ -228,6 +228,7 @@ int http_server_create(struct http_server **out, uv_loop_t *loop,
 static void free_server(struct http_server *server)
 {
         http_router_destroy(server->router);
+        http_request_free_spare(server);
         free(server->writers);
         free(server);
 }

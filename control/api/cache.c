@@ -1,0 +1,215 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <xxhash.h>
+
+#include "control/api/api_internal.h"
+#include "control/text/filter.h"
+
+// Answers to the same question are given again until what they show changes: each holds the watches
+// a blocking query would, and the first that fires drops it. So an answer is never older than the
+// store.
+
+// Powers of two. A dashboard asks a few hundred questions, a service mesh a thousand.
+#define SET_COUNT  512u
+#define WAYS       4u
+#define SEEN_COUNT 4096u
+// Bigger answers are sent so seldom that writing them again does not show.
+#define ANSWER_MAX (256u << 10)
+#define TOTAL_MAX  (32u << 20)
+
+struct kept {
+        struct api_read read; // holds the watches; its request is gone
+        struct kept **place;
+        uint64_t hash;
+        uint64_t applied; // index up to which the answer is known to be true
+        uint64_t index;   // what its X-Consul-Index says
+        size_t size;
+        struct http_answer *answer;
+        bool gzip;
+        char text[]; // the target, then the read's name
+};
+
+struct api_cache {
+        struct api *api;
+        uint64_t seed;
+        size_t total; // bytes
+        struct kept *sets[SET_COUNT][WAYS];
+        uint8_t next_way[SET_COUNT];
+        uint32_t seen[SEEN_COUNT]; // of questions that were asked once
+};
+
+int api_cache_create(struct api *api)
+{
+        api->cache = calloc(1, sizeof(*api->cache));
+        if (api->cache == NULL)
+                return -ENOMEM;
+        api->cache->api = api;
+        // Without random numbers collisions can be chosen, which costs the chooser's own answers.
+        if (getrandom(&api->cache->seed, sizeof(api->cache->seed), GRND_NONBLOCK) < 0)
+                api->cache->seed = uv_hrtime();
+        return 0;
+}
+
+static void drop(struct api_cache *cache, struct kept *kept)
+{
+        while (kept->read.watch_count > 0)
+                watch_remove(kept->read.hub, &kept->read.watches[--kept->read.watch_count]);
+        *kept->place = NULL;
+        cache->total -= kept->size;
+        http_answer_release(kept->answer);
+        free(kept);
+}
+
+void api_cache_clear(struct api_cache *cache)
+{
+        for (size_t set = 0; set < SET_COUNT; set++) {
+                for (size_t way = 0; way < WAYS; way++) {
+                        if (cache->sets[set][way] != NULL)
+                                drop(cache, cache->sets[set][way]);
+                }
+        }
+}
+
+void api_cache_destroy(struct api_cache *take_cache)
+{
+        if (take_cache == NULL)
+                return;
+        api_cache_clear(take_cache);
+        free(take_cache);
+}
+
+static void on_touched(struct watch *watch)
+{
+        struct api_read *read = watch->arg;
+
+        drop(read->api->cache, (struct kept *)read);
+}
+
+static uint64_t hash_of(const struct api_cache *cache, const char *target, size_t len, bool gzip)
+{
+        return XXH3_64bits_withSeed(target, len, cache->seed ^ (gzip ? 1 : 0));
+}
+
+static uint64_t index_of(const struct kept *kept)
+{
+        uint64_t index = kept->read.query->index(kept->read.api->agent->store, kept->read.name);
+
+        return index > 0 ? index : 1;
+}
+
+// The watches say that what is shown is as it was; the header's index may have moved even so.
+static bool is_true(struct kept *kept)
+{
+        uint64_t applied = store_applied_index(kept->read.api->agent->store);
+
+        if (kept->applied == applied)
+                return true;
+        kept->applied = applied;
+        return index_of(kept) == kept->index;
+}
+
+struct http_answer *api_cache_recall(void *app, const char *target, bool gzip)
+{
+        struct api *api = app;
+        struct api_cache *cache = api->cache;
+        uint64_t hash = hash_of(cache, target, strlen(target), gzip);
+        struct kept **set = cache->sets[hash % SET_COUNT];
+
+        for (size_t way = 0; way < WAYS; way++) {
+                struct kept *kept = set[way];
+
+                if (kept == NULL || kept->hash != hash || kept->gzip != gzip ||
+                    strcmp(kept->text, target) != 0)
+                        continue;
+                if (agent_leader_address(api->agent)[0] != '\0' && is_true(kept))
+                        return kept->answer;
+                drop(cache, kept);
+                return NULL;
+        }
+        return NULL;
+}
+
+// Whether the answer follows from the target and from what the read's watches cover.
+static bool may_keep(const struct api_read *read)
+{
+        static const char *const known[] = {"passing", "tag", "filter", "dc", "stale", "pretty"};
+        const struct http_request *request = read->request;
+        size_t count = 0;
+
+        if (!http_request_is_plain(request) || read->query->watch == NULL ||
+            read->query->has_changed != NULL)
+                return false;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+                for (size_t n = 0; http_request_param_at(request, known[i], n) != NULL; n++)
+                        count++;
+        }
+        return count == http_request_param_count(request);
+}
+
+// What is asked once costs one word; what is asked again is kept.
+static bool comes_often(struct api_cache *cache, uint64_t hash)
+{
+        uint32_t *seen = &cache->seen[hash % SEEN_COUNT];
+        uint32_t mark = (uint32_t)(hash >> 32);
+        bool is_known = *seen == mark;
+
+        *seen = mark;
+        return is_known;
+}
+
+static struct kept **find_place(struct api_cache *cache, uint64_t hash)
+{
+        size_t set = hash % SET_COUNT;
+        struct kept **place = &cache->sets[set][cache->next_way[set]++ % WAYS];
+
+        for (size_t way = 0; way < WAYS && *place != NULL; way++) {
+                if (cache->sets[set][way] == NULL)
+                        place = &cache->sets[set][way];
+        }
+        if (*place != NULL)
+                drop(cache, *place);
+        return place;
+}
+
+void api_cache_keep(const struct api_read *read, uint64_t index, size_t size)
+{
+        struct api_cache *cache = read->api->cache;
+        const char *target = http_request_target(read->request);
+        size_t target_size = strlen(target) + 1, name_size = strlen(read->name) + 1;
+        bool gzip = http_request_takes_gzip(read->request);
+        uint64_t hash = hash_of(cache, target, target_size - 1, gzip);
+        struct kept *kept;
+
+        size += sizeof(*kept) + target_size + name_size;
+        if (size > ANSWER_MAX || !may_keep(read) || !comes_often(cache, hash))
+                return;
+        if (cache->total + size > TOTAL_MAX)
+                api_cache_clear(cache);
+        kept = calloc(1, sizeof(*kept) + target_size + name_size);
+        if (kept == NULL)
+                return;
+        kept->answer = http_request_keep_answer(read->request);
+        if (kept->answer == NULL) {
+                free(kept);
+                return;
+        }
+        memcpy(kept->text, target, target_size);
+        memcpy(kept->text + target_size, read->name, name_size);
+        kept->read = (struct api_read){.api = read->api,
+                                       .query = read->query,
+                                       .name = kept->text + target_size,
+                                       .hash = "",
+                                       .hub = read->hub,
+                                       .touched = on_touched};
+        kept->hash = hash;
+        kept->gzip = gzip;
+        kept->size = size;
+        kept->index = index;
+        kept->applied = store_applied_index(read->api->agent->store);
+        kept->place = find_place(cache, hash);
+        *kept->place = kept;
+        cache->total += size;
+        kept->read.query->watch(&kept->read);
+}
