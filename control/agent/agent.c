@@ -10,6 +10,7 @@
 #include "control/agent/data_dir.h"
 #include "control/agent/drop_report.h"
 #include "control/agent/local.h"
+#include "control/agent/metrics.h"
 #include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
@@ -223,6 +224,10 @@ static void on_signal(uv_signal_t *handle, int number)
             number == SIGTERM ? config->leave_on_terminate : !config->skip_leave_on_interrupt;
         char error[1024];
 
+        if (number == SIGUSR1) {
+                metrics_dump(agent, stderr);
+                return;
+        }
         log_info(agent->log, "agent", "Caught: signal=%s",
                  number == SIGHUP    ? "hangup"
                  : number == SIGTERM ? "terminated"
@@ -246,7 +251,7 @@ static void on_report(uv_timer_t *timer)
 
 static int start_handles(struct agent *agent, char *error, size_t error_size)
 {
-        static const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+        static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
 
         snprintf(error, error_size, "out of memory");
         agent->drop_report = drop_report_create();
@@ -265,6 +270,11 @@ static int start_handles(struct agent *agent, char *error, size_t error_size)
         }
         return uv_timer_start(&agent->report_timer, on_report, REPORT_INTERVAL_MS,
                               REPORT_INTERVAL_MS);
+}
+
+static int check_settings(struct agent *agent, char *error, size_t error_size)
+{
+        return config_check_start(agent->config, error, error_size);
 }
 
 static int write_pid_file(struct agent *agent, char *error, size_t error_size)
@@ -293,8 +303,9 @@ static int write_pid_file(struct agent *agent, char *error, size_t error_size)
 int agent_start(struct agent *agent, char *error, size_t error_size)
 {
         static int (*const parts[])(struct agent *, char *, size_t) = {
-            write_pid_file, start_registry, start_publisher, start_handles, start_leader,
-            start_local,    start_events,   start_resolver,  start_dns,     start_api,
+            check_settings, write_pid_file, start_registry, start_publisher,
+            start_handles,  start_leader,   start_local,    start_events,
+            start_resolver, start_dns,      start_api,
         };
         int ret = uv_loop_init(&agent->loop);
 
@@ -406,6 +417,10 @@ static int build_again(struct agent *agent, struct config **out, char *error, si
                 snprintf(error, error_size, "Invalid log level: %s", (*out)->log_level_text);
                 config_destroy(*out);
                 ret = -EINVAL;
+        } else {
+                ret = config_check_start(*out, error, error_size);
+                if (ret < 0)
+                        config_destroy(*out);
         }
         config_report_fini(&report);
         return ret;

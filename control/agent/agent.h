@@ -67,7 +67,7 @@ struct agent {
         bool loop_open;
         bool handles_open; /* the signals and the timer */
         bool pid_file_written;
-        uv_signal_t signals[3]; /* SIGHUP, SIGTERM, SIGINT */
+        uv_signal_t signals[4]; /* SIGHUP, SIGTERM, SIGINT, SIGUSR1 */
         uv_timer_t report_timer;
         struct drop_report *drop_report;
 };

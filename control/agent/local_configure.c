@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +18,49 @@ static void free_definitions(struct definitions *definitions)
         json_decref(definitions->checks);
 }
 
+// What is wrong with a service itself and with its checks is told apart, as Consul does.
+static int check_service(const json_t *definition, const struct definition_rules *rules,
+                         char *error, size_t error_size)
+{
+        const char *name = json_schema_string(definition, "Name");
+        json_t *bare = json_copy((json_t *)(uintptr_t)definition);
+        struct local_result refusal = {0};
+        int ret;
+
+        if (bare == NULL)
+                return -ENOMEM;
+        json_object_del(bare, "Check");
+        json_object_del(bare, "Checks");
+        ret = definition_check_service(bare, rules, &refusal);
+        json_decref(bare);
+        if (ret < 0) {
+                snprintf(error, error_size, "Failed to register service \"%.80s\": %s", name,
+                         *name == '\0' ? "Service name missing" : refusal.text);
+                return ret;
+        }
+        ret = definition_check_service(definition, rules, &refusal);
+        if (ret < 0)
+                snprintf(error, error_size, "Failed to validate checks for service \"%.80s\": %s",
+                         name, refusal.text);
+        return ret;
+}
+
+static int check_check(const json_t *definition, const struct definition_rules *rules, char *error,
+                       size_t error_size)
+{
+        struct local_result refusal = {0};
+        int ret = definition_check_check(definition, rules, &refusal);
+
+        if (ret < 0)
+                snprintf(error, error_size, "Failed to register check \"%.80s\": %s",
+                         json_schema_string(definition, "Name"), refusal.text);
+        return ret;
+}
+
 static int read_list(const json_t *list, const struct json_schema *schema,
                      const struct definition_rules *rules,
                      int (*check)(const json_t *definition, const struct definition_rules *rules,
-                                  struct local_result *refusal),
+                                  char *error, size_t error_size),
                      const char *what, json_t **out, char *error, size_t error_size)
 {
         char problem[JSON_SCHEMA_ERROR_MAX];
@@ -30,7 +70,6 @@ static int read_list(const json_t *list, const struct json_schema *schema,
         *out = json_array();
         json_array_foreach(list, i, item)
         {
-                struct local_result refusal = {0};
                 json_t *definition;
                 int ret =
                     json_schema_apply(schema, JSON_SCHEMA_SNAKE_CASE, item, &definition, problem);
@@ -43,12 +82,9 @@ static int read_list(const json_t *list, const struct json_schema *schema,
                         snprintf(error, error_size, "out of memory");
                         return -ENOMEM;
                 }
-                ret = check(definition, rules, &refusal);
-                if (ret < 0) {
-                        snprintf(error, error_size, "Failed to register %s \"%.80s\": %s", what,
-                                 json_schema_string(definition, "Name"), refusal.text);
+                ret = check(definition, rules, error, error_size);
+                if (ret < 0)
                         return ret;
-                }
         }
         return 0;
 }
@@ -85,11 +121,11 @@ static int read_definitions(const struct config *config, struct definitions *out
         int ret;
 
         *out = (struct definitions){0};
-        ret = read_list(config->services, &local_service_schema, &rules, definition_check_service,
-                        "service", &out->services, error, error_size);
+        ret = read_list(config->services, &local_service_schema, &rules, check_service, "service",
+                        &out->services, error, error_size);
         if (ret == 0)
-                ret = read_list(config->checks, &local_check_schema, &rules, definition_check_check,
-                                "check", &out->checks, error, error_size);
+                ret = read_list(config->checks, &local_check_schema, &rules, check_check, "check",
+                                &out->checks, error, error_size);
         return ret;
 }
 

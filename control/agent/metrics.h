@@ -4,6 +4,7 @@
 /** What /v1/agent/metrics shows: figures of the data plane, the table and the process. */
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct agent;
 
@@ -32,5 +33,8 @@ struct metric {
  * returns  0 or -ENOMEM.
  */
 int metrics_gather(const struct agent *agent, struct metric **out, size_t *count);
+
+/** Write every figure as a line, as Consul does on SIGUSR1. */
+void metrics_dump(const struct agent *agent, FILE *out);
 
 #endif

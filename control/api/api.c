@@ -140,6 +140,7 @@ static int configure(struct api *api, struct settings *settings, char *error, si
         settings->http = (struct http_server_config){
             .addresses = config->http_listen.addresses,
             .address_count = config->http_listen.count,
+            .unix_permissions = {config->unix_user, config->unix_group, config->unix_mode},
             .connections_per_client = config->http_max_connections_per_client,
             .header_limit = config->http_max_header_bytes,
             .path_may_be_unprintable = config->disable_http_unprintable_char_filter,

@@ -1,9 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "control/agent/agent.h"
 #include "control/cli/agent_flags.h"
 #include "control/cli/cli.h"
+#include "control/log/log_file.h"
 #include "lictor/version.h"
 
 static const char *yes_no(bool value)
@@ -62,6 +64,39 @@ static int run_agent(const struct agent_options *options, const struct config_re
         return status;
 }
 
+static uint64_t now_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int open_log(const struct config *config, struct log *log)
+{
+        const struct log_file_options options = {.path = config->log_file,
+                                                 .bytes_max = config->log_rotate_bytes,
+                                                 .duration_ns = config->log_rotate_ns,
+                                                 .files_max = config->log_rotate_files};
+        char error[512];
+
+        log->json = config->log_json;
+        if (*config->syslog_facility != '\0') {
+                if (log_syslog_open(config->syslog_facility) < 0) {
+                        fprintf(stderr, "==> Syslog setup failed: invalid facility: %s\n",
+                                config->syslog_facility);
+                        return -EINVAL;
+                }
+                log->syslog = true;
+        }
+        if (*config->log_file != '\0' &&
+            log_file_open(&options, now_ns(), &log->file, error, sizeof(error)) < 0) {
+                fprintf(stderr, "==> %s\n", error);
+                return -EINVAL;
+        }
+        return 0;
+}
+
 static int build_and_run(const struct agent_flags *flags)
 {
         struct log log = {.stream = stdout};
@@ -80,10 +115,12 @@ static int build_and_run(const struct agent_flags *flags)
                         "ERR]\n",
                         options.config->log_level_text);
                 config_destroy(options.config);
+        } else if (open_log(options.config, &log) < 0) {
+                config_destroy(options.config);
         } else {
-                log.json = options.config->log_json;
                 status = run_agent(&options, &report);
         }
+        log_file_close(log.file);
         config_report_fini(&report);
         return status;
 }

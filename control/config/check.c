@@ -167,7 +167,7 @@ static int check_protocols(struct build *build)
         return 0;
 }
 
-static int decoded_base64_length(const char *text)
+int config_base64_length(const char *text)
 {
         size_t length = strlen(text), padding = 0;
 
@@ -182,11 +182,26 @@ static int decoded_base64_length(const char *text)
         return (int)(length / 4 * 3 - padding);
 }
 
+static int check_tls(struct build *build)
+{
+        static const char *const versions[] = {"", "tls10", "tls11", "tls12", "tls13"};
+        const char *version = setting_string(build->merged, "tls_min_version", "");
+
+        for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+                if (strcmp(version, versions[i]) == 0)
+                        return 0;
+        }
+        return lines_add(&build->errors,
+                         "tls_min_version: value %s not supported, please specify one of "
+                         "[tls10,tls11,tls12,tls13]",
+                         version);
+}
+
 static int check_encrypt(struct build *build)
 {
         const char *key = setting_string(build->merged, "encrypt", "");
 
-        if (decoded_base64_length(key) < 0)
+        if (config_base64_length(key) < 0)
                 return lines_add(&build->errors, "encrypt has invalid key: illegal base64 data: %s",
                                  key);
         return 0;
@@ -249,8 +264,8 @@ static int check_unique_ports(struct build *build)
 int build_check(struct build *build)
 {
         static int (*const checks[])(struct build *) = {
-            check_datacenter, check_data_dir,  check_node_name, check_role,        check_meta,
-            check_alt_domain, check_protocols, check_encrypt,   check_unique_ports};
+            check_datacenter, check_data_dir,  check_node_name, check_role,    check_meta,
+            check_alt_domain, check_protocols, check_tls,       check_encrypt, check_unique_ports};
 
         for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
                 int ret = checks[i](build);

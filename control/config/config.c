@@ -116,8 +116,9 @@ static int build_all(struct build *build)
         static const struct {
                 int (*run)(struct build *);
                 bool listed;
-        } steps[] = {{build_general, true},    {build_definitions, true}, {build_dns, false},
-                     {build_addresses, false}, {build_check, false},      {build_dataplane, false}};
+        } steps[] = {{build_general, true},   {build_definitions, true}, {build_logging, false},
+                     {build_dns, false},      {build_addresses, false},  {build_check, false},
+                     {build_dataplane, false}};
         int ret = schema_check_durations(config_schema, build->merged, &build->errors);
 
         build->listed = true;
@@ -210,6 +211,8 @@ void config_destroy(struct config *config)
             config->data_dir,
             config->pid_file,
             config->log_level_text,
+            config->log_file,
+            config->syslog_facility,
             config->telemetry_prefix,
         };
 

@@ -19,6 +19,7 @@
 #include "dataplane/runtime/runtime.h"
 #include "lictor/dataplane.h"
 
+#define CONFIG_UNIX_KEEP  UINT32_MAX
 #define CONFIG_LISTEN_MAX RUNTIME_LISTEN_MAX
 
 struct config_meta {
@@ -82,6 +83,13 @@ struct config {
         char *log_level_text; /* as written; an unknown one leaves log_level at INFO */
         enum log_level log_level;
         bool log_json;
+        char *log_file; /* "" when there is none */
+        uint64_t log_rotate_bytes;
+        uint64_t log_rotate_ns;
+        int log_rotate_files;
+        char *syslog_facility; /* "" when syslog is off */
+        /* Owner and mode of sockets in the file system; CONFIG_UNIX_KEEP where none is given. */
+        uint32_t unix_user, unix_group, unix_mode;
         bool dev_mode;
         bool server;
         bool bootstrap;
@@ -157,6 +165,14 @@ int config_build(const struct config_input *input, struct config **out,
                  struct config_report *report);
 void config_destroy(struct config *take_config);
 void config_report_fini(struct config_report *report);
+
+/**
+ * What an agent demands beyond valid settings, as Consul's validate does not: watches, the gossip
+ * key's size, ACLs.
+ * @error   on failure one line for the operator.
+ * returns  0 or -EINVAL.
+ */
+int config_check_start(const struct config *config, char *error, size_t error_size);
 
 /**
  * Exchange what a reload may change - definitions, node metadata, dns_config, log level - between

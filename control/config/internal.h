@@ -126,6 +126,7 @@ struct build {
 int build_general(struct build *build);
 int build_dns(struct build *build);
 int build_definitions(struct build *build);
+int build_logging(struct build *build); /* and sockets in the file system */
 int build_addresses(struct build *build);
 int build_dataplane(struct build *build);
 
@@ -139,6 +140,9 @@ int build_check(struct build *build);
 
 /** What is wrong with a pair of metadata; NULL when nothing is. */
 const char *meta_fault(const char *key, const char *value);
+
+/** Bytes a base64 text stands for, or -EINVAL. */
+int config_base64_length(const char *text);
 
 /** Free what build_dataplane allocated. */
 void config_dataplane_fini(struct runtime_config *dataplane);

@@ -30,9 +30,18 @@ struct http_prefix {
         unsigned bits;
 };
 
+// Owner and mode of sockets in the file system.
+#define HTTP_UNIX_KEEP UINT32_MAX // as the process makes them
+struct http_unix_permissions {
+        uint32_t user;
+        uint32_t group;
+        uint32_t mode;
+};
+
 struct http_server_config {
-        const struct sockaddr_storage *addresses; // port 0 takes a free one
+        const struct sockaddr_storage *addresses; // port 0 takes a free one; AF_UNIX, too
         size_t address_count;
+        struct http_unix_permissions unix_permissions;
         const struct http_route *routes; // borrowed for the server's life
         size_t route_count;
         void *app; // handed to every handler

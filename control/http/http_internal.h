@@ -16,6 +16,7 @@
 #define HTTP_SPARE_MAX 256
 
 struct http_listener {
+        struct sockaddr_storage address;
         struct http_server *server;
         uv_poll_t poll;
         int fd;

@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "control/http/http_internal.h"
@@ -84,11 +86,31 @@ void http_listen_resume(struct http_server *server)
                 uv_poll_start(&server->listeners[i].poll, UV_READABLE, on_connection);
 }
 
+static socklen_t address_length(const struct sockaddr_storage *address)
+{
+        switch (address->ss_family) {
+        case AF_UNIX:
+                return sizeof(struct sockaddr_un);
+        case AF_INET6:
+                return sizeof(struct sockaddr_in6);
+        default:
+                return sizeof(struct sockaddr_in);
+        }
+}
+
+static const char *socket_path(const struct sockaddr_storage *address)
+{
+        return address->ss_family == AF_UNIX ? ((const struct sockaddr_un *)address)->sun_path
+                                             : NULL;
+}
+
 static void format_address(const struct sockaddr_storage *address, char *out, size_t size)
 {
         char host[INET6_ADDRSTRLEN] = "?";
 
-        if (address->ss_family == AF_INET6) {
+        if (address->ss_family == AF_UNIX) {
+                snprintf(out, size, "%s", socket_path(address));
+        } else if (address->ss_family == AF_INET6) {
                 const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
 
                 inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
@@ -101,24 +123,49 @@ static void format_address(const struct sockaddr_storage *address, char *out, si
         }
 }
 
-static int open_socket(const struct sockaddr_storage *address)
+// A socket left behind by a killed agent would keep the address in use; anything else stays.
+static void remove_stale(const char *path)
 {
-        socklen_t len = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                       : sizeof(struct sockaddr_in);
+        struct stat info;
+
+        if (path != NULL && lstat(path, &info) == 0 && S_ISSOCK(info.st_mode))
+                unlink(path);
+}
+
+static int set_permissions(const char *path, const struct http_unix_permissions *permissions)
+{
+        if (path == NULL)
+                return 0;
+        if ((permissions->user != HTTP_UNIX_KEEP || permissions->group != HTTP_UNIX_KEEP) &&
+            chown(path, permissions->user, permissions->group) < 0)
+                return -errno;
+        if (permissions->mode != HTTP_UNIX_KEEP && chmod(path, permissions->mode) < 0)
+                return -errno;
+        return 0;
+}
+
+static int open_socket(const struct sockaddr_storage *address,
+                       const struct http_unix_permissions *permissions)
+{
+        const char *path = socket_path(address);
         int on = 1, fd, ret;
 
         fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
-        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+        remove_stale(path);
+        if (path == NULL && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
                 goto close_fd;
         // [::] must not claim 0.0.0.0 as well, which may be listed beside it.
         if (address->ss_family == AF_INET6 &&
             setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
                 goto close_fd;
-        if (bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, SOMAXCONN) < 0)
+        if (bind(fd, (const struct sockaddr *)address, address_length(address)) < 0)
                 goto close_fd;
-        return fd;
+        ret = set_permissions(path, permissions);
+        errno = -ret;
+        if (ret == 0 && listen(fd, SOMAXCONN) == 0)
+                return fd;
 close_fd:
         ret = -errno;
         close(fd);
@@ -132,6 +179,8 @@ static uint16_t bound_port(int fd)
 
         if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
                 return 0;
+        if (address.ss_family == AF_UNIX)
+                return 0;
         // The port stands at the same place in both families.
         return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
@@ -144,7 +193,9 @@ int http_listen_open(struct http_server *server, char *error, size_t error_size)
                 struct http_listener *listener = &server->listeners[i];
 
                 listener->server = server;
-                listener->fd = open_socket(&server->config.addresses[i]);
+                listener->address = server->config.addresses[i];
+                listener->fd =
+                    open_socket(&server->config.addresses[i], &server->config.unix_permissions);
                 ret = listener->fd;
                 if (ret >= 0) {
                         ret = uv_poll_init(server->loop, &listener->poll, listener->fd);
@@ -152,11 +203,11 @@ int http_listen_open(struct http_server *server, char *error, size_t error_size)
                                 close(listener->fd);
                 }
                 if (ret < 0) {
-                        char text[64];
+                        char text[128];
 
                         format_address(&server->config.addresses[i], text, sizeof(text));
                         snprintf(error, error_size, "HTTP cannot listen on %s: %s", text,
-                                 strerror(-ret));
+                                 ret == -EADDRINUSE ? "address already in use" : strerror(-ret));
                         return ret;
                 }
                 listener->port = bound_port(listener->fd);
@@ -179,6 +230,7 @@ void http_listen_close(struct http_server *server)
 {
         for (size_t i = 0; i < server->listener_count; i++) {
                 uv_poll_stop(&server->listeners[i].poll);
+                remove_stale(socket_path(&server->listeners[i].address));
                 close(server->listeners[i].fd);
                 uv_close((uv_handle_t *)&server->listeners[i].poll, on_listener_closed);
         }

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <syslog.h>
 #include <time.h>
 
+#include "control/log/log_file.h"
 #include "control/text/json_writer.h"
 #include "lictor/bytes.h"
 
@@ -37,16 +39,48 @@ const char *log_level_name(enum log_level level)
         return level_names[level];
 }
 
-static void format_time(char out[static 40])
+int log_syslog_open(const char *facility)
 {
-        struct timespec now;
+        static const struct {
+                const char *name;
+                int value;
+        } facilities[] = {
+            {"KERN", LOG_KERN},     {"USER", LOG_USER},     {"MAIL", LOG_MAIL},
+            {"DAEMON", LOG_DAEMON}, {"AUTH", LOG_AUTH},     {"SYSLOG", LOG_SYSLOG},
+            {"LPR", LOG_LPR},       {"NEWS", LOG_NEWS},     {"UUCP", LOG_UUCP},
+            {"CRON", LOG_CRON},     {"LOCAL0", LOG_LOCAL0}, {"LOCAL1", LOG_LOCAL1},
+            {"LOCAL2", LOG_LOCAL2}, {"LOCAL3", LOG_LOCAL3}, {"LOCAL4", LOG_LOCAL4},
+            {"LOCAL5", LOG_LOCAL5}, {"LOCAL6", LOG_LOCAL6}, {"LOCAL7", LOG_LOCAL7},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(facilities); i++) {
+                if (strcasecmp(facility, facilities[i].name) == 0) {
+                        openlog("lictor", LOG_PID, facilities[i].value);
+                        return 0;
+                }
+        }
+        return -EINVAL;
+}
+
+static void write_syslog(enum log_level level, const char *module, const char *message)
+{
+        static const int priorities[] = {
+            [LOG_LEVEL_TRACE] = LOG_DEBUG, [LOG_LEVEL_DEBUG] = LOG_DEBUG,
+            [LOG_LEVEL_INFO] = LOG_INFO,   [LOG_LEVEL_WARN] = LOG_WARNING,
+            [LOG_LEVEL_ERROR] = LOG_ERR,
+        };
+
+        syslog(priorities[level], "%s: %s", module, message);
+}
+
+static void format_time(const struct timespec *now, char out[static 40])
+{
         struct tm utc;
         char seconds[24];
 
-        clock_gettime(CLOCK_REALTIME, &now);
-        gmtime_r(&now.tv_sec, &utc);
+        gmtime_r(&now->tv_sec, &utc);
         strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
-        snprintf(out, 40, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+        snprintf(out, 40, "%s.%03ldZ", seconds, now->tv_nsec / 1000000);
 }
 
 // Texts of clients are part of messages; they must not begin lines of their own.
@@ -58,12 +92,13 @@ static void blank_controls(char *message)
         }
 }
 
-static void write_json(const struct log *log, enum log_level level, const char *module,
-                       const char *time_text, const char *message)
+// One object, its line's end included; NULL without memory.
+static char *format_json(enum log_level level, const char *module, const char *time_text,
+                         const char *message)
 {
         struct json_writer w;
         size_t len = 0;
-        char *line;
+        char *text, *line = NULL;
 
         json_writer_init(&w, false);
         json_writer_begin_object(&w);
@@ -72,16 +107,29 @@ static void write_json(const struct log *log, enum log_level level, const char *
         json_writer_put_string(&w, "@timestamp", time_text);
         json_writer_put_string(&w, "@message", message);
         json_writer_end_object(&w);
-        line = json_writer_take(&w, &len);
-        if (line != NULL)
-                fprintf(log->stream, "%s\n", line);
-        free(line);
+        text = json_writer_take(&w, &len);
+        if (text != NULL && asprintf(&line, "%s\n", text) < 0)
+                line = NULL;
+        free(text);
+        return line;
+}
+
+static char *format_text(enum log_level level, const char *module, const char *time_text,
+                         const char *message)
+{
+        char *line;
+
+        if (asprintf(&line, "%s [%s]%s %s: %s\n", time_text, level_names[level],
+                     strlen(level_names[level]) < 5 ? " " : "", module, message) < 0)
+                return NULL;
+        return line;
 }
 
 void log_write(const struct log *log, enum log_level level, const char *module, const char *format,
                ...)
 {
-        char message[LINE_MAX_LENGTH], time_text[40];
+        char message[LINE_MAX_LENGTH], time_text[40], *line;
+        struct timespec now;
         va_list arguments;
 
         if (level < log->level)
@@ -90,13 +138,20 @@ void log_write(const struct log *log, enum log_level level, const char *module, 
         vsnprintf(message, sizeof(message), format, arguments);
         va_end(arguments);
         blank_controls(message);
-        format_time(time_text);
-        if (log->json)
-                write_json(log, level, module, time_text, message);
-        else
-                fprintf(log->stream, "%s [%s]%s %s: %s\n", time_text, level_names[level],
-                        strlen(level_names[level]) < 5 ? " " : "", module, message);
-        fflush(log->stream);
+        clock_gettime(CLOCK_REALTIME, &now);
+        format_time(&now, time_text);
+        line = log->json ? format_json(level, module, time_text, message)
+                         : format_text(level, module, time_text, message);
+        if (line != NULL) {
+                fputs(line, log->stream);
+                fflush(log->stream);
+        }
+        if (line != NULL && log->file != NULL)
+                log_file_write(log->file, line, strlen(line),
+                               (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+        if (log->syslog)
+                write_syslog(level, module, message);
+        free(line);
 }
 
 bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint64_t *suppressed)

@@ -21,11 +21,22 @@ enum log_level {
         LOG_LEVEL_ERROR
 };
 
+struct log_file;
+
 struct log {
         FILE *stream; /* borrowed */
         enum log_level level;
-        bool json; /* one JSON object a line */
+        bool json;             /* one JSON object a line */
+        struct log_file *file; /* borrowed; gets the same lines; may be NULL */
+        bool syslog;           /* and so does syslog, opened by log_syslog_open */
 };
+
+/**
+ * Open syslog for the process.
+ * @facility  e.g. "LOCAL0", letter case ignored.
+ * returns  0, or -EINVAL for a facility there is none of.
+ */
+int log_syslog_open(const char *facility);
 
 /**
  * Read a level's name, letter case ignored: trace, debug, info, warn, err (or error).

@@ -1,0 +1,88 @@
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/config/internal.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+static int set_string(char **out, const char *value)
+{
+        *out = strdup(value);
+        return *out != NULL ? 0 : -ENOMEM;
+}
+
+static int set_log(struct build *build)
+{
+        struct config *config = build->config;
+        const json_t *merged = build->merged;
+        bool syslog = setting_bool(merged, "enable_syslog", false);
+        int64_t bytes = setting_int(merged, "log_rotate_bytes", 0);
+        int64_t files = setting_int(merged, "log_rotate_max_files", 0);
+        int64_t age_ns = setting_duration_ns(merged, "log_rotate_duration", 24 * 3600 * NS_PER_S);
+        int ret;
+
+        config->log_rotate_bytes = bytes > 0 ? (uint64_t)bytes : 0;
+        config->log_rotate_ns = age_ns > 0 ? (uint64_t)age_ns : 0;
+        config->log_rotate_files = files < 0 ? -1 : files > 1000000 ? 1000000 : (int)files;
+        ret = set_string(&config->log_file, setting_string(merged, "log_file", ""));
+        if (ret < 0)
+                return ret;
+        return set_string(&config->syslog_facility,
+                          syslog ? setting_string(merged, "syslog_facility", "LOCAL0") : "");
+}
+
+static bool read_number(const char *text, int base, uint32_t *out)
+{
+        char *end;
+        unsigned long value = strtoul(text, &end, base);
+
+        if (*text < '0' || *text > '9' || *end != '\0' || value >= CONFIG_UNIX_KEEP)
+                return false;
+        *out = (uint32_t)value;
+        return true;
+}
+
+static int set_sockets(struct build *build)
+{
+        struct config *config = build->config;
+        const char *user = setting_string(build->merged, "unix_sockets.user", "");
+        const char *group = setting_string(build->merged, "unix_sockets.group", "");
+        const char *mode = setting_string(build->merged, "unix_sockets.mode", "");
+        const struct passwd *found_user = NULL;
+        const struct group *found_group = NULL;
+
+        config->unix_user = CONFIG_UNIX_KEEP;
+        config->unix_group = CONFIG_UNIX_KEEP;
+        config->unix_mode = CONFIG_UNIX_KEEP;
+        if (*user != '\0' && !read_number(user, 10, &config->unix_user)) {
+                found_user = getpwnam(user);
+                if (found_user == NULL)
+                        return lines_add(&build->errors, "unix_sockets.user: unknown user %s",
+                                         user);
+                config->unix_user = found_user->pw_uid;
+        }
+        if (*group != '\0' && !read_number(group, 10, &config->unix_group)) {
+                found_group = getgrnam(group);
+                if (found_group == NULL)
+                        return lines_add(&build->errors, "unix_sockets.group: unknown group %s",
+                                         group);
+                config->unix_group = found_group->gr_gid;
+        }
+        if (*mode != '\0' &&
+            (!read_number(mode, 8, &config->unix_mode) || config->unix_mode > 07777))
+                return lines_add(&build->errors,
+                                 "unix_sockets.mode: invalid file mode: \"%s\"; write it as "
+                                 "\"0770\"",
+                                 mode);
+        return 0;
+}
+
+int build_logging(struct build *build)
+{
+        int ret = set_log(build);
+
+        return ret < 0 ? ret : set_sockets(build);
+}
