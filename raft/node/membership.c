@@ -82,13 +82,11 @@ int raft_node_bootstrap(struct raft_node *node, const struct raft_configuration 
         return 0;
 }
 
-static int start_change(struct raft_node *node, int ret, raft_index index, raft_node_done_fn done,
-                        void *arg)
+static void start_change(struct raft_node *node, raft_index index, raft_node_done_fn done,
+                         void *arg)
 {
         struct raft_status status;
 
-        if (ret != 0)
-                return ret;
         raft_status(node->raft, &status);
         node->change = (struct waiting_call){.active = true,
                                              .index = index,
@@ -96,7 +94,6 @@ static int start_change(struct raft_node *node, int ret, raft_index index, raft_
                                              .done = done,
                                              .arg = arg};
         node_wake(node);
-        return 0;
 }
 
 int raft_node_put_server(struct raft_node *node, const char *node_id, const char *address,
@@ -104,7 +101,8 @@ int raft_node_put_server(struct raft_node *node, const char *node_id, const char
 {
         struct raft_server server = {.id = raft_server_id_of(node_id), .voter = voter};
         const struct raft_server *old;
-        raft_index index = 0;
+        raft_index index;
+        int ret;
 
         if (node->failed || node->closing)
                 return -EPERM;
@@ -117,8 +115,10 @@ int raft_node_put_server(struct raft_node *node, const char *node_id, const char
                 return -EEXIST;
         snprintf(server.node_id, sizeof(server.node_id), "%s", node_id);
         snprintf(server.address, sizeof(server.address), "%s", address);
-        return start_change(node, raft_propose_server(node->raft, &server, &index), index, done,
-                            arg);
+        ret = raft_propose_server(node->raft, &server, &index);
+        if (ret == 0)
+                start_change(node, index, done, arg);
+        return ret;
 }
 
 int raft_node_promote(struct raft_node *node, raft_server_id id, raft_node_done_fn done, void *arg)
@@ -127,7 +127,8 @@ int raft_node_promote(struct raft_node *node, raft_server_id id, raft_node_done_
         const struct raft_server *old = configuration_find(raft_configuration(node->raft), id);
         unsigned count = raft_peers(node->raft, peers);
         struct raft_server server;
-        raft_index index = 0;
+        raft_index index;
+        int ret;
 
         if (node->failed || node->closing || count == 0)
                 return -EPERM;
@@ -140,19 +141,25 @@ int raft_node_promote(struct raft_node *node, raft_server_id id, raft_node_done_
                         return -EAGAIN;
         server = *old;
         server.voter = true;
-        return start_change(node, raft_propose_server(node->raft, &server, &index), index, done,
-                            arg);
+        ret = raft_propose_server(node->raft, &server, &index);
+        if (ret == 0)
+                start_change(node, index, done, arg);
+        return ret;
 }
 
 int raft_node_remove(struct raft_node *node, raft_server_id id, raft_node_done_fn done, void *arg)
 {
-        raft_index index = 0;
+        raft_index index;
+        int ret;
 
         if (node->failed || node->closing)
                 return -EPERM;
         if (node->change.active)
                 return -EBUSY;
-        return start_change(node, raft_propose_removal(node->raft, id, &index), index, done, arg);
+        ret = raft_propose_removal(node->raft, id, &index);
+        if (ret == 0)
+                start_change(node, index, done, arg);
+        return ret;
 }
 
 raft_server_id membership_best_successor(const struct raft_node *node)

@@ -132,6 +132,8 @@ static int take_effects(struct raft_node *node, bool *worked)
         if (ret != 0)
                 return 0; // no memory now: nothing was taken, the next turn tries again
         *worked = has_work(&e);
+        if (!*worked)
+                return 0;
         for (unsigned i = 0; i < e.messages_now_count; i++)
                 node_send(node, &e.messages_now[i]);
         ret = disk_queue(node, &e);
@@ -159,6 +161,7 @@ static void pump(struct raft_node *node)
                 watch_update(node);
         }
         disk_watch(node);
+        raft_transport_flush(node->transport);
         arm_timer(node);
         if (!node->dirty && !more && !worked)
                 uv_idle_stop(&node->idle);
@@ -363,11 +366,27 @@ int raft_node_create(const struct raft_node_options *options, struct raft_node *
                 node_free(node);
                 return ret;
         }
+        ret = peers_open(node);
+        if (ret != 0) {
+                snprintf(error, error_size, "no memory");
+                free(node->reads);
+                node_free(node);
+                return ret;
+        }
         init_handles(node);
         node->configuration = *raft_configuration(node->raft);
+        raft_transport_set_servers(node->transport, &node->configuration);
         node_wake(node);
         *out = node;
         return 0;
+}
+
+static void on_transport_closed(void *arg)
+{
+        struct raft_node *node = arg;
+
+        node->transport_open = false;
+        free_when_done(node);
 }
 
 void raft_node_close(struct raft_node *take_node, void (*closed)(void *arg), void *arg)
@@ -379,30 +398,9 @@ void raft_node_close(struct raft_node *take_node, void (*closed)(void *arg), voi
         node->closed_arg = arg;
         membership_fini(node);
         apply_fini(node);
+        raft_transport_close(node->transport, on_transport_closed, node);
         uv_close((uv_handle_t *)&node->timer, on_handle_closed);
         uv_close((uv_handle_t *)&node->snapshot_timer, on_handle_closed);
         uv_close((uv_handle_t *)&node->check, on_handle_closed);
         uv_close((uv_handle_t *)&node->idle, on_handle_closed);
-}
-
-void node_receive(struct raft_node *node, const struct raft_message *message)
-{
-        struct raft_snapshot_chunk chunk;
-
-        if (node->failed || node->closing)
-                return;
-        node->metrics.messages_received++;
-        if (raft_step(node->raft, message, node_now_ms(), &chunk) != 0)
-                return; // without memory it is as if the message had been lost
-        if (message->type == RAFT_APPEND_REQUEST || message->type == RAFT_SNAPSHOT_REQUEST)
-                node->heard_leader = true;
-        if (chunk.index != 0)
-                snapshots_take_chunk(node, &chunk);
-        node_wake(node);
-}
-
-void node_send(struct raft_node *node, const struct raft_message *message)
-{
-        (void)node;
-        (void)message;
 }

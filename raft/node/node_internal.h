@@ -2,14 +2,15 @@
 #define LICTOR_RAFT_NODE_INTERNAL_H
 
 /**
- * What the node's own files share. node.c owns and drives; disk.c writes; apply.c feeds the state
- * machine and answers proposals and reads; watch.c tells the owner what changed; membership.c
- * changes the cluster; snapshot_*.c take, send and install snapshots.
+ * What the node's own files share. node.c owns and drives; peers.c sends and receives; disk.c
+ * writes; apply.c feeds the state machine and answers proposals and reads; watch.c tells the owner
+ * what changed; membership.c changes the cluster; snapshot_*.c take, send and install snapshots.
  */
 
 #include "raft/core/configuration.h"
 #include "raft/node/node.h"
 #include "raft/node/storage.h"
+#include "raft/transport/transport.h"
 
 #define NODE_READ_SLOTS     8192u /* a power of two; reads waiting, the core's limit and some */
 #define NODE_APPLY_PER_TURN 2048u /* entries before the loop gets its turn */
@@ -85,7 +86,6 @@ struct waiting_call {
         void *arg;
 };
 
-struct raft_transport;
 struct node_snapshots; /* snapshot_internal.h */
 
 struct raft_node {
@@ -159,8 +159,8 @@ void node_log(struct raft_node *node, enum raft_log_level level, const char *for
 /** A pool job ended; while closing, the last one frees the node. returns whether it is closing. */
 bool node_job_ended(struct raft_node *node);
 
-/** Hand one message to the core. */
-void node_receive(struct raft_node *node, const struct raft_message *message);
+/** Create the transport. returns 0 or -ENOMEM. */
+int peers_open(struct raft_node *node);
 void node_send(struct raft_node *node, const struct raft_message *message);
 
 void latency_add(struct raft_latency *latency, uint64_t us);

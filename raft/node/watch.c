@@ -51,6 +51,7 @@ static void watch_configuration(struct raft_node *node)
         if (memcmp(&node->configuration, now, sizeof(*now)) == 0)
                 return;
         node->configuration = *now;
+        raft_transport_set_servers(node->transport, now);
         if (events->configuration != NULL)
                 events->configuration(events->arg, &node->configuration);
 }
@@ -127,10 +128,16 @@ unsigned raft_node_peers(const struct raft_node *node, struct raft_node_peer out
 
 void raft_node_metrics(const struct raft_node *node, struct raft_node_metrics *out)
 {
+        struct raft_transport_counters counters;
         struct raft_status status;
 
         raft_status(node->raft, &status);
+        raft_transport_counters(node->transport, &counters);
         *out = node->metrics;
+        out->messages_sent = counters.sent;
+        out->messages_received = counters.received;
+        out->messages_dropped = counters.dropped;
+        out->connections_refused = counters.refused;
         out->log_entries = status.log_entries;
         out->log_bytes = status.log_bytes;
         out->proposals_waiting = node->proposals.count;
