@@ -1,0 +1,47 @@
+#ifndef CONTROL_GOSSIP_BROADCAST_H
+#define CONTROL_GOSSIP_BROADCAST_H
+
+/**
+ * Messages that ride on packets until they have been sent often enough (SWIM paper, 4.1): the least
+ * often sent first, among those the newest. Pure.
+ */
+
+#include "control/pack/pack.h"
+
+struct broadcast;
+
+#define BROADCAST_TRANSMITS_MAX 64u
+
+struct broadcast_queue {
+        struct broadcast *heads[BROADCAST_TRANSMITS_MAX]; /* by how often they were sent */
+        size_t count;
+        size_t count_max; /* the most often sent goes beyond it; 0: no bound */
+};
+
+/** Forget all of them. Zeroed the queue is empty and ready. */
+void broadcast_queue_fini(struct broadcast_queue *q);
+
+/**
+ * Add a message.
+ * @key  what it is about: it replaces a message with the same key. Empty: it replaces none.
+ */
+void broadcast_queue_add(struct broadcast_queue *q, struct pack_slice key,
+                         struct pack_slice message);
+
+/** Whether a message with this key still waits to be sent again. */
+bool broadcast_queue_has(const struct broadcast_queue *q, struct pack_slice key);
+
+/**
+ * Take messages for one packet.
+ * @transmit_limit  how often each is sent at most.
+ * @room            bytes left in the packet; reduced by what was taken.
+ * @overhead        bytes a message costs besides its own.
+ * @out             appended to: the messages, one behind the other.
+ * @lengths         their lengths; room for @count_max of them.
+ * returns          how many were taken.
+ */
+unsigned broadcast_queue_take(struct broadcast_queue *q, unsigned transmit_limit, size_t *room,
+                              size_t overhead, struct byte_buffer *out, uint32_t lengths[],
+                              unsigned count_max);
+
+#endif
