@@ -108,9 +108,13 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
             .proposer = agent->proposer,
             .log = agent->log,
             .node_id = agent->node_id,
+            .catalog = &agent->local_catalog.catalog,
             .register_server = agent->config->server,
         };
-        int ret = local_create(&agent->local, &options);
+        int ret;
+
+        local_store_catalog_init(&agent->local_catalog, agent->store);
+        ret = local_create(&agent->local, &options);
 
         if (ret < 0) {
                 snprintf(error, error_size, "cannot set up the local state: %s", strerror(-ret));

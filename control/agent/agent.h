@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "control/agent/local_catalog.h"
 #include "control/config/config.h"
 #include "control/log/log.h"
 
@@ -51,6 +52,7 @@ struct agent {
         struct publisher *publisher;
         struct runtime *runtime;
         struct leader *leader; /* timers of sessions and tombstones */
+        struct local_store_catalog local_catalog; /* what local compares itself with */
         struct local_state *local;
         struct events *events;
         struct api *api;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "control/agent/local.h"
+#include "control/checks/checks.h"
 #include "control/store/records.h"
 #include "control/text/json_schema.h"
 
@@ -44,6 +45,26 @@ const char *definition_check_id(const json_t *definition);
 
 /** Whether a TTL, and which, keeps the check alive; 0 when none does. */
 int64_t definition_ttl_ns(const json_t *definition);
+
+// How a check is kept up to date.
+enum definition_upkeep {
+        DEFINITION_TTL,   // by heartbeats
+        DEFINITION_RUN,   // by running it: definition_check_spec()
+        DEFINITION_ALIAS, // as the checks of another service or node
+        DEFINITION_NONE   // by nobody: maintenance
+};
+
+enum definition_upkeep definition_upkeep(const json_t *definition);
+/** The Type of its catalog record: "http", "ttl", ... */
+const char *definition_check_type(const json_t *definition);
+/** Whether it has a command to run, in a container or not. */
+bool definition_is_script(const json_t *definition);
+/** Whether there is something to run for it. */
+bool definition_has_target(const json_t *definition);
+/** Whether it names another service or node. */
+bool definition_is_alias(const json_t *definition);
+/** What to run for a check kept by running it; borrows from the definition. */
+void definition_check_spec(const json_t *definition, struct check_spec *out);
 
 /**
  * Make records of definitions.

@@ -29,56 +29,28 @@ static bool is_set(const json_t *definition, const char *name)
         return json_schema_string(definition, name)[0] != '\0';
 }
 
-static bool is_script(const json_t *definition)
-{
-        return json_array_size(json_object_get(definition, "ScriptArgs")) > 0 ||
-               json_array_size(json_object_get(definition, "Args")) > 0;
-}
-
-static bool is_alias(const json_t *definition)
-{
-        return is_set(definition, "AliasNode") || is_set(definition, "AliasService");
-}
-
-// What would have to be run for the check; NULL for a TTL.
-static const char *runner_of(const json_t *definition)
-{
-        static const char *const kinds[][2] = {
-            {"DockerContainerID", "docker"},
-            {"HTTP", "http"},
-            {"TCP", "tcp"},
-            {"GRPC", "grpc"},
-            {"H2PING", "h2ping"},
-            {"UDP", "udp"},
-            {"OSService", "os_service"},
-        };
-
-        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-                if (is_set(definition, kinds[i][0]))
-                        return kinds[i][1];
-        }
-        if (is_script(definition))
-                return "script";
-        return is_alias(definition) ? "alias" : NULL;
-}
-
 // The rules every kind of check obeys, in Consul's words; NULL when they are kept.
-static const char *find_contradiction(const json_t *definition, const char *runner)
+static const char *find_contradiction(const json_t *definition)
 {
-        bool alias = runner != NULL && strcmp(runner, "alias") == 0;
+        bool is_alias = definition_is_alias(definition);
+        bool has_target = definition_has_target(definition);
         json_int_t interval = json_schema_int(definition, "Interval");
         json_int_t ttl = json_schema_int(definition, "TTL");
+        json_int_t failures_before_warning = json_schema_int(definition, "FailuresBeforeWarning");
+        json_int_t failures_before_critical = json_schema_int(definition, "FailuresBeforeCritical");
 
         if (interval > 0 && ttl > 0)
                 return "Interval and TTL cannot both be specified";
-        if (runner != NULL && !alias && interval <= 0)
+        if (has_target && interval <= 0)
                 return "Interval must be > 0 for Script, HTTP, H2PING, or TCP checks";
-        if (alias && interval > 0)
+        if (is_alias && (has_target || interval > 0))
                 return "Interval cannot be set for Alias checks";
-        if (alias && ttl > 0)
+        if (is_alias && ttl > 0)
                 return "TTL must be not be set for Alias checks";
-        if (runner == NULL && ttl <= 0)
+        if (!has_target && !is_alias && ttl <= 0)
                 return "TTL must be > 0 for TTL checks";
+        if (failures_before_warning > failures_before_critical)
+                return "FailuresBeforeWarning can't be higher than FailuresBeforeCritical";
         if (json_schema_int(definition, "OutputMaxSize") < 0)
                 return "MaxOutputMaxSize must be positive";
         return NULL;
@@ -87,12 +59,12 @@ static const char *find_contradiction(const json_t *definition, const char *runn
 static int check_kind(const json_t *definition, const struct definition_rules *rules,
                       struct local_result *refusal)
 {
-        const char *runner = runner_of(definition);
-        const char *contradiction = find_contradiction(definition, runner);
+        const char *contradiction = find_contradiction(definition), *missing = NULL;
+        struct check_spec spec;
 
         if (contradiction != NULL)
                 return refuse(refusal, 400, "Invalid check: %s", contradiction);
-        if (is_script(definition) && !rules->scripts_enabled) {
+        if (definition_is_script(definition) && !rules->scripts_enabled) {
                 if (rules->source == DEFINITION_REMOTE)
                         return refuse(refusal, 500,
                                       "Scripts are disabled on this agent from remote calls; to "
@@ -101,12 +73,11 @@ static int check_kind(const json_t *definition, const struct definition_rules *r
                               "Scripts are disabled on this agent; to enable, configure "
                               "'enable_script_checks' or 'enable_local_script_checks' to true");
         }
-        if (runner != NULL)
-                return refuse(refusal, 400,
-                              "Invalid check: %s checks are not run by this version of lictor, "
-                              "only TTL checks are",
-                              runner);
-        return 0;
+        if (definition_upkeep(definition) == DEFINITION_RUN) {
+                definition_check_spec(definition, &spec);
+                missing = check_kind_missing(spec.kind);
+        }
+        return missing != NULL ? refuse(refusal, 400, "Invalid check: %s", missing) : 0;
 }
 
 static bool is_known_status(const char *status)
@@ -214,10 +185,18 @@ static int check_ports(const json_t *definition, struct local_result *refusal)
 }
 
 static int check_one_of_service(const json_t *check, const struct definition_rules *rules,
-                                struct local_result *refusal)
+                                const char *service, struct local_result *refusal)
 {
-        if (check_kind(check, rules, refusal) < 0)
+        struct local_result problem = {0};
+
+        if (check_kind(check, rules, &problem) < 0 && rules->source == DEFINITION_FILE)
+                return refuse(refusal, problem.status,
+                              "Failed to validate checks for service \"%.80s\": %.380s", service,
+                              problem.text);
+        if (problem.status != 0) {
+                *refusal = problem;
                 return -EINVAL;
+        }
         if (!is_known_status(json_schema_string(check, "Status")))
                 return refuse(refusal, 400,
                               "Status for checks must 'passing', 'warning', 'critical'");
@@ -228,22 +207,25 @@ int definition_check_service(const json_t *definition, const struct definition_r
                              struct local_result *refusal)
 {
         const json_t *single = json_object_get(definition, "Check");
+        const char *name = json_schema_string(definition, "Name");
         const json_t *check;
         size_t i;
 
         if (!is_set(definition, "Name"))
-                return refuse(refusal, 400, "Missing service name");
+                return refuse(refusal, 400, "%s",
+                              rules->source == DEFINITION_FILE ? "Service name missing"
+                                                               : "Missing service name");
         if (is_any_address(json_schema_string(definition, "Address")))
                 return refuse(refusal, 400, "Invalid service address");
         if (check_meta(json_object_get(definition, "Meta"), refusal) < 0 ||
             check_weights(json_object_get(definition, "Weights"), refusal) < 0 ||
             check_ports(definition, refusal) < 0)
                 return -EINVAL;
-        if (json_object_size(single) > 0 && check_one_of_service(single, rules, refusal) < 0)
+        if (json_object_size(single) > 0 && check_one_of_service(single, rules, name, refusal) < 0)
                 return -EINVAL;
         json_array_foreach(json_object_get(definition, "Checks"), i, check)
         {
-                if (check_one_of_service(check, rules, refusal) < 0)
+                if (check_one_of_service(check, rules, name, refusal) < 0)
                         return -EINVAL;
         }
         return 0;

@@ -164,6 +164,7 @@ struct check_record *definition_check_record(const json_t *definition,
                                              const struct definition_check_context *context)
 {
         struct catalog_check check = CATALOG_CHECK_INIT;
+        char interval[DURATION_TEXT_MAX], timeout[DURATION_TEXT_MAX];
 
         check.node = context->node;
         check.id = definition_check_id(definition);
@@ -177,7 +178,11 @@ struct check_record *definition_check_record(const json_t *definition,
                 check.service_name = context->service->name;
                 check.service_tags = context->service->tags;
         }
-        check.type = definition_ttl_ns(definition) > 0 ? "ttl" : "maintenance";
+        check.type = definition_check_type(definition);
+        if (definition_upkeep(definition) != DEFINITION_NONE) {
+                check.interval = duration_format(json_schema_int(definition, "Interval"), interval);
+                check.timeout = duration_format(json_schema_int(definition, "Timeout"), timeout);
+        }
         return check_record_create(&check, 0, 0);
 }
 

@@ -8,6 +8,11 @@
 
 #include "control/agent/local_internal.h"
 
+static void on_closed(uv_handle_t *handle)
+{
+        local_release(handle->data);
+}
+
 int local_create(struct local_state **out, const struct local_options *options)
 {
         struct local_state *local = calloc(1, sizeof(*local));
@@ -28,11 +33,25 @@ int local_create(struct local_state **out, const struct local_options *options)
         if (ret < 0)
                 goto free_local;
         local->watches = watch_hub_create(uv_hrtime());
+        local->output_max = LOCAL_OUTPUT_MAX;
+        ret = local_checks_open(local);
+        if (ret < 0)
+                goto close_timers;
         local->reference_count = 2;
         local->timer.data = local->retry_timer.data = local;
         local->now_ms = uv_now(options->loop);
+        if (options->catalog != NULL && options->catalog->listen != NULL)
+                options->catalog->listen(options->catalog, local_on_catalog_change, local);
         *out = local;
         return 0;
+close_timers:
+        // The handles are in the loop already: they go with its next turns.
+        local->reference_count = 2;
+        local->closing = true;
+        local->timer.data = local->retry_timer.data = local;
+        uv_close((uv_handle_t *)&local->timer, on_closed);
+        uv_close((uv_handle_t *)&local->retry_timer, on_closed);
+        return ret;
 free_local:
         free(local->node_id);
         free(local->data_dir);
@@ -57,11 +76,6 @@ struct watch_hub *local_watches(const struct local_state *local)
         return local->watches;
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-        local_release(handle->data);
-}
-
 void local_destroy(struct local_state *take_local)
 {
         struct local_state *local = take_local;
@@ -70,6 +84,9 @@ void local_destroy(struct local_state *take_local)
                 return;
         local->closing = true;
         local->now_ms = uv_now(local->options.loop);
+        if (local->options.catalog != NULL && local->options.catalog->listen != NULL)
+                local->options.catalog->listen(local->options.catalog, NULL, NULL);
+        local_checks_close(local);
         for (size_t i = 0; i < local->check_count; i++)
                 local_files_save_state(local, local->checks[i], true);
         uv_close((uv_handle_t *)&local->timer, on_closed);
@@ -191,7 +208,6 @@ void local_update_ttl(struct local_state *local, const char *check_id, const cha
                       const char *output, local_done_fn done, void *arg)
 {
         struct local_check_entry *entry = local_find_check(local, check_id);
-        bool same, wait;
 
         if (entry == NULL || entry->view.ttl_ns <= 0) {
                 fail(done, arg, 500, "CheckID \"%.120s\" does not have associated TTL", check_id);
@@ -199,6 +215,16 @@ void local_update_ttl(struct local_state *local, const char *check_id, const cha
         }
         touch_clock(local);
         local_arm_ttl(local, entry);
+        local_note_state(local, entry, status, output, done, arg);
+}
+
+void local_note_state(struct local_state *local, struct local_check_entry *entry,
+                      const char *status, const char *output, local_done_fn done, void *arg)
+{
+        bool same, wait;
+
+        if (local->discard_output)
+                output = "";
         same = strcmp(entry->record->check.status, status) == 0 &&
                strcmp(entry->record->check.output, output) == 0;
         wait = entry->push.slot != 0 ? strcmp(entry->record->check.status, status) == 0

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "control/agent/local_catalog.h"
 #include "control/config/config.h"
 #include "control/fsm/propose.h"
 #include "control/log/log.h"
@@ -27,6 +28,7 @@ struct local_options {
         struct log_proposer *proposer; // borrowed for the state's life, as all below
         const struct log *log;
         const char *node_id;
+        struct local_catalog *catalog; // to compare with; NULL: everything is pushed as it changes
         // A server answers for the cluster: it registers the "consul" service and serfHealth.
         bool register_server;
 };

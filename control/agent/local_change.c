@@ -10,7 +10,8 @@ static void set_record(struct local_state *local, struct local_check_entry *entr
                        struct check_record *record)
 {
         const char *service_id = record->check.service_id;
-        bool moves = strcmp(entry->view.check.service_id, service_id) != 0;
+        bool moves =
+            entry->link_of_service == NULL || strcmp(entry->view.check.service_id, service_id) != 0;
 
         record_release(entry->record != NULL ? &entry->record->head : NULL);
         entry->record = record;
@@ -18,18 +19,20 @@ static void set_record(struct local_state *local, struct local_check_entry *entr
         entry->generation = ++local->generation;
         if (moves)
                 local_link_check(local, entry);
+        local_touch_aliases(local, service_id);
 }
 
 // Cut and well-formed: the files it is kept in hold UTF-8 only, and a client may send anything.
-static char *bounded_output(const char *output)
+// What is run has been cut where it was read.
+static char *bounded_output(const struct local_check_entry *entry, const char *output)
 {
-        size_t len = strlen(output);
-        char *kept = utf8_repair(output, len <= LOCAL_OUTPUT_MAX ? len : LOCAL_OUTPUT_MAX);
+        size_t len = strlen(output), max = entry->view.ttl_ns > 0 ? entry->output_max : len;
+        char *kept = utf8_repair(output, len <= max ? len : max);
         char *text = NULL;
 
-        if (kept == NULL || len <= LOCAL_OUTPUT_MAX)
+        if (kept == NULL || len <= max)
                 return kept;
-        if (asprintf(&text, "%s ... (captured %d of %zu bytes)", kept, LOCAL_OUTPUT_MAX, len) < 0)
+        if (asprintf(&text, "%s ... (captured %zu of %zu bytes)", kept, max, len) < 0)
                 text = NULL;
         free(kept);
         return text;
@@ -39,7 +42,7 @@ int local_set_check_state(struct local_state *local, struct local_check_entry *e
                           const char *status, const char *output)
 {
         struct catalog_check check = entry->record->check;
-        char *bounded = bounded_output(output);
+        char *bounded = bounded_output(entry, local->discard_output ? "" : output);
         struct check_record *record;
 
         if (bounded == NULL)
@@ -60,6 +63,7 @@ static int fill_check(struct local_state *local, const char *id, const json_t *d
                       bool from_config, struct check_record *record)
 {
         struct local_check_entry *entry = local_find_check(local, id);
+        bool is_new;
 
         if (record == NULL)
                 return -ENOMEM;
@@ -69,8 +73,13 @@ static int fill_check(struct local_state *local, const char *id, const json_t *d
                 record_release(&record->head);
                 return -ENOMEM;
         }
-        json_decref(entry->definition);
-        entry->definition = json_incref((json_t *)(uintptr_t)definition);
+        // A runner borrows from the definition; the same one goes on.
+        is_new = entry->definition == NULL || !json_equal(entry->definition, definition);
+        if (is_new) {
+                local_stop_check(local, entry);
+                json_decref(entry->definition);
+                entry->definition = json_incref((json_t *)(uintptr_t)definition);
+        }
         entry->view.from_config = from_config;
         entry->view.ttl_ns = definition_ttl_ns(definition);
         entry->reap_after_ms =
@@ -79,6 +88,8 @@ static int fill_check(struct local_state *local, const char *id, const json_t *d
         set_record(local, entry, record);
         local_arm_ttl(local, entry);
         local_arm_reap(local, entry);
+        if (is_new)
+                local_start_check(local, entry);
         if (from_config)
                 local_files_remove_check_definition(local, id);
         else
@@ -229,6 +240,7 @@ static int fill_service(struct local_state *local, const json_t *definition, boo
         else
                 local_files_save_service(local, entry);
         watch_notify(local->watches, LOCAL_WATCH_SERVICE, id, strlen(id));
+        local_touch_aliases(local, id);
         return refresh_checks(local, entry);
 }
 
@@ -256,8 +268,13 @@ int local_put_service(struct local_state *local, const json_t *definition, bool 
 
 void local_forget_check(struct local_state *local, struct local_check_entry *entry)
 {
-        local_files_remove_check(local, entry->record->check.id);
+        const struct check_record *record = entry->record;
+
+        local_files_remove_check(local, record->check.id);
+        record_take(&record->head);
         local_drop_check_entry(local, entry);
+        local_touch_aliases(local, record->check.service_id);
+        record_release(&record->head);
 }
 
 void local_forget_service(struct local_state *local, struct local_service_entry *entry)
@@ -272,5 +289,6 @@ void local_forget_service(struct local_state *local, struct local_service_entry 
         local_drop_service_entry(local, entry);
         watch_notify(local->watches, LOCAL_WATCH_SERVICE, record->service.id,
                      strlen(record->service.id));
+        local_touch_aliases(local, record->service.id);
         record_release(&record->head);
 }

@@ -239,6 +239,14 @@ static int configure_first(struct local_state *local, const struct config *confi
         return local_files_open(local, error, error_size);
 }
 
+static void set_output(struct local_state *local, const json_t *settings)
+{
+        json_int_t max = json_schema_int(settings, "check_output_max_size");
+
+        local->output_max = max > 0 ? (size_t)max : LOCAL_OUTPUT_MAX;
+        local->discard_output = json_schema_bool(settings, "discard_check_output");
+}
+
 int local_configure(struct local_state *local, const struct config *config, char *error,
                     size_t error_size)
 {
@@ -259,6 +267,7 @@ int local_configure(struct local_state *local, const struct config *config, char
         local->scripts_local = config->enable_local_script_checks;
         local->scripts_remote = config->enable_remote_script_checks;
         local->output_interval_ms = config->check_update_interval_ms;
+        set_output(local, config->merged);
         if (!local->configured)
                 local_files_load(local);
         if (!local->configured)

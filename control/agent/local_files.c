@@ -216,7 +216,7 @@ static void load_check(struct local_state *local, const json_t *definition)
                 return;
         if (service_id[0] != '\0' && local_find_service(local, service_id) == NULL)
                 local_files_remove_check(local, id);
-        else if (definition_ttl_ns(definition) > 0)
+        else if (definition_upkeep(definition) != DEFINITION_NONE)
                 local_put_check(local, definition, false);
         else
                 local_put_maintenance(local, id, service_id, reason);

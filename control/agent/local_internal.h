@@ -28,6 +28,7 @@ enum local_deadline {
         LOCAL_DEADLINE_TTL,
         LOCAL_DEADLINE_REAP,
         LOCAL_DEADLINE_PUSH,
+        LOCAL_DEADLINE_ALIAS,
 };
 
 struct local_check_entry {
@@ -35,13 +36,17 @@ struct local_check_entry {
         struct local_check_entry *next_of_service, **link_of_service; // NULL: of the node
         struct check_record *record;
         json_t *definition;
+        struct check_runner *runner; // NULL: not run by the engine
+        struct local_check_entry *next_alias;
+        size_t output_max;
         bool marked;
         uint32_t generation;
         uint32_t pushed;
         int64_t reap_after_ms; // 0: the service stays
         struct deadline ttl;
         struct deadline reap;
-        struct deadline push; // of a change of output alone
+        struct deadline push;  // of a change of output alone
+        struct deadline alias; // of looking at what it stands for
 };
 
 // Something the catalog should forget; kept until it has.
@@ -67,6 +72,11 @@ struct local_state {
         size_t service_count, service_capacity;
         struct local_check_entry **checks; // sorted by id
         size_t check_count, check_capacity;
+        struct local_check_entry *node_checks; // those of no service, linked as a service's
+        struct local_check_entry *aliases;
+        struct check_engine *engine;
+        size_t output_max;
+        bool discard_output;
         struct local_removal *removals;
         size_t removal_count, removal_capacity;
 
@@ -105,6 +115,25 @@ int local_set_check_state(struct local_state *local, struct local_check_entry *e
                           const char *status, const char *output);
 void local_forget_service(struct local_state *local, struct local_service_entry *entry);
 void local_forget_check(struct local_state *local, struct local_check_entry *entry);
+
+// local.c: a check's state as it came, pushed at once or, when only its output changed, later.
+void local_note_state(struct local_state *local, struct local_check_entry *entry,
+                      const char *status, const char *output, local_done_fn done, void *arg);
+
+// local_checks.c: checks that are run.
+int local_checks_open(struct local_state *local);
+void local_checks_close(struct local_state *local);
+// Keep a check up to date as its definition says, until it is stopped.
+void local_start_check(struct local_state *local, struct local_check_entry *entry);
+void local_stop_check(struct local_state *local, struct local_check_entry *entry);
+
+// local_alias.c: checks that stand for others.
+void local_start_alias(struct local_state *local, struct local_check_entry *entry);
+void local_stop_alias(struct local_state *local, struct local_check_entry *entry);
+void local_run_alias(struct local_state *local, struct local_check_entry *entry);
+// A check of the service, or of the node with "", is not what it was.
+void local_touch_aliases(struct local_state *local, const char *service_id);
+void local_on_catalog_change(void *arg, const char *node);
 
 // local_push.c: telling the catalog.
 void local_push_node(struct local_state *local);

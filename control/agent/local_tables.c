@@ -100,6 +100,7 @@ struct local_check_entry *local_add_check_entry(struct local_state *local, const
                 entry->ttl = (struct deadline){.kind = LOCAL_DEADLINE_TTL, .owner = entry};
                 entry->reap = (struct deadline){.kind = LOCAL_DEADLINE_REAP, .owner = entry};
                 entry->push = (struct deadline){.kind = LOCAL_DEADLINE_PUSH, .owner = entry};
+                entry->alias = (struct deadline){.kind = LOCAL_DEADLINE_ALIAS, .owner = entry};
         }
         return entry;
 }
@@ -128,18 +129,20 @@ static void unlink_check(struct local_check_entry *entry)
 void local_link_check(struct local_state *local, struct local_check_entry *entry)
 {
         const char *id = entry->record->check.service_id;
+        struct local_check_entry **head = &local->node_checks;
         struct local_service_entry *service;
 
         unlink_check(entry);
-        if (id[0] == '\0')
-                return;
-        service = local_find_service(local, id);
-        assert(service != NULL);
-        entry->next_of_service = service->checks;
-        entry->link_of_service = &service->checks;
-        if (service->checks != NULL)
-                service->checks->link_of_service = &entry->next_of_service;
-        service->checks = entry;
+        if (id[0] != '\0') {
+                service = local_find_service(local, id);
+                assert(service != NULL);
+                head = &service->checks;
+        }
+        entry->next_of_service = *head;
+        entry->link_of_service = head;
+        if (*head != NULL)
+                (*head)->link_of_service = &entry->next_of_service;
+        *head = entry;
 }
 
 void local_drop_service_entry(struct local_state *local, struct local_service_entry *entry)
@@ -153,6 +156,7 @@ void local_drop_service_entry(struct local_state *local, struct local_service_en
 
 void local_drop_check_entry(struct local_state *local, struct local_check_entry *entry)
 {
+        local_stop_check(local, entry);
         unlink_check(entry);
         take_out((void **)local->checks, &local->check_count, entry);
         deadlines_clear(&local->deadlines, &entry->ttl);

@@ -86,6 +86,9 @@ static void run_one(struct local_state *local, const struct deadline *due)
         case LOCAL_DEADLINE_PUSH:
                 local_push_check(local, entry, NULL, NULL);
                 break;
+        case LOCAL_DEADLINE_ALIAS:
+                local_run_alias(local, entry);
+                break;
         }
 }
 

@@ -281,8 +281,7 @@ Test(local, a_bad_definition_in_a_file_changes_nothing)
 {
         static const char *const bad[] = {
             "{\"services\":[{\"port\":1}]}",
-            "{\"services\":[{\"name\":\"b\",\"check\":{\"http\":\"http://a/"
-            "\",\"interval\":\"1s\"}}]}",
+            "{\"services\":[{\"name\":\"b\",\"check\":{\"http\":\"http://a/\"}}]}",
             "{\"checks\":[{\"name\":\"c\",\"ttl\":\"1s\",\"service_id\":\"ghost\"}]}",
             "{\"checks\":[{\"name\":\"c\",\"args\":[\"true\"],\"interval\":\"1s\"}]}",
         };
