@@ -117,6 +117,49 @@ const char *machine_deregister(struct machine *m, const char *node, const char *
         return machine_run(m, &c);
 }
 
+const char *machine_kv(struct machine *m, enum txn_verb verb, const char *key, const char *value,
+                       const char *session, uint64_t index)
+{
+        struct command c = {.type = COMMAND_KV};
+        const char *error;
+
+        c.kv = (struct txn_op){.kind = TXN_KV, .verb = verb, .index = index, .kv = KV_ENTRY_INIT};
+        c.kv.kv.key = key;
+        c.kv.kv.session = session;
+        c.kv.kv.value = (const uint8_t *)value;
+        c.kv.kv.value_len = (uint32_t)strlen(value);
+        error = machine_run(m, &c);
+        return *error == 0 && m->last.refused ? "refused" : error;
+}
+
+const char *machine_session(struct machine *m, const char *id, const char *node,
+                            const char *behavior, const char *check)
+{
+        struct command c = {.type = COMMAND_SESSION_CREATE};
+
+        c.session_create = (struct catalog_session)CATALOG_SESSION_INIT;
+        c.session_create.id = id;
+        c.session_create.node = node;
+        c.session_create.behavior = behavior;
+        if (*check)
+                c.session_create.node_checks = (struct text_list){&check, 1};
+        return machine_run(m, &c);
+}
+
+const char *machine_destroy(struct machine *m, const char *session_id)
+{
+        struct command c = {.type = COMMAND_SESSION_DESTROY, .session_destroy = session_id};
+
+        return machine_run(m, &c);
+}
+
+const char *machine_reap(struct machine *m, uint64_t index)
+{
+        struct command c = {.type = COMMAND_TOMBSTONE_REAP, .reap_index = index};
+
+        return machine_run(m, &c);
+}
+
 const char *machine_txn(struct machine *m, struct txn_op ops[], uint32_t op_count)
 {
         struct command c = {.type = COMMAND_TXN, .txn = {ops, op_count}};
@@ -149,11 +192,48 @@ static uint64_t next_random(uint64_t *state)
         (((const char *const[]){                                                                   \
             __VA_ARGS__})[next_random(state) % ARRAY_LEN(((const char *const[]){__VA_ARGS__}))])
 
+#define SESSION(n) "11111111-2222-3333-4444-55555555555" n
+
+static void random_lock_command(struct machine *m, uint64_t *state, const char *node)
+{
+        const char *key = PICK("k", "k/1", "k/2", "l", "l/1", "l/2");
+        const char *session = PICK(SESSION("1"), SESSION("2"), SESSION("a"));
+
+        switch (next_random(state) % 8) {
+        case 0:
+                machine_session(m, session, node, PICK("release", "delete"), PICK("", "c1", "c2"));
+                break;
+        case 1:
+                machine_destroy(m, session);
+                break;
+        case 2:
+        case 3:
+                machine_kv(m, TXN_LOCK, key, PICK("", "x"), session, 0);
+                break;
+        case 4:
+                machine_kv(m, TXN_UNLOCK, key, PICK("", "x"), session, 0);
+                break;
+        case 5:
+                machine_kv(m, next_random(state) % 2 ? TXN_DELETE : TXN_DELETE_TREE, key, "", "",
+                           0);
+                break;
+        case 6:
+                machine_reap(m, store_applied_index(m->store) - 1);
+                break;
+        default:
+                machine_kv(m, TXN_SET, key, PICK("", "x", "y"), "", 0);
+        }
+}
+
 void machine_random(struct machine *m, uint64_t *state)
 {
         const char *node = PICK("a", "B", "b", "c", "d");
         const char *query = PICK("q1", "q2", "q3");
 
+        if (next_random(state) % 2) {
+                random_lock_command(m, state, node);
+                return;
+        }
         switch (next_random(state) % 6) {
         case 0:
                 machine_node(m, node, PICK("10.0.0.1", "10.0.0.2", "example.org"));

@@ -31,6 +31,14 @@ const char *machine_check(struct machine *m, const char *node, const char *id,
                           const char *service_id, const char *status);
 const char *machine_deregister(struct machine *m, const char *node, const char *service_id,
                                const char *check_id);
+/* A key operation on its own: "refused" when it did not apply. The value is a text. */
+const char *machine_kv(struct machine *m, enum txn_verb verb, const char *key, const char *value,
+                       const char *session, uint64_t index);
+/* A session on one node check, or without any when @check is "". */
+const char *machine_session(struct machine *m, const char *id, const char *node,
+                            const char *behavior, const char *check);
+const char *machine_destroy(struct machine *m, const char *session_id);
+const char *machine_reap(struct machine *m, uint64_t index);
 const char *machine_txn(struct machine *m, struct txn_op ops[], uint32_t op_count);
 const char *machine_query(struct machine *m, const char *id, const char *name, const char *service,
                           bool create);
