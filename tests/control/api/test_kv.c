@@ -107,6 +107,24 @@ static void fill(struct fixture *f, unsigned count)
         }
 }
 
+// The body of a chunked answer, in place.
+static size_t join_chunks(char *body)
+{
+        char *from = body, *to = body, *after;
+
+        for (;;) {
+                unsigned long len = strtoul(from, &after, 16);
+
+                if (len == 0)
+                        break;
+                memmove(to, after + 2, len);
+                to += len;
+                from = after + 2 + len + 2;
+        }
+        *to = '\0';
+        return (size_t)(to - body);
+}
+
 Test(api_kv, a_large_tree_is_sent_whole_as_it_was_asked_for)
 {
         static const char *const targets[] = {"/v1/kv/big/?recurse", "/v1/kv/big/?recurse&pretty"};
@@ -114,18 +132,18 @@ Test(api_kv, a_large_tree_is_sent_whole_as_it_was_asked_for)
         struct fixture f;
 
         fixture_start(&f, "{}");
-        fill(&f, 3000);
+        fill(&f, 2000);
         for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
                 json_t *rows;
 
                 fixture_ask(&f, "GET", targets[i], NULL, &got);
                 cr_assert_eq(got.status, 200);
                 cr_expect_null(exchange_header(&got, "Content-Length"));
-                rows = json_loadb(got.body, got.body_len, 0, NULL);
-                cr_assert_eq(json_array_size(rows), 3000);
+                rows = json_loadb(got.body, join_chunks(got.body), 0, NULL);
+                cr_assert_eq(json_array_size(rows), 2000);
                 cr_expect_str_eq(
-                    json_string_value(json_object_get(json_array_get(rows, 2999), "Key")),
-                    "big/002999");
+                    json_string_value(json_object_get(json_array_get(rows, 1999), "Key")),
+                    "big/001999");
                 json_decref(rows);
                 exchange_fini(&got);
         }
