@@ -43,8 +43,6 @@ void api_write_kv(struct json_writer *w, const struct kv_record *row, bool with_
 
 static void write_piece(struct kv_stream *s)
 {
-        json_writer_drain(&s->w);
-        s->sent = 0;
         while (s->next < s->count && s->w.len < PIECE_LEN) {
                 const struct kv_record *row = s->rows[s->next++];
 
@@ -63,8 +61,11 @@ static long read_stream(void *arg, char *out, size_t size)
         struct kv_stream *s = arg;
         size_t len;
 
-        if (s->sent == s->w.len && !s->finished)
+        if (s->sent == s->w.len && !s->finished) {
+                json_writer_drain(&s->w);
+                s->sent = 0;
                 write_piece(s);
+        }
         if (s->w.failed)
                 return -1;
         len = s->w.len - s->sent < size ? s->w.len - s->sent : size;
