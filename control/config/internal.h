@@ -123,6 +123,7 @@ struct build {
 };
 
 /** One step of a build each. Mistakes and warnings become lines. returns 0 or -ENOMEM. */
+int build_templates(struct build *build); /* addresses written as templates; changes merged */
 int build_general(struct build *build);
 int build_dns(struct build *build);
 int build_definitions(struct build *build);
