@@ -61,13 +61,16 @@ struct api_query {
         // Of the agent's own state, which has hashes instead of indexes: whether the read's hash or
         // index is out of date. Its watches are those of local_watches().
         bool (*has_changed)(const struct api_read *read);
-        // The whole answer, instead of `write`; api_reply_index() adds the usual headers.
+        // The whole answer, instead of api_reply_read(), which it may call; api_reply_index() adds
+        // the usual headers.
         void (*reply)(const struct api_read *read);
 };
 
 // Answer a read, or refuse it for its parameters.
 void api_read(struct api *api, struct http_request *request, const struct api_query *query,
               const char *name);
+// What `write` gives, with the index in the header.
+void api_reply_read(const struct api_read *read);
 void api_read_start(struct api *api);
 // Headers with the read's index.
 void api_reply_index(const struct api_read *read);
@@ -111,11 +114,32 @@ bool api_check_consistency(struct http_request *request);
 bool api_compile_filter(struct http_request *request, const char *const *selectors,
                         struct filter **out);
 
+// --- near.c: the items of a list, in the order ?near asks for.
+
+struct near_item;
+
+struct api_near {
+        const struct api_read *read;
+        struct json_writer *w;
+        api_item_fn write;
+        const char *from; // the node distances are taken from; NULL: items are written as they come
+        struct near_item *items;
+        size_t count, capacity;
+};
+
+void api_near_begin(struct api_near *near, const struct api_read *read, struct json_writer *w,
+                    api_item_fn write);
+// One more item, of that node; borrowed until the end.
+void api_near_put(struct api_near *near, const char *node, const void *item);
+void api_near_end(struct api_near *near);
+
 // Whether the node has all ?node-meta pairs, the service all ?tag's.
 bool api_matches_node_meta(const struct http_request *request, const struct catalog_node *node);
 bool api_node_matches(const struct api_read *read, const char *node_name);
 bool api_matches_tags(const struct http_request *request, const struct catalog_service *service);
 
+// Refuses changes whose body or query is for another datacenter, which cannot be carried out here.
+bool api_is_own_datacenter(const struct api *api, struct http_request *request, const json_t *body);
 // Refuses requests for other datacenters; true when it is ours.
 bool api_check_datacenter(const struct api *api, struct http_request *request);
 
@@ -209,6 +233,11 @@ void api_catalog_services(struct http_request *request, void *app);
 void api_catalog_service(struct http_request *request, void *app);
 void api_catalog_node(struct http_request *request, void *app);
 void api_catalog_node_services(struct http_request *request, void *app);
+
+void api_coordinate_datacenters(struct http_request *request, void *app);
+void api_coordinate_nodes(struct http_request *request, void *app);
+void api_coordinate_node(struct http_request *request, void *app);
+void api_coordinate_update(struct http_request *request, void *app);
 
 void api_health_node(struct http_request *request, void *app);
 void api_health_checks(struct http_request *request, void *app);

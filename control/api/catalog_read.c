@@ -18,14 +18,17 @@ void api_catalog_datacenters(struct http_request *request, void *app)
 static void write_nodes(const struct api_read *read, struct json_writer *w)
 {
         const struct node_record *record;
+        struct api_near near;
         struct store_iter it;
 
         json_writer_begin_array(w);
+        api_near_begin(&near, read, w, api_write_node);
         store_nodes(read->api->agent->store, &it);
         while ((record = store_next_node(&it)) != NULL) {
                 if (api_matches_node_meta(read->request, &record->node))
-                        api_write_item(read, w, NULL, api_write_node, record);
+                        api_near_put(&near, record->node.name, record);
         }
+        api_near_end(&near);
         json_writer_end_array(w);
 }
 
@@ -153,15 +156,18 @@ static void write_service_node(const struct api *api, struct json_writer *w, con
 static void write_service_nodes(const struct api_read *read, struct json_writer *w)
 {
         const struct service_record *record;
+        struct api_near near;
         struct store_iter it;
 
         json_writer_begin_array(w);
+        api_near_begin(&near, read, w, write_service_node);
         store_instances(read->api->agent->store, read->name, &it);
         while ((record = store_next_service(&it)) != NULL) {
                 if (api_matches_tags(read->request, &record->service) &&
                     api_node_matches(read, record->service.node))
-                        api_write_item(read, w, NULL, write_service_node, record);
+                        api_near_put(&near, record->service.node, record);
         }
+        api_near_end(&near);
         json_writer_end_array(w);
 }
 

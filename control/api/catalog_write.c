@@ -2,9 +2,7 @@
 
 #include "control/api/api_internal.h"
 
-// A change for another datacenter cannot be carried out here.
-static bool is_own_datacenter(const struct api *api, struct http_request *request,
-                              const json_t *body)
+bool api_is_own_datacenter(const struct api *api, struct http_request *request, const json_t *body)
 {
         const char *datacenter = json_schema_string(body, "Datacenter");
 
@@ -24,7 +22,7 @@ void api_catalog_register(struct http_request *request, void *app)
         if (!api_parse_body(request, &api_register_schema, 0, false, &body))
                 return;
         scratch = scratch_create();
-        if (is_own_datacenter(api, request, body)) {
+        if (api_is_own_datacenter(api, request, body)) {
                 if (scratch == NULL || api_decode_register(body, api->agent->config->datacenter,
                                                            scratch, &command) < 0)
                         http_reply_text(request, 500, "out of memory");
@@ -46,7 +44,7 @@ void api_catalog_deregister(struct http_request *request, void *app)
         command.dereg.node = json_schema_string(body, "Node");
         command.dereg.service_id = json_schema_string(body, "ServiceID");
         command.dereg.check_id = json_schema_string(body, "CheckID");
-        if (is_own_datacenter(api, request, body))
+        if (api_is_own_datacenter(api, request, body))
                 api_propose(api, request, &command, api_answer_true);
         json_decref(body);
 }

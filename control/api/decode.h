@@ -21,6 +21,7 @@ void *scratch_alloc(struct scratch *scratch, size_t size);
 
 extern const struct json_schema api_register_schema;
 extern const struct json_schema api_deregister_schema;
+extern const struct json_schema api_coordinate_schema;
 extern const struct json_schema api_txn_schema; // of one operation
 extern const struct json_schema api_query_schema;
 

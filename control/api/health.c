@@ -7,14 +7,17 @@ static void write_checks(const struct api_read *read, struct json_writer *w, str
                          const char *status)
 {
         const struct check_record *record;
+        struct api_near near;
 
         json_writer_begin_array(w);
+        api_near_begin(&near, read, w, api_write_check);
         while ((record = store_next_check(it)) != NULL) {
                 if (status != NULL && strcasecmp(record->check.status, status) != 0)
                         continue;
                 if (api_node_matches(read, record->check.node))
-                        api_write_item(read, w, NULL, api_write_check, record);
+                        api_near_put(&near, record->check.node, record);
         }
+        api_near_end(&near);
         json_writer_end_array(w);
 }
 
@@ -121,17 +124,20 @@ static void write_instances(const struct api_read *read, struct json_writer *w)
         const struct store *store = read->api->agent->store;
         bool only_passing = wants_passing(read->request);
         const struct service_record *record;
+        struct api_near near;
         struct store_iter it;
 
         json_writer_begin_array(w);
+        api_near_begin(&near, read, w, api_write_instance);
         store_instances(store, read->name, &it);
         while ((record = store_next_service(&it)) != NULL) {
                 if (only_passing && store_instance_health(store, record, NULL) != STORE_PASSING)
                         continue;
                 if (api_matches_tags(read->request, &record->service) &&
                     api_node_matches(read, record->service.node))
-                        api_write_item(read, w, NULL, api_write_instance, record);
+                        api_near_put(&near, record->service.node, record);
         }
+        api_near_end(&near);
         json_writer_end_array(w);
 }
 

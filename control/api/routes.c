@@ -46,6 +46,11 @@ const struct http_route api_routes[] = {
     {HTTP_GET, "/v1/catalog/node/", api_catalog_node, HTTP_ALLOW_NODE_READ, 0},
     {HTTP_GET, "/v1/catalog/node-services/", api_catalog_node_services, HTTP_ALLOW_NODE_READ, 0},
 
+    {HTTP_GET, "/v1/coordinate/datacenters", api_coordinate_datacenters, HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET, "/v1/coordinate/nodes", api_coordinate_nodes, HTTP_ALLOW_NODE_READ, 0},
+    {HTTP_GET, "/v1/coordinate/node/", api_coordinate_node, HTTP_ALLOW_NODE_READ, 0},
+    {HTTP_PUT, "/v1/coordinate/update", api_coordinate_update, HTTP_ALLOW_NODE_WRITE, 0},
+
     {HTTP_GET, "/v1/health/node/", api_health_node, HTTP_ALLOW_NODE_READ, 0},
     {HTTP_GET, "/v1/health/checks/", api_health_checks, HTTP_ALLOW_SERVICE_READ, 0},
     {HTTP_GET, "/v1/health/service/", api_health_service, HTTP_ALLOW_SERVICE_READ, 0},

@@ -99,6 +99,21 @@ static const struct json_field deregister_fields[] = {
 };
 const struct json_schema api_deregister_schema = JSON_SCHEMA(deregister_fields);
 
+static const struct json_field coord_fields[] = {
+    {"Vec", JSON_KIND_ANY, NULL},
+    {"Error", JSON_KIND_NUMBER, NULL},
+    {"Adjustment", JSON_KIND_NUMBER, NULL},
+    {"Height", JSON_KIND_NUMBER, NULL},
+};
+static const struct json_schema coord_schema = JSON_SCHEMA(coord_fields);
+
+static const struct json_field coordinate_fields[] = {
+    {"Datacenter", JSON_KIND_STRING, NULL}, {"Node", JSON_KIND_STRING, NULL},
+    {"Segment", JSON_KIND_STRING, NULL},    {"Coord", JSON_KIND_OBJECT, &coord_schema},
+    {"Token", JSON_KIND_STRING, NULL},      {"WriteRequest", JSON_KIND_ANY, NULL},
+};
+const struct json_schema api_coordinate_schema = JSON_SCHEMA(coordinate_fields);
+
 static const struct json_field node_fields[] = {
     {"ID", JSON_KIND_STRING, NULL},
     {"Node", JSON_KIND_STRING, NULL},

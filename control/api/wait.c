@@ -82,22 +82,26 @@ void api_reply_index(const struct api_read *read)
         }
 }
 
-static void answer(const struct api_read *read)
+void api_reply_read(const struct api_read *read)
 {
         struct http_request *request = read->request;
         struct json_writer w;
         size_t size;
 
-        if (read->query->reply != NULL) {
-                read->query->reply(read);
-                return;
-        }
         json_writer_init(&w, http_request_pretty(request));
         read->query->write(read, &w);
         api_reply_index(read);
         size = w.len;
         http_reply_json(request, 200, &w);
         api_cache_keep(read, current_index(read), size);
+}
+
+static void answer(const struct api_read *read)
+{
+        if (read->query->reply != NULL)
+                read->query->reply(read);
+        else
+                api_reply_read(read);
 }
 
 static void free_read(uv_handle_t *handle)

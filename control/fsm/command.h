@@ -19,9 +19,10 @@
 
 #define COMMAND_VERSION 1
 #define COMMAND_BYTES_MAX                                                                          \
-        (4u << 20)              /* a transaction of 128 operations at 512 KiB request size fits */
-#define COMMAND_TXN_MAX    128  /* operations of a transaction, as Consul */
-#define COMMAND_CHECKS_MAX 8192 /* checks in one registration */
+        (4u << 20) /* a transaction of 128 operations at 512 KiB request size fits */
+#define COMMAND_TXN_MAX         128  /* operations of a transaction, as Consul */
+#define COMMAND_CHECKS_MAX      8192 /* checks in one registration */
+#define COMMAND_COORDINATES_MAX 8192
 
 /* Numbers are part of the log's format and never reused. */
 enum command_type {
@@ -35,6 +36,7 @@ enum command_type {
         COMMAND_SESSION_CREATE = 7,
         COMMAND_SESSION_DESTROY = 8,
         COMMAND_TOMBSTONE_REAP = 9,
+        COMMAND_COORDINATES = 10,
         COMMAND_TYPE_COUNT
 };
 
@@ -94,6 +96,12 @@ struct command_txn {
         uint32_t op_count;
 };
 
+/* Coordinates of several nodes; those of unknown ones are passed over. */
+struct command_coordinates {
+        struct catalog_coordinate *items;
+        uint32_t count; /* COMMAND_COORDINATES_MAX at most */
+};
+
 struct command_query_delete {
         const char *id;
 };
@@ -113,6 +121,7 @@ struct command {
                 struct catalog_session session_create;
                 const char *session_destroy; /* its id */
                 uint64_t reap_index;         /* of the last deletion to forget */
+                struct command_coordinates coordinates;
         };
 };
 

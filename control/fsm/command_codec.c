@@ -79,6 +79,18 @@ static int put_txn(const struct command_txn *txn, struct byte_buffer *out)
         return ret;
 }
 
+static int put_coordinates(const struct command_coordinates *coordinates, struct byte_buffer *out)
+{
+        if (coordinates->count > COMMAND_COORDINATES_MAX)
+                return -E2BIG;
+        msgpack_put_map(out, 1);
+        msgpack_put_text(out, "Updates");
+        msgpack_put_array(out, coordinates->count);
+        for (uint32_t i = 0; i < coordinates->count; i++)
+                catalog_coordinate_encode(&coordinates->items[i], out);
+        return 0;
+}
+
 static int put_body(const struct command *command, struct byte_buffer *out)
 {
         switch (command->type) {
@@ -124,6 +136,8 @@ static int put_body(const struct command *command, struct byte_buffer *out)
                 msgpack_put_text(out, "Index");
                 msgpack_put_uint(out, command->reap_index);
                 return 0;
+        case COMMAND_COORDINATES:
+                return put_coordinates(&command->coordinates, out);
         case COMMAND_TYPE_COUNT:
                 break;
         }
@@ -328,6 +342,18 @@ static int get_locks(struct input *in, uint32_t key_count, struct command *out)
                    : -EBADMSG;
 }
 
+static int get_coordinates(struct input *in, uint32_t key_count, struct command_coordinates *out)
+{
+        if (key_count != 1 || !at_key(in, "Updates") ||
+            msgpack_get_array(&in->reader, &out->count) < 0 || out->count > COMMAND_COORDINATES_MAX)
+                return -EBADMSG;
+        out->items = arena_get(in->arena, out->count * sizeof(*out->items));
+        for (uint32_t i = 0; i < out->count; i++)
+                if (catalog_coordinate_decode(&in->reader, in->arena, &out->items[i]) < 0)
+                        return -EBADMSG;
+        return 0;
+}
+
 static int get_body(struct input *in, struct command *out)
 {
         uint32_t key_count;
@@ -356,6 +382,8 @@ static int get_body(struct input *in, struct command *out)
         case COMMAND_SESSION_DESTROY:
         case COMMAND_TOMBSTONE_REAP:
                 return get_locks(in, key_count, out);
+        case COMMAND_COORDINATES:
+                return get_coordinates(in, key_count, &out->coordinates);
         case COMMAND_TYPE_COUNT:
                 break;
         }

@@ -245,6 +245,7 @@ int command_prepare(struct command *command, struct fsm_result *result)
         case COMMAND_SESSION_DESTROY:
                 return *command->session_destroy ? 0 : store_error_set(error, "Must provide ID");
         case COMMAND_TOMBSTONE_REAP:
+        case COMMAND_COORDINATES:
                 return 0;
         case COMMAND_TYPE_COUNT:
                 break;

@@ -111,6 +111,10 @@ static int apply_command(struct store *s, const struct command *command, struct 
         case COMMAND_TOMBSTONE_REAP:
                 store_kv_reap(s, command->reap_index);
                 return 0;
+        case COMMAND_COORDINATES:
+                for (uint32_t i = 0; i < command->coordinates.count; i++)
+                        store_set_coordinate(s, &command->coordinates.items[i]);
+                return 0;
         case COMMAND_TYPE_COUNT:
                 break;
         }

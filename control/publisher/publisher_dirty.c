@@ -131,6 +131,7 @@ void dirty_note(struct dirty *d, const struct store *s, const struct store_chang
         case STORE_SESSIONS:
         case STORE_KV:
         case STORE_TOMBSTONES:
+        case STORE_COORDINATES:
         case STORE_TABLE_COUNT:
                 break;
         }

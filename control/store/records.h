@@ -3,7 +3,8 @@
 
 /**
  * What the catalog holds: nodes, services, checks, prepared queries and sessions. The key/value
- * store's records are in control/store/kv_record.h.
+ * store's records are in control/store/kv_record.h,
+ * network coordinates in control/store/coordinate_record.h.
  *
  * The structs named catalog_* are plain values whose texts and arrays belong to somebody else: a
  * caller fills one to make a command, the decoder fills one from its arena, and a record carries
@@ -158,7 +159,8 @@ enum record_kind {
         RECORD_QUERY,
         RECORD_KV,
         RECORD_TOMBSTONE,
-        RECORD_SESSION
+        RECORD_SESSION,
+        RECORD_COORDINATE
 };
 
 /* The part every record begins with. */

@@ -75,6 +75,8 @@ void store_note(struct store *s, enum store_table table, union store_row before,
                 change->service = row.service->service.name;
         } else if (table == STORE_SESSIONS) {
                 change->node = row.session->session.node;
+        } else if (table == STORE_COORDINATES) {
+                change->node = row.coordinate->coordinate.node;
         } else if (table == STORE_CHECKS) {
                 change->node = row.check->check.node;
                 change->service = row.check->check.service_name;
@@ -107,8 +109,8 @@ void store_abort(struct store *s)
 static void touch_table(struct store *s, enum store_table table)
 {
         static const uint8_t keys[STORE_TABLE_COUNT] = {
-            STORE_NODES,    STORE_SERVICES, STORE_CHECKS,    STORE_QUERIES,
-            STORE_SESSIONS, STORE_KV,       STORE_TOMBSTONES};
+            STORE_NODES,    STORE_SERVICES, STORE_CHECKS,     STORE_QUERIES,
+            STORE_SESSIONS, STORE_KV,       STORE_TOMBSTONES, STORE_COORDINATES};
 
         store_touch(s, STORE_WATCH_TABLE, &keys[table], 1);
 }
@@ -218,6 +220,10 @@ static void mark_change(struct store *s, const struct store_change *c, uint64_t 
         case STORE_KV:
                 store_touch(s, STORE_WATCH_KEY, (const uint8_t *)kv_record_key(row.kv),
                             row.kv->key_len);
+                break;
+        case STORE_COORDINATES:
+                store_touch(s, STORE_WATCH_COORDINATE, row.coordinate->key,
+                            strlen((const char *)row.coordinate->key));
                 break;
         case STORE_QUERIES:
         case STORE_TOMBSTONES:

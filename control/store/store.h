@@ -12,6 +12,7 @@
  * Reading is below. Writing is in control/store/store_write.h and belongs to the state machine.
  */
 
+#include "control/store/coordinate_record.h"
 #include "control/store/kv_record.h"
 #include "control/store/ordered_index.h"
 #include "control/store/records.h"
@@ -27,6 +28,7 @@ enum store_table {
         STORE_SESSIONS,
         STORE_KV,
         STORE_TOMBSTONES, /* of deleted keys */
+        STORE_COORDINATES,
         STORE_TABLE_COUNT
 };
 
@@ -83,6 +85,10 @@ void store_sessions_of_node(const struct store *s, const char *node, struct stor
 void store_kv(const struct store *s, const char *prefix, struct store_iter *it);
 void store_kv_of_session(const struct store *s, const char *id, struct store_iter *it);
 
+/* Coordinates, by node and segment. */
+void store_coordinates(const struct store *s, struct store_iter *it);
+void store_coordinates_of_node(const struct store *s, const char *node, struct store_iter *it);
+
 /** The next record of a walk of that kind, or NULL at its end. */
 const struct node_record *store_next_node(struct store_iter *it);
 const struct service_record *store_next_service(struct store_iter *it);
@@ -90,6 +96,7 @@ const struct check_record *store_next_check(struct store_iter *it);
 const struct query_record *store_next_query(struct store_iter *it);
 const struct session_record *store_next_session(struct store_iter *it);
 const struct kv_record *store_next_kv(struct store_iter *it);
+const struct coordinate_record *store_next_coordinate(struct store_iter *it);
 
 /** Distinct service names, each as its first instance spells it. Borrowed as records are. */
 void store_service_names(const struct store *s, struct store_iter *it);
@@ -161,6 +168,7 @@ enum store_watch_kind {
         STORE_WATCH_SERVICE, /* instances, their checks and nodes: store_service_index likewise */
         STORE_WATCH_SESSION, /* a session, by its id */
         STORE_WATCH_KEY,     /* a key of the key/value store, as its bytes are */
+        STORE_WATCH_COORDINATE, /* the coordinates of a node, by its name */
         STORE_WATCH_KIND_COUNT
 };
 
@@ -192,6 +200,7 @@ union store_row {
         const struct session_record *session;
         const struct kv_record *kv;
         const struct tombstone_record *tombstone;
+        const struct coordinate_record *coordinate;
 };
 
 struct store_change {

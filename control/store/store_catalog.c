@@ -180,6 +180,7 @@ bool store_delete_node(struct store *s, const char *node)
                         break;
                 store_put(s, STORE_SERVICES, service, NO_ROW);
         }
+        store_delete_coordinates(s, node);
         store_put(s, STORE_NODES, row, NO_ROW);
         return true;
 }

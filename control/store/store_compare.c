@@ -22,6 +22,9 @@ static bool row_equal(union store_row a, union store_row b)
         case RECORD_KV:
                 entry = kv_record_entry(b.kv);
                 return kv_record_equals(a.kv, &entry);
+        case RECORD_COORDINATE:
+                return catalog_coordinate_equal(&a.coordinate->coordinate,
+                                                &b.coordinate->coordinate);
         case RECORD_TOMBSTONE:
                 return true;
         }

@@ -38,6 +38,7 @@ struct store_tables {
         struct ordered_index *kv_by_session;       /* locked ones by session, key */
         struct ordered_index *tombstones;          /* by key */
         struct ordered_index *tombstones_by_index; /* by index, key */
+        struct ordered_index *coordinates;         /* by node, segment */
         struct ordered_index *node_marks;
         struct ordered_index *service_marks;
         uint64_t table_index[STORE_TABLE_COUNT];
@@ -62,7 +63,7 @@ struct store_touch {
  * indexes, the vanished index; for each table its row count and rows (create index, modify index,
  * value); the marks of nodes and services in key order, whose number follows from the rows.
  */
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 extern const uint8_t store_snapshot_magic[8];
 
 /* What has left the tables but is still held: a chain of blocks of pointers. */
@@ -156,6 +157,8 @@ struct ordered_index **store_table_index_at(struct store_tables *t, enum store_t
 
 /** A row's entries in its table's indexes; of no bytes where it has none. @row  may be NULL. */
 void store_row_keys(union store_row row, struct ordered_entry keys[STORE_INDEX_MAX]);
+
+void store_delete_coordinates(struct store *s, const char *node);
 
 /** End the sessions that hang on a check, or on a node. */
 void store_invalidate_check(struct store *s, const char *node, const char *check_id);

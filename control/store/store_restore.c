@@ -111,6 +111,8 @@ static bool has_owner(struct source *src, union store_row row)
                 return has_node(src, row.session->node_key, row.session->node_key_len);
         case RECORD_KV:
                 return row.kv->session_len == 0 || has_session(src, kv_record_session(row.kv));
+        case RECORD_COORDINATE:
+                return has_node(src, row.coordinate->key, row.coordinate->key_len);
         case RECORD_NODE:
         case RECORD_QUERY:
         case RECORD_TOMBSTONE:
@@ -137,6 +139,7 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
                 struct catalog_session session;
                 struct kv_entry kv;
                 const char *key;
+                struct catalog_coordinate coordinate;
         } value;
         int ret = -EBADMSG;
 
@@ -180,6 +183,12 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
                         ret = -EBADMSG;
                 if (ret == 0)
                         out->tombstone = tombstone_record_create(value.key, modify_index);
+                break;
+        case STORE_COORDINATES:
+                ret = catalog_coordinate_decode(&src->reader, &src->arena, &value.coordinate);
+                if (ret == 0)
+                        out->coordinate =
+                            coordinate_record_create(&value.coordinate, create_index, modify_index);
                 break;
         case STORE_TABLE_COUNT:
                 break;

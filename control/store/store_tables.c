@@ -19,6 +19,7 @@ static const struct {
     [STORE_SESSIONS] = {2, {AT(sessions), AT(sessions_by_node)}},
     [STORE_KV] = {2, {AT(kv), AT(kv_by_session)}},
     [STORE_TOMBSTONES] = {2, {AT(tombstones), AT(tombstones_by_index)}},
+    [STORE_COORDINATES] = {1, {AT(coordinates)}},
 };
 
 unsigned store_table_index_count(enum store_table table)
@@ -129,6 +130,9 @@ void store_row_keys(union store_row row, struct ordered_entry keys[STORE_INDEX_M
                 keys[0] = KEY(row.query, id_key);
                 keys[1] = KEY(row.query, name_key);
                 keys[2] = KEY(row.query, service_key);
+                break;
+        case RECORD_COORDINATE:
+                keys[0] = KEY(row.coordinate, key);
                 break;
         case RECORD_SESSION:
         case RECORD_KV:

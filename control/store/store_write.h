@@ -70,6 +70,9 @@ int store_create_session(struct store *s, const struct catalog_session *session,
 /** End a session: what it holds is given back or deleted. returns  whether there was one. */
 bool store_destroy_session(struct store *s, const char *id);
 
+/** Set a node's coordinate. returns  false for an unknown node, where nothing is done. */
+bool store_set_coordinate(struct store *s, const struct catalog_coordinate *coordinate);
+
 /** Delete one row and what hangs on it. returns  whether there was one. */
 bool store_delete_node(struct store *s, const char *node);
 bool store_delete_service(struct store *s, const char *node, const char *service_id);

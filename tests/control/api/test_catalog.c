@@ -11,6 +11,9 @@
         "\"Meta\":{\"v\":\"1\"}},\"Check\":{\"Name\":\"alive\",\"ServiceID\":\"web1\","            \
         "\"Status\":\"passing\"}}"
 
+#define COORD(node, vec)                                                                           \
+        "{\"Node\":\"" node "\",\"Coord\":{\"Vec\":" vec ",\"Error\":1.5,\"Height\":1e-5}}"
+
 // One conversation, step after step, on one agent.
 static const struct {
         const char *method, *target, *body;
@@ -65,6 +68,18 @@ static const struct {
     {"PUT", "/v1/catalog/register", "{\"Address\":\"10.1.0.1\"}", 500, "Must provide node"},
     {"PUT", "/v1/catalog/register", "{\"Node\":\"a\",\"Address\":\"1.1.1.1\",\"Datacenter\":\"x\"}",
      500, "No path to datacenter"},
+    {"GET", "/v1/coordinate/node/foo", NULL, 404, ""},
+    {"PUT", "/v1/coordinate/update", COORD("foo", "[1,0,0,0,0,0,0,0.5]"), 200, ""},
+    {"GET", "/v1/coordinate/node/FOO", NULL, 200, "~\"Vec\":[1,0,0,0,0,0,0,0.5]"},
+    {"GET", "/v1/coordinate/nodes", NULL, 200, "~\"Node\":\"foo\",\"Segment\":\"\""},
+    {"GET", "/v1/coordinate/nodes?segment=a", NULL, 200, "[]"},
+    {"GET", "/v1/catalog/nodes?near=foo&filter=Node%20==%20foo", NULL, 200, "~\"Node\":\"foo\""},
+    {"GET", "/v1/catalog/service/web?near=_agent", NULL, 200, "~\"ServiceID\":\"web1\""},
+    {"PUT", "/v1/coordinate/update", COORD("foo", "[1]"), 500, "incompatible coordinate"},
+    {"PUT", "/v1/coordinate/update", COORD("foo", "{}"), 400, "~Request decode failed: "},
+    {"PUT", "/v1/coordinate/update", COORD("foo", "[\"x\"]"), 400, "~Request decode failed: "},
+    {"PUT", "/v1/coordinate/update", COORD("", "[1,0,0,0,0,0,0,0]"), 200, ""},
+    {"PUT", "/v1/coordinate/update", "{\"Datacenter\":\"dc8\"}", 500, "No path to datacenter"},
     {"PUT", "/v1/catalog/deregister", "{\"Node\":\"foo\",\"ServiceID\":\"web1\"}", 200, "true"},
     {"GET", "/v1/catalog/service/web", NULL, 200, "[]"},
     {"PUT", "/v1/catalog/deregister", "{\"Node\":\"foo\"}", 200, "true"},

@@ -180,6 +180,15 @@ const char *machine_query(struct machine *m, const char *id, const char *name, c
         return machine_run(m, &c);
 }
 
+const char *machine_coordinate(struct machine *m, const char *node, double x)
+{
+        struct catalog_coordinate item = {node, "", COORDINATE_ORIGIN};
+        struct command c = {.type = COMMAND_COORDINATES, .coordinates = {&item, 1}};
+
+        item.at.vec[0] = x;
+        return machine_run(m, &c);
+}
+
 static uint64_t next_random(uint64_t *state)
 {
         *state ^= *state << 13;
@@ -234,7 +243,7 @@ void machine_random(struct machine *m, uint64_t *state)
                 random_lock_command(m, state, node);
                 return;
         }
-        switch (next_random(state) % 6) {
+        switch (next_random(state) % 7) {
         case 0:
                 machine_node(m, node, PICK("10.0.0.1", "10.0.0.2", "example.org"));
                 break;
@@ -246,6 +255,9 @@ void machine_random(struct machine *m, uint64_t *state)
         case 3:
                 machine_check(m, node, PICK("c1", "c2"), PICK("", "1", "2", "3"),
                               PICK("passing", "critical"));
+                break;
+        case 5:
+                machine_coordinate(m, node, (double)(next_random(state) % 4) / 8);
                 break;
         case 4:
                 machine_deregister(m, node, PICK("", "1", "2", "3"), PICK("", "c1", "c2"));

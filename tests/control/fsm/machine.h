@@ -43,6 +43,8 @@ const char *machine_txn(struct machine *m, struct txn_op ops[], uint32_t op_coun
 const char *machine_query(struct machine *m, const char *id, const char *name, const char *service,
                           bool create);
 
+const char *machine_coordinate(struct machine *m, const char *node, double x);
+
 /** One command chosen at random among few names. @state  of the generator, not 0. */
 void machine_random(struct machine *m, uint64_t *state);
 
