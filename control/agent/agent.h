@@ -51,7 +51,7 @@ struct agent {
         struct lictor_dataplane *dataplane;
         struct publisher *publisher;
         struct runtime *runtime;
-        struct leader *leader; /* timers of sessions and tombstones */
+        struct leader *leader;                    /* timers of sessions and tombstones */
         struct local_store_catalog local_catalog; /* what local compares itself with */
         struct local_state *local;
         struct events *events;

@@ -87,6 +87,8 @@ void api_cache_destroy(struct api_cache *take_cache);
 void api_cache_clear(struct api_cache *cache);
 // Keep the answer just given to a read, if its like comes often and it may be kept.
 void api_cache_keep(const struct api_read *read, uint64_t index, size_t size);
+// Whether a question with ?cached was asked before: what X-Cache says. Notes that it is asked now.
+bool api_cache_was_asked(struct api_cache *cache, const char *target);
 // http_server_config.recall
 struct http_answer *api_cache_recall(void *app, const char *target, bool gzip);
 
@@ -200,6 +202,10 @@ void api_agent_self(struct http_request *request, void *app);
 void api_agent_members(struct http_request *request, void *app);
 void api_agent_host(struct http_request *request, void *app);
 void api_agent_version(struct http_request *request, void *app);
+void api_agent_monitor(struct http_request *request, void *app);
+void api_agent_join(struct http_request *request, void *app);
+void api_agent_leave(struct http_request *request, void *app);
+void api_agent_force_leave(struct http_request *request, void *app);
 void api_agent_reload(struct http_request *request, void *app);
 void api_agent_metrics(struct http_request *request, void *app);
 void api_write_member(const struct api *api, struct json_writer *w, bool wan);

@@ -37,7 +37,8 @@ struct api_cache {
         size_t total; // bytes
         struct kept *sets[SET_COUNT][WAYS];
         uint8_t next_way[SET_COUNT];
-        uint32_t seen[SEEN_COUNT]; // of questions that were asked once
+        uint32_t seen[SEEN_COUNT];  // of questions that were asked once
+        uint32_t asked[SEEN_COUNT]; // of those with ?cached
 };
 
 int api_cache_create(struct api *api)
@@ -157,6 +158,16 @@ static bool comes_often(struct api_cache *cache, uint64_t hash)
 
         *seen = mark;
         return is_known;
+}
+
+bool api_cache_was_asked(struct api_cache *cache, const char *target)
+{
+        uint64_t hash = XXH3_64bits_withSeed(target, strlen(target), ~cache->seed);
+        uint32_t *asked = &cache->asked[hash % SEEN_COUNT];
+        bool was = *asked == (uint32_t)(hash >> 32);
+
+        *asked = (uint32_t)(hash >> 32);
+        return was;
 }
 
 static struct kept **find_place(struct api_cache *cache, uint64_t hash)

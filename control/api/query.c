@@ -275,9 +275,6 @@ static bool check_template(const struct api *api, struct http_request *request,
                 return refuse(request, "failed compiling template: %.500s", error);
         if (ret < 0)
                 return refuse(request, "%s", "out of memory");
-        if (json_schema_string(definition, "Session")[0] != '\0')
-                return refuse(request, "invalid session \"%.100s\"",
-                              json_schema_string(definition, "Session"));
         if (name[0] != '\0') {
                 named = store_query_get(api->agent->store, name);
                 return named == NULL ||

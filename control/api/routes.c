@@ -15,6 +15,10 @@ const struct http_route api_routes[] = {
     {HTTP_GET, "/v1/agent/host", api_agent_host, HTTP_ALLOW_AGENT_READ, 0},
     {HTTP_GET, "/v1/agent/version", api_agent_version, HTTP_ALLOW_AGENT_READ, 0},
     {HTTP_GET, "/v1/agent/metrics", api_agent_metrics, HTTP_ALLOW_AGENT_READ, 0},
+    {HTTP_GET, "/v1/agent/monitor", api_agent_monitor, HTTP_ALLOW_AGENT_READ, 0},
+    {HTTP_PUT, "/v1/agent/join/", api_agent_join, HTTP_ALLOW_AGENT_WRITE, 0},
+    {HTTP_PUT, "/v1/agent/leave", api_agent_leave, HTTP_ALLOW_AGENT_WRITE, 0},
+    {HTTP_PUT, "/v1/agent/force-leave/", api_agent_force_leave, HTTP_ALLOW_AGENT_WRITE, 0},
     {HTTP_PUT, "/v1/agent/reload", api_agent_reload, HTTP_ALLOW_AGENT_WRITE, 0},
     {HTTP_PUT, "/v1/agent/maintenance", api_agent_maintenance, HTTP_ALLOW_NODE_WRITE, 0},
 

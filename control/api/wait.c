@@ -76,9 +76,12 @@ void api_reply_index(const struct api_read *read)
         http_reply_header(request, "X-Consul-KnownLeader", "true");
         http_reply_header(request, "X-Consul-LastContact", "0");
         if (http_request_param(request, "cached") != NULL) {
+                bool hit = api_cache_was_asked(read->api->cache, http_request_target(request));
+
                 // The agent's own store is the cache, and it is never behind.
-                http_reply_header(request, "X-Cache", "HIT");
-                http_reply_header(request, "Age", "0");
+                http_reply_header(request, "X-Cache", hit ? "HIT" : "MISS");
+                if (hit)
+                        http_reply_header(request, "Age", "0");
         }
 }
 

@@ -162,8 +162,10 @@ void http_reply_bytes(struct http_request *request, unsigned status, const char 
 /**
  * Gives the next piece of a body as the connection takes it.
  * @out     at most @size bytes to be written.
- * returns  bytes written; 0 at the end, negative to break the connection off.
+ * returns  bytes written; 0 at the end; HTTP_STREAM_WAIT when there are none yet; any other
+ *          negative number to break the connection off.
  */
+#define HTTP_STREAM_WAIT (-2L)
 typedef long (*http_stream_fn)(void *arg, char *out, size_t size);
 
 /**
@@ -172,5 +174,7 @@ typedef long (*http_stream_fn)(void *arg, char *out, size_t size);
  */
 void http_reply_stream(struct http_request *request, unsigned status, const char *content_type,
                        http_stream_fn read, void (*end)(void *arg), void *arg);
+/** Ask a stream that waits again; until its end function has been called. */
+void http_reply_stream_continue(struct http_request *request);
 
 #endif

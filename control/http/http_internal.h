@@ -61,7 +61,9 @@ struct http_request {
         bool uri_parsed;
         bool started;
         bool suspended;
-        bool drain; // the body is read and dropped
+        bool drain;        // the body is read and dropped
+        bool is_stream;    // its answer is made while it is sent
+        bool is_cancelled; // the stream is to be broken off
         bool is_plain;
         bool takes_gzip;
         enum http_method method;
@@ -109,6 +111,7 @@ void http_request_completed(void *cls, struct MHD_Connection *connection, void *
 // Ends a connection's slot, which its socket context points to: the request being read or answered.
 // The daemon does not tell of those it refuses by itself after having announced them.
 void http_request_close_slot(struct http_request **take_slot);
+void http_request_suspend(struct http_request *request);
 void http_request_resume(struct http_request *request);
 void http_request_free_spare(struct http_server *server);
 void http_request_cancel_all(struct http_server *server);

@@ -140,16 +140,25 @@ struct stream {
         http_stream_fn read;
         void (*end)(void *arg);
         void *arg;
+        struct http_request *request;
 };
 
 static ssize_t on_stream_read(void *cls, uint64_t at, char *out, size_t size)
 {
         struct stream *stream = cls;
-        long len = stream->read(stream->arg, out, size);
+        long len;
 
         (void)at;
+        // What waited was woken because it is to end.
+        if (stream->request->is_cancelled)
+                return MHD_CONTENT_READER_END_WITH_ERROR;
+        len = stream->read(stream->arg, out, size);
         if (len == 0)
                 return MHD_CONTENT_READER_END_OF_STREAM;
+        if (len == HTTP_STREAM_WAIT) {
+                http_request_suspend(stream->request);
+                return 0;
+        }
         return len > 0 ? len : MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
@@ -168,7 +177,7 @@ void http_reply_stream(struct http_request *request, unsigned status, const char
         struct MHD_Response *response = NULL;
 
         if (stream != NULL) {
-                *stream = (struct stream){read, end, arg};
+                *stream = (struct stream){read, end, arg, request};
                 response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_LEN,
                                                              on_stream_read, stream, on_stream_end);
         }
@@ -179,7 +188,13 @@ void http_reply_stream(struct http_request *request, unsigned status, const char
                 return;
         }
         MHD_add_response_header(response, "Content-Type", content_type);
+        request->is_stream = true;
         set_response(request, status, response);
+}
+
+void http_reply_stream_continue(struct http_request *request)
+{
+        http_request_resume(request);
 }
 
 void http_reply_empty(struct http_request *request, unsigned status)

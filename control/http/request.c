@@ -85,6 +85,17 @@ static bool set_target(struct http_request *request, const char *target)
         return true;
 }
 
+// The daemon would take the parameters apart, too, and falls silent for good when some hundreds of
+// them fill its memory. What it hands out is its own buffer, not yet taken apart: without the
+// ampersands it sees one.
+static void hide_params(const char *target)
+{
+        char *at = (char *)(uintptr_t)target + strcspn(target, "?");
+
+        while ((at = strchr(at, '&')) != NULL)
+                *at = '_';
+}
+
 void *http_request_begin(void *cls, const char *target, struct MHD_Connection *connection)
 {
         struct http_request **slot = slot_of(connection);
@@ -98,6 +109,7 @@ void *http_request_begin(void *cls, const char *target, struct MHD_Connection *c
                 destroy(request);
                 return NULL;
         }
+        hide_params(target);
         if (*slot != NULL)
                 destroy(*slot);
         *slot = request;
@@ -280,7 +292,7 @@ static int append_body(struct http_request *request, const char *data, size_t le
         return 0;
 }
 
-static void suspend(struct http_request *request)
+void http_request_suspend(struct http_request *request)
 {
         struct http_server *server = request->server;
 
@@ -346,7 +358,7 @@ enum MHD_Result http_request_access(void *cls, struct MHD_Connection *connection
                 dispatch(request);
         if (request->response != NULL)
                 return http_reply_queue(request);
-        suspend(request);
+        http_request_suspend(request);
         return MHD_YES;
 }
 
@@ -381,7 +393,8 @@ static void end_waiting(struct http_request *request)
         request->cancel = NULL;
         if (callback != NULL)
                 callback(request->cancel_arg);
-        if (request->response == NULL)
+        request->is_cancelled = request->is_stream;
+        if (request->response == NULL && !request->is_stream)
                 http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "agent is shutting down");
         else
                 http_request_resume(request);
@@ -411,88 +424,4 @@ void http_request_cancel_gone(struct http_server *server)
                 if (client_is_gone(request))
                         end_waiting(request);
         }
-}
-
-const char *http_request_rest(const struct http_request *request)
-{
-        return request->match.rest;
-}
-
-const char *http_request_param(const struct http_request *request, const char *key)
-{
-        return uri_param(&request->uri, key);
-}
-
-const char *http_request_param_at(const struct http_request *request, const char *key, size_t n)
-{
-        for (size_t i = 0; i < request->uri.param_count; i++) {
-                if (strcmp(request->uri.params[i].key, key) == 0 && n-- == 0)
-                        return request->uri.params[i].value;
-        }
-        return NULL;
-}
-
-bool http_request_param_next(const struct http_request *request, size_t i, const char **key,
-                             const char **value)
-{
-        if (i >= request->uri.param_count)
-                return false;
-        *key = request->uri.params[i].key;
-        *value = request->uri.params[i].value;
-        return true;
-}
-
-const char *http_request_header(const struct http_request *request, const char *name)
-{
-        return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-enum http_method http_request_method(const struct http_request *request)
-{
-        return request->method;
-}
-
-const char *http_request_target(const struct http_request *request)
-{
-        return request->target;
-}
-
-bool http_request_takes_gzip(const struct http_request *request)
-{
-        return request->takes_gzip;
-}
-
-bool http_request_is_plain(const struct http_request *request)
-{
-        return request->is_plain;
-}
-
-size_t http_request_param_count(const struct http_request *request)
-{
-        return request->uri.param_count;
-}
-
-const char *http_request_body(const struct http_request *request, size_t *len)
-{
-        *len = request->body_len;
-        return request->body != NULL ? request->body : "";
-}
-
-const struct sockaddr *http_request_peer(const struct http_request *request)
-{
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-        return info != NULL ? info->client_addr : NULL;
-}
-
-bool http_request_pretty(const struct http_request *request)
-{
-        return http_request_param(request, "pretty") != NULL;
-}
-
-void http_request_on_cancel(struct http_request *request, void (*cancel)(void *arg), void *arg)
-{
-        request->cancel = cancel;
-        request->cancel_arg = arg;
 }

@@ -125,14 +125,50 @@ static char *format_text(enum log_level level, const char *module, const char *t
         return line;
 }
 
+void log_add_sink(struct log *log, struct log_sink *sink)
+{
+        sink->next = log->sinks;
+        log->sinks = sink;
+}
+
+void log_remove_sink(struct log *log, struct log_sink *sink)
+{
+        struct log_sink **link = &log->sinks;
+
+        while (*link != NULL && *link != sink)
+                link = &(*link)->next;
+        if (*link != NULL)
+                *link = sink->next;
+}
+
+static bool is_wanted(const struct log *log, enum log_level level)
+{
+        bool wanted = level >= log->level;
+
+        for (const struct log_sink *sink = log->sinks; sink != NULL && !wanted; sink = sink->next)
+                wanted = level >= sink->level;
+        return wanted;
+}
+
+static void write_line(const struct log *log, const char *line, const struct timespec *now)
+{
+        fputs(line, log->stream);
+        fflush(log->stream);
+        if (log->file != NULL)
+                log_file_write(log->file, line, strlen(line),
+                               (uint64_t)now->tv_sec * 1000000000u + (uint64_t)now->tv_nsec);
+}
+
 void log_write(const struct log *log, enum log_level level, const char *module, const char *format,
                ...)
 {
-        char message[LINE_MAX_LENGTH], time_text[40], *line;
+        char message[LINE_MAX_LENGTH], time_text[40];
+        // By form; each is written once however many want it.
+        char *lines[2];
         struct timespec now;
         va_list arguments;
 
-        if (level < log->level)
+        if (!is_wanted(log, level))
                 return;
         va_start(arguments, format);
         vsnprintf(message, sizeof(message), format, arguments);
@@ -140,18 +176,18 @@ void log_write(const struct log *log, enum log_level level, const char *module, 
         blank_controls(message);
         clock_gettime(CLOCK_REALTIME, &now);
         format_time(&now, time_text);
-        line = log->json ? format_json(level, module, time_text, message)
-                         : format_text(level, module, time_text, message);
-        if (line != NULL) {
-                fputs(line, log->stream);
-                fflush(log->stream);
-        }
-        if (line != NULL && log->file != NULL)
-                log_file_write(log->file, line, strlen(line),
-                               (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
-        if (log->syslog)
+        lines[false] = format_text(level, module, time_text, message);
+        lines[true] = format_json(level, module, time_text, message);
+        if (level >= log->level && lines[log->json] != NULL)
+                write_line(log, lines[log->json], &now);
+        if (level >= log->level && log->syslog)
                 write_syslog(level, module, message);
-        free(line);
+        for (const struct log_sink *sink = log->sinks; sink != NULL; sink = sink->next) {
+                if (level >= sink->level && lines[sink->json] != NULL)
+                        sink->write(sink->arg, lines[sink->json], strlen(lines[sink->json]));
+        }
+        free(lines[false]);
+        free(lines[true]);
 }
 
 bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint64_t *suppressed)

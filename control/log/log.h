@@ -23,13 +23,28 @@ enum log_level {
 
 struct log_file;
 
+/* Somebody who listens to the log for a while, with a level and a form of his own. */
+struct log_sink {
+        enum log_level level;
+        bool json;
+        /** @line  with its line feed; borrowed. Must not log. */
+        void (*write)(void *arg, const char *line, size_t len);
+        void *arg;
+        struct log_sink *next; /* the log's */
+};
+
 struct log {
         FILE *stream; /* borrowed */
         enum log_level level;
         bool json;             /* one JSON object a line */
         struct log_file *file; /* borrowed; gets the same lines; may be NULL */
         bool syslog;           /* and so does syslog, opened by log_syslog_open */
+        struct log_sink *sinks;
 };
+
+/** Begin or end listening. @sink  the caller's, for as long as it listens. */
+void log_add_sink(struct log *log, struct log_sink *sink);
+void log_remove_sink(struct log *log, struct log_sink *sink);
 
 /**
  * Open syslog for the process.

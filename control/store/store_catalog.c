@@ -134,6 +134,8 @@ int store_set_query(struct store *s, const struct catalog_query *query, struct s
         if (named && !text_equal_fold(named->query.id, query->id))
                 return store_error_set(error, "name '%.200s' aliases an existing query name",
                                        query->name);
+        if (*query->session && !store_session_get(s, query->session))
+                return store_error_set(error, "invalid session \"%.100s\"", query->session);
         before.query = store_query_get(s, query->id);
         if (before.query && catalog_query_equal(&before.query->query, query))
                 return 0;

@@ -1,0 +1,87 @@
+#include <string.h>
+
+#include "control/http/http_internal.h"
+
+const char *http_request_rest(const struct http_request *request)
+{
+        return request->match.rest;
+}
+
+const char *http_request_param(const struct http_request *request, const char *key)
+{
+        return uri_param(&request->uri, key);
+}
+
+const char *http_request_param_at(const struct http_request *request, const char *key, size_t n)
+{
+        for (size_t i = 0; i < request->uri.param_count; i++) {
+                if (strcmp(request->uri.params[i].key, key) == 0 && n-- == 0)
+                        return request->uri.params[i].value;
+        }
+        return NULL;
+}
+
+bool http_request_param_next(const struct http_request *request, size_t i, const char **key,
+                             const char **value)
+{
+        if (i >= request->uri.param_count)
+                return false;
+        *key = request->uri.params[i].key;
+        *value = request->uri.params[i].value;
+        return true;
+}
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+        return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+enum http_method http_request_method(const struct http_request *request)
+{
+        return request->method;
+}
+
+const char *http_request_target(const struct http_request *request)
+{
+        return request->target;
+}
+
+bool http_request_takes_gzip(const struct http_request *request)
+{
+        return request->takes_gzip;
+}
+
+bool http_request_is_plain(const struct http_request *request)
+{
+        return request->is_plain;
+}
+
+size_t http_request_param_count(const struct http_request *request)
+{
+        return request->uri.param_count;
+}
+
+const char *http_request_body(const struct http_request *request, size_t *len)
+{
+        *len = request->body_len;
+        return request->body != NULL ? request->body : "";
+}
+
+const struct sockaddr *http_request_peer(const struct http_request *request)
+{
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+        return info != NULL ? info->client_addr : NULL;
+}
+
+bool http_request_pretty(const struct http_request *request)
+{
+        return http_request_param(request, "pretty") != NULL;
+}
+
+void http_request_on_cancel(struct http_request *request, void (*cancel)(void *arg), void *arg)
+{
+        request->cancel = cancel;
+        request->cancel_arg = arg;
+}
