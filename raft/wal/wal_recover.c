@@ -76,8 +76,10 @@ static int replay_entry(struct recovery *r, const struct wal_record *record, uin
         struct wal *wal = r->wal;
         struct wal_segment *segment = &wal->segments[wal->segment_count - 1];
 
-        if (record->index == 0 || record->index > wal->last_index + 1)
+        if (record->index > wal->last_index + 1)
                 return damaged(r, offset, "entries are missing before this one");
+        if (record->index < wal->keep_from)
+                return damaged(r, offset, "an entry replaces one that was forgotten");
         if (record->entry_type > RAFT_ENTRY_CONFIGURATION)
                 return damaged(r, offset, "an entry of an unknown type");
         drop_from(r, record->index);
@@ -182,13 +184,21 @@ static int begin_segment(struct recovery *r, uint64_t sequence, uint64_t positio
         return 0;
 }
 
-// In a file that was never used before, something other than the zeros it was made of.
-static bool begins_with_data(const struct recovery *r, uint64_t offset)
+// Make a file that was never used before all zeros again from offset on. returns whether there was
+// anything else, or a negative errno.
+static int zero_unused(struct recovery *r, size_t offset)
 {
-        for (uint64_t i = offset; i < r->length && i < offset + WAL_RECORD_HEADER_BYTES; i++)
-                if (r->bytes[i] != 0)
-                        return true;
-        return false;
+        const struct wal *wal = r->wal;
+        size_t end = r->length;
+        int ret;
+
+        while (end > offset && r->bytes[end - 1] == 0)
+                end--;
+        if (end == offset)
+                return 0;
+        memset(r->bytes + offset, 0, end - offset);
+        ret = raft_files_write_all(wal->files, wal->file, r->bytes + offset, end - offset, offset);
+        return ret < 0 ? ret : 1;
 }
 
 // Behind the end of the last segment's records there may be whole ones of a write that tore before
@@ -199,15 +209,13 @@ static int clear_behind(struct recovery *r, uint64_t end)
         static const uint8_t zeros[WAL_RECORD_HEADER_BYTES];
         struct wal *wal = r->wal;
         struct wal_record record;
-        size_t offset = end;
-        bool torn = !wal->header.rewritten && begins_with_data(r, end);
-        int ret;
+        bool torn = false;
+        int ret = 0;
 
-        while (offset + WAL_RECORD_HEADER_BYTES <= r->length) {
-                if (!wal_record_begins(r->bytes, r->length, offset, wal->header.key)) {
-                        offset += 8;
+        for (size_t offset = end; offset + WAL_RECORD_HEADER_BYTES <= r->length && ret == 0;
+             offset += 8) {
+                if (!wal_record_begins(r->bytes, r->length, offset, wal->header.key))
                         continue;
-                }
                 if (offset != end &&
                     wal_record_decode(r->bytes, r->length, offset, wal->header.key, &record) == 0 &&
                     record.durable > end)
@@ -215,15 +223,15 @@ static int clear_behind(struct recovery *r, uint64_t end)
                                        "records that were on disk before later ones are "
                                        "not whole");
                 ret = raft_files_write_all(wal->files, wal->file, zeros, sizeof(zeros), offset);
-                if (ret < 0)
-                        return wal_explain(r->error, ret, "%s: cannot cut its torn end", r->path);
                 torn = true;
-                offset += 8;
         }
-        if (torn)
+        if (ret == 0 && !wal->header.rewritten)
+                ret = zero_unused(r, end);
+        if (ret < 0)
+                return wal_explain(r->error, ret, "%s: cannot cut its torn end", r->path);
+        if (torn || ret > 0)
                 raft_files_say(r->restored->notice, WAL_ERROR_MAX,
-                               "%s: cut a torn write off at offset %" PRIu64
-                               "; it had not been synced, so nothing acknowledged is lost",
+                               "%s: cut off a write at offset %" PRIu64 " that a crash had torn",
                                r->path, end);
         return 0;
 }
