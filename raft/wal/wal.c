@@ -38,44 +38,62 @@ static int stage_reserve(struct wal *wal, size_t length)
         return 0;
 }
 
-// Zeros behind what is staged, as part of the same write. returns how many.
-static size_t stage_zeros(struct wal *wal)
+// Fill the last page with zeros: a page that is written whole need not be read first, and what an
+// earlier use of the file left there goes. returns how many.
+static size_t fill_page(struct wal *wal)
 {
-        uint64_t end = wal_position(wal), until;
+        uint64_t end = wal_position(wal), until = page_up(end);
 
-        if (end <= wal->prepared_end || wal->stage_used >= SMALL_APPEND)
-                return 0;
-        until = page_down(end + ZERO_AHEAD);
-        if (until > wal->header.length)
-                until = wal->header.length;
-        if (until <= end || wal->stage_used + (until - end) > wal->stage_capacity)
+        if (until <= wal->touched_end || until > wal->header.length ||
+            wal->stage_used + WAL_PAGE > wal->stage_capacity)
                 return 0;
         memset(wal->stage + wal->stage_used, 0, (size_t)(until - end));
         return (size_t)(until - end);
 }
 
-int wal_flush(struct wal *wal)
+// One page at a time: the kernel would keep what is written at once in one piece, and count all of
+// it as written with each small append that follows.
+static int zero_ahead(struct wal *wal, uint64_t end)
 {
-        size_t zeros, length;
-        uint64_t end;
+        static const uint8_t zeros[WAL_PAGE];
+        uint64_t until = page_down(end + ZERO_AHEAD), at;
         int ret;
 
-        if (wal->stage_used == 0)
+        for (at = page_up(end); at < until && at + WAL_PAGE <= wal->header.length; at += WAL_PAGE) {
+                ret = raft_files_write_all(wal->files, wal->file, zeros, WAL_PAGE, at);
+                if (ret < 0)
+                        return ret;
+                wal->statistics.written_bytes += WAL_PAGE;
+        }
+        if (wal->prepared_end < at)
+                wal->prepared_end = at;
+        return 0;
+}
+
+int wal_flush(struct wal *wal)
+{
+        uint64_t end = wal_position(wal);
+        size_t length = wal->stage_used;
+        int ret;
+
+        if (length == 0)
                 return 0;
-        zeros = stage_zeros(wal);
-        length = wal->stage_used + zeros;
-        ret = raft_files_write_all(wal->files, wal->file, wal->stage, length, wal->stage_offset);
+        wal->statistics.written_bytes += page_up(end) - page_down(wal->stage_offset);
+        wal->statistics.record_bytes += length;
+        ret = raft_files_write_all(wal->files, wal->file, wal->stage, length + fill_page(wal),
+                                   wal->stage_offset);
+        if (ret == 0 && end > wal->prepared_end && length < SMALL_APPEND)
+                ret = zero_ahead(wal, end);
         if (ret < 0)
                 return wal_fail(wal, ret, "%s: writing log segment %" PRIx64 " at offset %" PRIu64,
                                 wal->folder, wal->header.sequence, wal->stage_offset);
-        end = wal->stage_offset + length;
-        wal->statistics.written_bytes += page_up(end) - page_down(wal->stage_offset);
-        wal->statistics.record_bytes += wal->stage_used;
-        wal->stage_offset += wal->stage_used;
+        wal->stage_offset = end;
         wal->stage_used = 0;
         wal->unsynced = true;
-        if (wal->prepared_end < page_up(end))
-                wal->prepared_end = page_up(end);
+        if (wal->touched_end < page_up(end))
+                wal->touched_end = page_up(end);
+        if (wal->prepared_end < wal->touched_end)
+                wal->prepared_end = wal->touched_end;
         return 0;
 }
 
@@ -97,7 +115,7 @@ static int put(struct wal *wal, const struct wal_record *record, const void *pay
                 if (ret < 0)
                         return ret;
         }
-        ret = stage_reserve(wal, size > WAL_STAGE_BYTES ? size : WAL_STAGE_BYTES);
+        ret = stage_reserve(wal, WAL_PAGE + (size > WAL_STAGE_BYTES ? size : WAL_STAGE_BYTES));
         if (ret < 0)
                 return ret;
         complete.durable = wal->durable;

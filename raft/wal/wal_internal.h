@@ -43,7 +43,8 @@ struct wal {
         size_t stage_used;
         uint64_t stage_offset;
         uint64_t durable;      // everything before this offset is
-        uint64_t prepared_end; // blocks before this offset have been written in this segment
+        uint64_t touched_end;  // pages before this offset have been written since its header
+        uint64_t prepared_end; // blocks before this offset were written once, so have no news
 
         struct raft_hard_state hard_state;
         raft_index keep_from; // the first entry not forgotten

@@ -213,6 +213,7 @@ int wal_segment_begin(struct wal *wal, uint64_t needed)
         wal->header = header;
         wal->stage_offset = WAL_SEGMENT_HEADER_BYTES;
         wal->durable = WAL_SEGMENT_HEADER_BYTES;
+        wal->touched_end = 0;
         wal->prepared_end = spare.rewritten ? spare.length : WAL_PAGE;
         wal->statistics.written_bytes += WAL_PAGE;
         return 0;
