@@ -400,8 +400,7 @@ bool sim_has_converged(struct sim *sim)
 {
         for (size_t i = 0; i < sim->options.node_count; i++) {
                 for (size_t j = 0; j < sim->options.node_count && !sim->nodes[i].dead; j++) {
-                        bool seen =
-                            state_seen(&sim->nodes[i], &sim->nodes[j]) != GOSSIP_STATE_DEAD;
+                        bool seen = state_seen(&sim->nodes[i], &sim->nodes[j]) != GOSSIP_STATE_DEAD;
 
                         if (seen == sim->nodes[j].dead)
                                 return false;
