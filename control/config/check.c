@@ -84,6 +84,14 @@ static int check_role(struct build *build)
                 return lines_add(
                     &build->warnings,
                     "BootstrapExpect is set to 1; this is the same as Bootstrap mode.");
+        if (expect > 0 && expect % 2 == 0 &&
+            lines_add(&build->warnings, "%s",
+                      expect == 2 ? "bootstrap_expect = 2: A cluster with 2 servers will provide "
+                                    "no failure tolerance."
+                                  : "bootstrap_expect is even number: A cluster with an even "
+                                    "number of servers does not achieve optimum fault "
+                                    "tolerance.") < 0)
+                return -ENOMEM;
         if (expect > 1)
                 return lines_add(&build->warnings, "bootstrap_expect > 0: expecting %d servers",
                                  expect);

@@ -116,9 +116,9 @@ static int build_all(struct build *build)
         static const struct {
                 int (*run)(struct build *);
                 bool listed;
-        } steps[] = {{build_templates, true}, {build_general, true},   {build_definitions, true},
-                     {build_logging, false},  {build_dns, false},      {build_addresses, false},
-                     {build_check, false},    {build_dataplane, false}};
+        } steps[] = {{build_templates, true}, {build_general, true},  {build_definitions, true},
+                     {build_logging, false},  {build_dns, false},     {build_addresses, false},
+                     {build_check, false},    {build_cluster, false}, {build_dataplane, false}};
         int ret = schema_check_durations(config_schema, build->merged, &build->errors);
 
         build->listed = true;
@@ -218,6 +218,7 @@ void config_destroy(struct config *config)
 
         for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
                 free(strings[i]);
+        config_cluster_fini(&config->cluster);
         free_meta(config->node_meta, config->node_meta_count);
         free_meta(config->tagged_addresses, config->tagged_address_count);
         for (size_t i = 0; i < config->dns.service_ttl_count; i++)

@@ -58,6 +58,32 @@ struct config_dns {
         bool node_meta_txt;
 };
 
+/* What autopilot begins with in a new cluster; later its configuration is in the log. */
+struct config_autopilot {
+        bool cleanup_dead_servers;
+        uint64_t last_contact_threshold_ms;
+        uint64_t max_trailing_logs;
+        unsigned min_quorum;
+        uint64_t server_stabilization_time_ms;
+};
+
+/* How servers find each other and agree. */
+struct config_cluster {
+        char **start_join; /* -join: tried once, the agent does not start without any */
+        size_t start_join_count;
+        char **retry_join; /* -retry-join */
+        size_t retry_join_count;
+        uint64_t retry_interval_ms;
+        unsigned retry_max; /* 0: no limit */
+        unsigned raft_multiplier;
+        uint64_t raft_snapshot_threshold; /* log entries between snapshots */
+        uint64_t raft_snapshot_interval_ms;
+        uint64_t raft_trailing_logs;
+        uint64_t rpc_hold_timeout_ms; /* how long a request waits for a leader */
+        uint64_t leave_drain_time_ms;
+        struct config_autopilot autopilot;
+};
+
 struct config {
         char *node_name;
         char *node_id; /* "" when none is configured */
@@ -113,6 +139,7 @@ struct config {
         uint64_t prometheus_retention_ms; /* telemetry.prometheus_retention_time; 0: off */
         char *telemetry_prefix;           /* telemetry.metrics_prefix */
 
+        struct config_cluster cluster;
         struct config_dns dns;
         struct sockaddr_storage *recursors; /* where foreign names are asked for */
         size_t recursor_count;

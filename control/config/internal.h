@@ -129,6 +129,7 @@ int build_dns(struct build *build);
 int build_definitions(struct build *build);
 int build_logging(struct build *build); /* and sockets in the file system */
 int build_addresses(struct build *build);
+int build_cluster(struct build *build);
 int build_dataplane(struct build *build);
 
 /** Checks that concern several settings at once, in the order an operator should mend them. */
@@ -144,6 +145,9 @@ const char *meta_fault(const char *key, const char *value);
 
 /** Bytes a base64 text stands for, or -EINVAL. */
 int config_base64_length(const char *text);
+
+/** Free what build_cluster allocated. */
+void config_cluster_fini(struct config_cluster *cluster);
 
 /** Free what build_dataplane allocated. */
 void config_dataplane_fini(struct runtime_config *dataplane);
