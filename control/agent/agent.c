@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/agent/agent_internal.h"
 #include "control/agent/data_dir.h"
 #include "control/agent/drop_report.h"
 #include "control/agent/local.h"
@@ -19,10 +20,13 @@
 #include "control/fsm/propose.h"
 #include "control/leader/leader.h"
 #include "control/publisher/publisher.h"
+#include "control/server/server.h"
 #include "control/store/store.h"
 #include "lictor/bytes.h"
 
 #define REPORT_INTERVAL_MS 5000u
+/* How long a server that is alone waits to lead before it answers requests. */
+#define ALONE_TIMEOUT_MS 3000u
 
 int agent_prepare(struct agent *agent, const struct agent_options *options, char *error,
                   size_t error_size)
@@ -45,35 +49,92 @@ int agent_prepare(struct agent *agent, const struct agent_options *options, char
                 config_destroy(config);
                 return ret;
         }
-        if (config->server)
-                snprintf(agent->leader_address, sizeof(agent->leader_address),
-                         strchr(config->advertise_address, ':') != NULL ? "[%s]:%d" : "%s:%d",
-                         config->advertise_address, config->ports.server);
         return 0;
 }
 
-static void publisher_settings(const struct config *config, struct ttl_rule *rules,
-                               struct publisher_config *out)
+static void on_turn(uv_timer_t *timer)
 {
-        for (size_t i = 0; i < config->dns.service_ttl_count; i++)
-                rules[i] = (struct ttl_rule){config->dns.service_ttls[i].name,
-                                             config->dns.service_ttls[i].ttl_s};
-        *out = (struct publisher_config){.service_ttl = rules,
-                                         .service_ttl_count = config->dns.service_ttl_count,
-                                         .only_passing = config->dns.only_passing};
-        config_zone(config, &out->zone);
+        (void)timer;
 }
 
 static int start_registry(struct agent *agent, char *error, size_t error_size)
 {
         agent->store = store_create();
         agent->fsm = fsm_create(agent->store);
+        if (agent->store == NULL || agent->fsm == NULL) {
+                snprintf(error, error_size, "out of memory");
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static void on_leadership(void *arg, bool leading)
+{
+        struct agent *agent = arg;
+
+        if (agent->leader != NULL)
+                leader_set(agent->leader, leading);
+}
+
+static void on_server_failed(void *arg, const char *text)
+{
+        struct agent *agent = arg;
+
+        log_error(agent->log, "agent", "shutting down: reason=\"%s\"", text);
+        agent_shutdown(agent, 1);
+}
+
+// A client has no log of its own: what is told to it is applied at once.
+static int start_log(struct agent *agent, char *error, size_t error_size)
+{
+        const struct server_options options = {
+            .loop = &agent->loop,
+            .log = agent->log,
+            .config = agent->config,
+            .store = agent->store,
+            .fsm = agent->fsm,
+            .node_id = agent->node_id,
+            .arg = agent,
+            .leadership = on_leadership,
+            .failed = on_server_failed,
+        };
+        int ret;
+
+        if (agent->config->server) {
+                ret = server_create(&agent->server, &options, error, error_size);
+                if (ret == 0)
+                        agent->proposer = server_proposer(agent->server);
+                return ret;
+        }
         agent->local_log = local_log_create(agent->fsm, 0);
-        if (agent->store == NULL || agent->fsm == NULL || agent->local_log == NULL) {
+        if (agent->local_log == NULL) {
                 snprintf(error, error_size, "out of memory");
                 return -ENOMEM;
         }
         agent->proposer = local_log_proposer(agent->local_log);
+        return 0;
+}
+
+// A server that needs nobody else has its whole state, and itself in it, before it serves.
+static int await_registry(struct agent *agent, char *error, size_t error_size)
+{
+        const struct config *config = agent->config;
+        uint64_t deadline_ms = uv_now(&agent->loop) + ALONE_TIMEOUT_MS;
+        bool alone = config->dev_mode || config->bootstrap || config->bootstrap_expect == 1;
+        uv_timer_t turn;
+
+        (void)error;
+        (void)error_size;
+        if (agent->server == NULL || !alone)
+                return 0;
+        // The loop must not sleep past the deadline.
+        uv_timer_init(&agent->loop, &turn);
+        uv_timer_start(&turn, on_turn, 1, 1);
+        while (!agent->stopping && !server_is_registered(agent->server) &&
+               uv_now(&agent->loop) < deadline_ms)
+                uv_run(&agent->loop, UV_RUN_ONCE);
+        uv_close((uv_handle_t *)&turn, NULL);
+        uv_run(&agent->loop, UV_RUN_NOWAIT);
         return 0;
 }
 
@@ -86,7 +147,7 @@ static int start_publisher(struct agent *agent, char *error, size_t error_size)
 
         if (rules == NULL)
                 return ret;
-        publisher_settings(agent->config, rules, &settings);
+        agent_publisher_settings(agent->config, rules, &settings);
         ret = lictor_dataplane_create(&settings.zone, &agent->dataplane);
         if (ret == 0)
                 ret =
@@ -109,7 +170,6 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
             .log = agent->log,
             .node_id = agent->node_id,
             .catalog = &agent->local_catalog.catalog,
-            .register_server = agent->config->server,
         };
         int ret;
 
@@ -136,8 +196,8 @@ static int start_leader(struct agent *agent, char *error, size_t error_size)
                          strerror(-ret));
                 return ret;
         }
-        // A single server always leads.
-        leader_set(agent->leader, true);
+        // A client applies what it is told by itself.
+        leader_set(agent->leader, agent->server == NULL || server_leads(agent->server));
         return 0;
 }
 
@@ -220,6 +280,19 @@ static int start_api(struct agent *agent, char *error, size_t error_size)
         return ret;
 }
 
+static void on_left(void *arg)
+{
+        agent_shutdown(arg, 0);
+}
+
+void agent_leave(struct agent *agent)
+{
+        if (agent->server != NULL)
+                server_leave(agent->server, on_left, agent);
+        else
+                agent_shutdown(agent, 0);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
         struct agent *agent = handle->data;
@@ -241,9 +314,12 @@ static void on_signal(uv_signal_t *handle, int number)
                         log_error(agent->log, "agent", "Failed to reload: error=\"%s\"", error);
                 return;
         }
-        if (leave)
+        if (leave) {
                 log_info(agent->log, "agent", "Gracefully shutting down agent...");
-        agent_shutdown(agent, leave ? 0 : 1);
+                agent_leave(agent);
+        } else {
+                agent_shutdown(agent, 1);
+        }
 }
 
 static void on_report(uv_timer_t *timer)
@@ -307,9 +383,9 @@ static int write_pid_file(struct agent *agent, char *error, size_t error_size)
 int agent_start(struct agent *agent, char *error, size_t error_size)
 {
         static int (*const parts[])(struct agent *, char *, size_t) = {
-            check_settings, write_pid_file, start_registry, start_publisher,
-            start_handles,  start_leader,   start_local,    start_events,
-            start_resolver, start_dns,      start_api,
+            check_settings, write_pid_file, start_registry, start_publisher, start_handles,
+            start_log,      start_leader,   start_local,    start_events,    start_resolver,
+            start_dns,      await_registry, start_api,
         };
         int ret = uv_loop_init(&agent->loop);
 
@@ -340,13 +416,15 @@ int agent_start(struct agent *agent, char *error, size_t error_size)
 int agent_run(struct agent *agent)
 {
         log_info(agent->log, "agent", "Lictor agent running!");
-        uv_run(&agent->loop, UV_RUN_DEFAULT);
+        if (!agent->stopping)
+                uv_run(&agent->loop, UV_RUN_DEFAULT);
         return agent->exit_status;
 }
 
 void agent_shutdown(struct agent *agent, int exit_status)
 {
         agent->exit_status = exit_status;
+        agent->stopping = true;
         uv_stop(&agent->loop);
 }
 
@@ -382,6 +460,9 @@ void agent_stop(struct agent *agent)
         events_destroy(agent->events);
         local_destroy(agent->local);
         leader_destroy(agent->leader);
+        agent->leader = NULL;
+        if (agent->server != NULL)
+                server_close(agent->server, NULL, NULL);
         stop_handles(agent);
         close_loop(agent);
         if (agent->publisher != NULL)
@@ -405,64 +486,5 @@ void agent_stop(struct agent *agent)
 
 const char *agent_leader_address(const struct agent *agent)
 {
-        return agent->leader_address;
-}
-
-static int build_again(struct agent *agent, struct config **out, char *error, size_t error_size)
-{
-        struct config_report report;
-        enum log_level level;
-        int ret = config_build(&agent->input, out, &report);
-
-        if (ret < 0)
-                snprintf(error, error_size, "Failed reading config: %s",
-                         report.error != NULL ? report.error : strerror(-ret));
-        else if (log_level_parse((*out)->log_level_text, &level) < 0) {
-                snprintf(error, error_size, "Invalid log level: %s", (*out)->log_level_text);
-                config_destroy(*out);
-                ret = -EINVAL;
-        } else {
-                ret = config_check_start(*out, error, error_size);
-                if (ret < 0)
-                        config_destroy(*out);
-        }
-        config_report_fini(&report);
-        return ret;
-}
-
-static int apply_again(struct agent *agent, char *error, size_t error_size)
-{
-        struct ttl_rule *rules = calloc(agent->config->dns.service_ttl_count + 1, sizeof(*rules));
-        struct publisher_config settings;
-        int ret = -ENOMEM;
-
-        snprintf(error, error_size, "out of memory");
-        if (rules == NULL)
-                return ret;
-        ret = local_configure(agent->local, agent->config, error, error_size);
-        if (ret == 0) {
-                publisher_settings(agent->config, rules, &settings);
-                // The names it could refuse are not reloadable.
-                ret = publisher_configure(agent->publisher, &settings);
-        }
-        free(rules);
-        return ret;
-}
-
-int agent_reload(struct agent *agent, char *error, size_t error_size)
-{
-        struct config *fresh;
-        int ret = build_again(agent, &fresh, error, error_size);
-
-        if (ret < 0)
-                return ret;
-        log_info(agent->log, "agent", "Reloading configuration...");
-        config_swap_reloadable(agent->config, fresh);
-        ret = apply_again(agent, error, error_size);
-        if (ret < 0)
-                config_swap_reloadable(agent->config, fresh);
-        else
-                agent->log->level = agent->config->log_level;
-        config_destroy(fresh);
-        return ret;
+        return agent->server != NULL ? server_leader_address(agent->server) : "";
 }

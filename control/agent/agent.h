@@ -18,6 +18,7 @@
 struct store;
 struct fsm;
 struct local_log;
+struct server;
 struct log_proposer;
 struct publisher;
 struct leader;
@@ -46,7 +47,8 @@ struct agent {
 
         struct store *store;
         struct fsm *fsm;
-        struct local_log *local_log;
+        struct server *server;         /* NULL for a client */
+        struct local_log *local_log;   /* NULL for a server */
         struct log_proposer *proposer; /* every change goes through it */
         struct lictor_dataplane *dataplane;
         struct publisher *publisher;
@@ -65,7 +67,7 @@ struct agent {
         int64_t start_unix_s;
         int data_dir_lock; /* descriptor; -1 without data_dir */
         int exit_status;
-        char leader_address[64];
+        bool stopping; /* agent_shutdown was called */
         bool loop_open;
         bool handles_open; /* the signals and the timer */
         bool pid_file_written;
@@ -98,6 +100,9 @@ void agent_stop(struct agent *agent);
 
 /** End agent_run from inside the loop with this exit status. */
 void agent_shutdown(struct agent *agent, int exit_status);
+
+/** Leave the cluster for good, then end agent_run with status 0. Calling it again does nothing. */
+void agent_leave(struct agent *agent);
 
 /**
  * Read the configuration again and take over what may change while running: services and checks,

@@ -29,8 +29,6 @@ struct local_options {
         const struct log *log;
         const char *node_id;
         struct local_catalog *catalog; // to compare with; NULL: everything is pushed as it changes
-        // A server answers for the cluster: it registers the "consul" service and serfHealth.
-        bool register_server;
 };
 
 /**

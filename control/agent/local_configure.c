@@ -235,7 +235,6 @@ static int configure_first(struct local_state *local, const struct config *confi
                 return -ENOMEM;
         free(local->data_dir);
         local->data_dir = data_dir;
-        local->server_port = config->ports.server;
         return local_files_open(local, error, error_size);
 }
 

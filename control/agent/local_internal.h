@@ -65,7 +65,6 @@ struct local_state {
         bool node_pushed;
         bool node_in_flight;
         bool scripts_local, scripts_remote;
-        int32_t server_port;
         uint64_t output_interval_ms;
 
         struct local_service_entry **services; // sorted by id

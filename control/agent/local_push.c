@@ -233,37 +233,15 @@ static void on_node_pushed(void *arg, const struct fsm_result *result)
         finish(push, result);
 }
 
-// A server stands for the cluster's own service, and for its being alive.
-static void add_server(const struct local_state *local, struct command *command,
-                       struct catalog_check *alive)
-{
-        struct catalog_service *service = &command->reg.service;
-
-        command->reg.has_service = true;
-        service->id = service->name = "consul";
-        service->port = local->server_port;
-        service->weight_passing = service->weight_warning = 1;
-        *alive = (struct catalog_check)CATALOG_CHECK_INIT;
-        alive->id = "serfHealth";
-        alive->name = "Serf Health Status";
-        alive->status = "passing";
-        alive->output = "Agent alive and reachable";
-        command->reg.checks = alive;
-        command->reg.check_count = 1;
-}
-
 void local_push_node(struct local_state *local)
 {
         struct push *push = make_push(local, "", "", NULL, NULL);
-        struct catalog_check alive;
         struct command command;
 
         if (push == NULL)
                 return;
         begin_register(local, &command);
         command.reg.skip_node_update = false;
-        if (local->options.register_server)
-                add_server(local, &command, &alive);
         local->node_in_flight = true;
         propose_command(local->options.proposer, &command, on_node_pushed, push);
 }

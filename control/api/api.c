@@ -118,6 +118,7 @@ static int set_routes(struct api *api, const struct config *config, struct setti
         settings->http.route_count = api_route_count;
         settings->http.app = api;
         settings->http.recall = api_cache_recall;
+        settings->http.dispatch = api_dispatch;
         return 0;
 }
 

@@ -109,6 +109,17 @@ void api_write_item(const struct api_read *read, struct json_writer *w, const ch
 bool api_filter_keeps(const struct api *api, const struct filter *filter, api_item_fn write,
                       const void *item);
 
+// --- gate.c: whether the cluster's state may be read yet.
+
+// Calls a route's handler, at once or when what it reads is as fresh as asked for.
+void api_dispatch(struct http_request *request, const struct http_route *route, void *app);
+// Whether a default read needs to ask nobody at this moment.
+bool api_reads_at_once(const struct api *api);
+// What a read says of its freshness, and the two headers for it.
+void api_contact(const struct api *api, struct http_request *request, bool *known_leader,
+                 uint64_t *last_contact_ms);
+void api_reply_contact(const struct api *api, struct http_request *request);
+
 // Refuses contradictory or unreadable wishes about staleness and caching.
 bool api_check_consistency(struct http_request *request);
 

@@ -124,7 +124,7 @@ struct http_answer *api_cache_recall(void *app, const char *target, bool gzip)
                 if (kept == NULL || kept->hash != hash || kept->gzip != gzip ||
                     strcmp(kept->text, target) != 0)
                         continue;
-                if (agent_leader_address(api->agent)[0] != '\0' && is_true(kept))
+                if (api_reads_at_once(api) && is_true(kept))
                         return kept->answer;
                 drop(cache, kept);
                 return NULL;
@@ -194,7 +194,8 @@ void api_cache_keep(const struct api_read *read, uint64_t index, size_t size)
         struct kept *kept;
 
         size += sizeof(*kept) + target_size + name_size;
-        if (size > ANSWER_MAX || !may_keep(read) || !comes_often(cache, hash))
+        if (size > ANSWER_MAX || !api_reads_at_once(read->api) || !may_keep(read) ||
+            !comes_often(cache, hash))
                 return;
         if (cache->total + size > TOTAL_MAX)
                 api_cache_clear(cache);

@@ -124,21 +124,25 @@ static bool parse_limit(struct http_request *request, size_t *out)
         return true;
 }
 
-static void put_meta(struct http_request *request, struct json_writer *w, uint64_t index)
+static void put_meta(const struct api *api, struct http_request *request, struct json_writer *w,
+                     uint64_t index)
 {
         const char *level = http_request_param(request, "stale") != NULL        ? "stale"
                             : http_request_param(request, "consistent") != NULL ? "consistent"
                                                                                 : "leader";
 
+        uint64_t last_contact_ms;
+        bool known_leader;
+
+        api_contact(api, request, &known_leader, &last_contact_ms);
         json_writer_put_uint(w, "Index", index);
-        json_writer_put_int(w, "LastContact", 0);
-        json_writer_put_bool(w, "KnownLeader", true);
+        json_writer_put_uint(w, "LastContact", last_contact_ms * 1000000);
+        json_writer_put_bool(w, "KnownLeader", known_leader);
         json_writer_put_string(w, "ConsistencyLevel", level);
         json_writer_put_bool(w, "NotModified", false);
         json_writer_put_int(w, "Backend", 0);
         http_reply_header_uint(request, "X-Consul-Index", index > 0 ? index : 1);
-        http_reply_header(request, "X-Consul-KnownLeader", "true");
-        http_reply_header(request, "X-Consul-LastContact", "0");
+        api_reply_contact(api, request);
 }
 
 static void answer_nodes(struct api *api, struct http_request *request,
@@ -163,7 +167,7 @@ static void answer_nodes(struct api *api, struct http_request *request,
         json_writer_put_string(&w, "Datacenter", api->agent->config->datacenter);
         // No other datacenter is known: those a failover names are passed over, as unknown ones.
         json_writer_put_int(&w, "Failovers", 0);
-        put_meta(request, &w, store_table_index(api->agent->store, STORE_QUERIES));
+        put_meta(api, request, &w, store_table_index(api->agent->store, STORE_QUERIES));
         json_writer_end_object(&w);
         http_reply_json(request, 200, &w);
 }
@@ -227,7 +231,7 @@ void api_query_explain(struct api *api, struct http_request *request, const char
         json_writer_begin_object(&w);
         json_writer_key(&w, "Query");
         api_write_query(&w, plan.definition, record);
-        put_meta(request, &w, store_table_index(api->agent->store, STORE_QUERIES));
+        put_meta(api, request, &w, store_table_index(api->agent->store, STORE_QUERIES));
         json_writer_end_object(&w);
         http_reply_json(request, 200, &w);
         query_plan_fini(&plan);

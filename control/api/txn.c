@@ -64,21 +64,23 @@ static void write_results(const struct api *api, struct json_writer *w,
 static void reply(const struct api *api, struct http_request *request,
                   const struct fsm_result *result, bool is_read)
 {
+        uint64_t last_contact_ms;
         struct json_writer w;
+        bool known_leader;
 
+        api_contact(api, request, &known_leader, &last_contact_ms);
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_object(&w);
         write_results(api, &w, result);
         write_errors(&w, result);
         if (is_read) {
                 json_writer_put_uint(&w, "Index", store_applied_index(api->agent->store));
-                json_writer_put_uint(&w, "LastContact", 0);
-                json_writer_put_bool(&w, "KnownLeader", true);
+                json_writer_put_uint(&w, "LastContact", last_contact_ms * 1000000);
+                json_writer_put_bool(&w, "KnownLeader", known_leader);
                 json_writer_put_string(&w, "ConsistencyLevel", "");
                 json_writer_put_bool(&w, "NotModified", false);
                 json_writer_put_uint(&w, "Backend", 0);
-                http_reply_header(request, "X-Consul-KnownLeader", "true");
-                http_reply_header(request, "X-Consul-LastContact", "0");
+                api_reply_contact(api, request);
         }
         json_writer_end_object(&w);
         http_reply_json(request, result->txn_error_count > 0 ? 409 : 200, &w);

@@ -73,8 +73,7 @@ void api_reply_index(const struct api_read *read)
         struct http_request *request = read->request;
 
         http_reply_header_uint(request, "X-Consul-Index", current_index(read));
-        http_reply_header(request, "X-Consul-KnownLeader", "true");
-        http_reply_header(request, "X-Consul-LastContact", "0");
+        api_reply_contact(read->api, request);
         if (http_request_param(request, "cached") != NULL) {
                 bool hit = api_cache_was_asked(read->api->cache, http_request_target(request));
 

@@ -45,6 +45,8 @@ struct http_server_config {
         const struct http_route *routes; // borrowed for the server's life
         size_t route_count;
         void *app; // handed to every handler
+        // Calls the route's handler, now or later, or answers in its place. NULL: calls it.
+        void (*dispatch)(struct http_request *request, const struct http_route *route, void *app);
 
         unsigned connection_limit;         // 0: as many as descriptors allow
         unsigned connections_per_client;   // 0: no limit

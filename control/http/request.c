@@ -320,6 +320,8 @@ static void dispatch(struct http_request *request)
 
         if (server->stopping)
                 http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "agent is shutting down");
+        else if (server->config.dispatch != NULL)
+                server->config.dispatch(request, request->match.route, server->config.app);
         else
                 request->match.route->handler(request, server->config.app);
 }

@@ -59,8 +59,7 @@ void local_fixture_start(struct local_fixture *f, const char *settings)
         options = (struct local_options){.loop = &f->loop,
                                          .proposer = &f->proposer,
                                          .log = &f->log,
-                                         .node_id = "11111111-2222-3333-4444-555555555555",
-                                         .register_server = true};
+                                         .node_id = "11111111-2222-3333-4444-555555555555"};
         cr_assert_eq(local_create(&f->local, &options), 0);
         cr_assert_eq(local_configure(f->local, f->config, error, sizeof(error)), 0, "%s", error);
 }

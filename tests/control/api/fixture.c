@@ -9,6 +9,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "control/server/server.h"
+
+// A server that leads at once, in memory. Its port is one nobody else has: the number is told by
+// the tests, so the address is not the usual one.
+static void start_server(struct fixture *f)
+{
+        struct server_options options = {.loop = &f->agent.loop,
+                                         .log = &f->log,
+                                         .config = f->agent.config,
+                                         .store = f->agent.store,
+                                         .fsm = f->agent.fsm,
+                                         .node_id = f->agent.node_id};
+        unsigned pid = (unsigned)getpid();
+        char error[512];
+
+        free(f->agent.config->bind_address);
+        cr_assert_geq(asprintf(&f->agent.config->bind_address, "127.%u.%u.%u", 1 + pid % 250,
+                               pid / 250 % 250, 1 + pid / 62500 % 250),
+                      0);
+        cr_assert_eq(server_create(&f->agent.server, &options, error, sizeof(error)), 0, "%s",
+                     error);
+        f->agent.proposer = server_proposer(f->agent.server);
+}
 
 void fixture_start(struct fixture *f, const char *settings)
 {
@@ -39,17 +64,14 @@ void fixture_start(struct fixture *f, const char *settings)
         f->agent.log = &f->log;
         snprintf(f->agent.node_id, sizeof(f->agent.node_id), "%s",
                  "11111111-2222-3333-4444-555555555555");
-        snprintf(f->agent.leader_address, sizeof(f->agent.leader_address), "%s", "127.0.0.1:8300");
         uv_loop_init(&f->agent.loop);
         f->agent.store = store_create();
         f->agent.fsm = fsm_create(f->agent.store);
-        f->agent.local_log = local_log_create(f->agent.fsm, 0);
-        f->agent.proposer = local_log_proposer(f->agent.local_log);
+        start_server(f);
         options = (struct local_options){.loop = &f->agent.loop,
                                          .proposer = f->agent.proposer,
                                          .log = &f->log,
-                                         .node_id = f->agent.node_id,
-                                         .register_server = true};
+                                         .node_id = f->agent.node_id};
         leader =
             (struct leader_options){&f->agent.loop, f->agent.store, f->agent.proposer, &f->log};
         cr_assert_eq(leader_create(&f->agent.leader, &leader), 0);
@@ -58,6 +80,8 @@ void fixture_start(struct fixture *f, const char *settings)
         cr_assert_eq(local_configure(f->agent.local, f->agent.config, error, sizeof(error)), 0,
                      "%s", error);
         f->agent.events = events_create(f->agent.config->node_name, f->agent.local);
+        while (!server_is_registered(f->agent.server))
+                uv_run(&f->agent.loop, UV_RUN_ONCE);
         cr_assert_eq(api_create(&f->agent.api, &f->agent, error, sizeof(error)), 0, "%s", error);
         f->port = api_port(f->agent.api, 0);
 }
@@ -68,9 +92,9 @@ void fixture_stop(struct fixture *f)
         events_destroy(f->agent.events);
         local_destroy(f->agent.local);
         leader_destroy(f->agent.leader);
+        server_close(f->agent.server, NULL, NULL);
         uv_run(&f->agent.loop, UV_RUN_DEFAULT);
         cr_expect_eq(uv_loop_close(&f->agent.loop), 0, "handles are left");
-        local_log_destroy(f->agent.local_log);
         fsm_destroy(f->agent.fsm);
         store_destroy(f->agent.store);
         config_destroy(f->agent.config);

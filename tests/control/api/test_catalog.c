@@ -107,12 +107,12 @@ Test(api_catalog, a_registered_node_has_the_reference_shape)
         fixture_expect(
             &f, "GET", "/v1/catalog/node/foo", NULL, 200,
             "{\"Node\":{\"ID\":\"\",\"Node\":\"foo\",\"Address\":\"10.1.0.1\",\"Datacenter\":"
-            "\"dc1\",\"TaggedAddresses\":null,\"Meta\":{\"rack\":\"a\"},\"CreateIndex\":2,"
-            "\"ModifyIndex\":2},\"Services\":{\"web1\":{\"ID\":\"web1\",\"Service\":\"web\","
+            "\"dc1\",\"TaggedAddresses\":null,\"Meta\":{\"rack\":\"a\"},\"CreateIndex\":5,"
+            "\"ModifyIndex\":5},\"Services\":{\"web1\":{\"ID\":\"web1\",\"Service\":\"web\","
             "\"Tags\":[\"primary\",\"v1\"],\"Address\":\"\",\"Meta\":{\"v\":\"1\"},\"Port\":8000,"
             "\"Weights\":{\"Passing\":1,\"Warning\":1},\"EnableTagOverride\":false,\"Proxy\":{"
-            "\"Mode\":\"\",\"MeshGateway\":{},\"Expose\":{}},\"Connect\":{},\"CreateIndex\":2,"
-            "\"ModifyIndex\":2}}}");
+            "\"Mode\":\"\",\"MeshGateway\":{},\"Expose\":{}},\"Connect\":{},\"CreateIndex\":5,"
+            "\"ModifyIndex\":5}}}");
         fixture_stop(&f);
 }
 
@@ -123,7 +123,7 @@ Test(api_catalog, reads_carry_the_consistency_headers)
 
         fixture_start(&f, "{}");
         fixture_ask(&f, "GET", "/v1/catalog/nodes", NULL, &got);
-        cr_expect_str_eq(exchange_header(&got, "X-Consul-Index"), "1");
+        cr_expect_str_eq(exchange_header(&got, "X-Consul-Index"), "3");
         cr_expect_str_eq(exchange_header(&got, "X-Consul-KnownLeader"), "true");
         cr_expect_str_eq(exchange_header(&got, "X-Consul-LastContact"), "0");
         cr_expect_str_eq(exchange_header(&got, "X-Consul-Default-ACL-Policy"), "allow");

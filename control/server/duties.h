@@ -1,0 +1,35 @@
+#ifndef CONTROL_SERVER_DUTIES_H
+#define CONTROL_SERVER_DUTIES_H
+
+/** What the leader's duties share. */
+
+#include "control/server/autopilot.h"
+#include "control/server/server_internal.h"
+
+struct duties {
+        struct server *server;
+        uv_timer_t timer;
+        struct autopilot autopilot;
+        uint64_t leading_since_ms;
+        bool was_leading;
+        bool change_pending;     /* a membership change is on its way */
+        unsigned writes_pending; /* of the catalog */
+        unsigned reference_count;
+        bool closing;
+        void (*closed)(void *arg);
+        void *closed_arg;
+};
+
+/** Give back a reference. */
+void duties_release(struct duties *duties);
+
+/** The settings in force: the log's, or those of this server's files while the log has none. */
+void duties_autopilot_config(const struct server *server, struct autopilot_config *out);
+
+/** Look at all servers of the Raft configuration and judge them. */
+void duties_judge(struct duties *duties);
+
+/** Bring the catalog in line with the servers that are known. */
+void duties_reconcile(struct duties *duties);
+
+#endif

@@ -1,0 +1,97 @@
+#ifndef CONTROL_SERVER_SERVER_H
+#define CONTROL_SERVER_SERVER_H
+
+/**
+ * What makes an agent a server: the replicated log, the server port, the other servers, and, while
+ * it leads, the leader's duties.
+ *
+ * context  the control thread.
+ */
+
+#include "control/config/config.h"
+#include "control/fsm/propose.h"
+#include "control/log/log.h"
+#include "control/server/discovery.h"
+#include "control/server/forward_codec.h"
+#include "control/server/leader_call.h"
+#include "raft/node/node.h"
+
+struct server;
+
+struct server_options {
+        uv_loop_t *loop; /* borrowed for the server's life, as all below */
+        const struct log *log;
+        const struct config *config;
+        struct store *store;
+        struct fsm *fsm;
+        const char *node_id;
+        void *arg;
+        /* This server leads and has applied all there was, or leads no more. May be NULL. */
+        void (*leadership)(void *arg, bool leading);
+        /* The process must end: a disk failed, or nobody could be joined. May be NULL. */
+        void (*failed)(void *arg, const char *text);
+};
+
+/**
+ * Open the log, listen and look for the others.
+ * @error  on failure one line for the operator.
+ * returns 0 or a negative errno.
+ */
+int server_create(struct server **out, const struct server_options *options, char *error,
+                  size_t error_size);
+
+/** Stop. @closed is called last, when the memory is gone; may be NULL. */
+void server_close(struct server *take_server, void (*closed)(void *arg), void *arg);
+
+/**
+ * Go for good: hand leadership over, be removed from the cluster, tell the others. Bounded in time.
+ * @done  then server_close is due.
+ */
+void server_leave(struct server *server, void (*done)(void *arg), void *arg);
+
+/** Every change passes through it, wherever the leader is. */
+struct log_proposer *server_proposer(struct server *server);
+
+enum server_consistency { SERVER_READ_DEFAULT, SERVER_READ_CONSISTENT, SERVER_READ_STALE };
+
+/**
+ * Wait until the store may be read.
+ * @done  called exactly once, perhaps before return; with an error when there is no leader to ask.
+ */
+void server_read(struct server *server, enum server_consistency consistency, leader_read_fn done,
+                 void *arg);
+
+/** Whether a default read would be allowed at once: this server leads and holds the lease. */
+bool server_reads_at_once(const struct server *server);
+
+/** Have the leader carry out an operator's request. @done  exactly once. */
+void server_operate(struct server *server, const struct operator_request *request,
+                    operator_done_fn done, void *arg);
+
+struct server_contact {
+        bool known_leader;
+        uint64_t last_contact_ms; /* 0 on the leader */
+};
+
+/** What X-Consul-KnownLeader and X-Consul-LastContact tell. */
+void server_contact(const struct server *server, struct server_contact *out);
+
+/** Where the leader listens, "" when it is not known. Borrowed until the loop turns. */
+const char *server_leader_address(const struct server *server);
+
+/** Whether this server leads and has the leader's duties. */
+bool server_leads(const struct server *server);
+
+/** Whether the catalog here shows this server itself: a single one is ready then. */
+bool server_is_registered(const struct server *server);
+
+/** The node below, for what it tells of itself; borrowed. */
+struct raft_node *server_raft_node(const struct server *server);
+
+/** Servers known, this one first. Borrowed until the loop turns. */
+const struct server_member *server_members(const struct server *server, size_t *count);
+
+/** A server's node name by its node id, or NULL. Borrowed until the loop turns. */
+const char *server_name_of(const struct server *server, const char *node_id);
+
+#endif

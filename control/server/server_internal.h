@@ -1,0 +1,64 @@
+#ifndef CONTROL_SERVER_SERVER_INTERNAL_H
+#define CONTROL_SERVER_SERVER_INTERNAL_H
+
+#include "control/rpc/demux.h"
+#include "control/server/bootstrap.h"
+#include "control/server/introductions.h"
+#include "control/server/server.h"
+
+struct duties;
+
+struct server {
+        struct server_options options;
+        struct raft_log *log;
+        struct forward *forward;
+        struct leader_calls *calls;
+        struct demux *demux;
+        struct introductions *introductions;
+        struct discovery *discovery;
+        struct duties *duties;
+        struct server_info own;
+        struct raft_node_status status; /* refreshed by server_leader_address */
+        bool leading;
+        bool closing;
+        unsigned parts_open;
+        void (*closed)(void *arg);
+        void *closed_arg;
+
+        uv_timer_t leave_timer;
+        bool leaving;
+        bool alone;      /* nobody else votes */
+        bool leave_told; /* the others know, or are being told */
+        uint64_t leave_until_ms;
+        void (*left)(void *arg);
+        void *left_arg;
+};
+
+/** Begin a cluster with these voters, this server among them. */
+void server_bootstrap(struct server *server, const struct founder founders[], unsigned count);
+
+/** The voters this cluster began with, while nothing else is in the log. @arg  the server. */
+unsigned server_founders(void *arg, struct founder out[FOUNDER_MAX]);
+
+/** Another server began a cluster: do so too if this one is meant to be in it. @arg  the server. */
+void server_take_offer(void *arg, const struct founder founders[], unsigned count);
+
+/** Say what has changed of this server, and begin a cluster when all conditions are met. */
+void server_refresh(struct server *server);
+
+/** The leader's duties, on a timer of their own; they rest unless the server leads. */
+struct duties *duties_create(struct server *server);
+void duties_close(struct duties *take_duties, void (*closed)(void *arg), void *arg);
+
+/** Leadership, members or the configuration changed: look soon. */
+void duties_wake(struct duties *duties);
+
+/** Carry out an operator's request; this server leads. */
+void duties_operate(void *server, const struct operator_request *request, operator_done_fn done,
+                    void *arg);
+
+/** Answer with a line of text. */
+void operator_answer_text(operator_done_fn done, void *arg, uint16_t status, const char *format,
+                          ...) __attribute__((format(printf, 4, 5)));
+
+#endif
