@@ -14,15 +14,7 @@
 
 void coordinate_init(struct coordinate *c)
 {
-        *c = (struct coordinate){.error = ERROR_MAX, .height = HEIGHT_MIN};
-}
-
-bool coordinate_is_valid(const struct coordinate *c)
-{
-        for (unsigned i = 0; i < COORDINATE_DIMENSIONS; i++)
-                if (!isfinite(c->vector[i]))
-                        return false;
-        return isfinite(c->error) && isfinite(c->adjustment) && isfinite(c->height);
+        *c = (struct coordinate)COORDINATE_ORIGIN;
 }
 
 static double magnitude(const double v[COORDINATE_DIMENSIONS])
@@ -44,16 +36,8 @@ static double raw_distance_s(const struct coordinate *a, const struct coordinate
 {
         double difference[COORDINATE_DIMENSIONS];
 
-        subtract(a->vector, b->vector, difference);
+        subtract(a->vec, b->vec, difference);
         return magnitude(difference) + a->height + b->height;
-}
-
-double coordinate_distance_s(const struct coordinate *a, const struct coordinate *b)
-{
-        double distance = raw_distance_s(a, b);
-        double adjusted = distance + a->adjustment + b->adjustment;
-
-        return adjusted > 0 ? adjusted : distance;
 }
 
 /* A direction by chance, for two in one place. */
@@ -91,10 +75,10 @@ static void apply_force(struct coordinate_client *c, double force, const struct 
 {
         struct coordinate *own = &c->own;
         double unit[COORDINATE_DIMENSIONS];
-        double apart = direction(c, own->vector, other->vector, unit);
+        double apart = direction(c, own->vec, other->vec, unit);
 
         for (unsigned i = 0; i < COORDINATE_DIMENSIONS; i++)
-                own->vector[i] += unit[i] * force;
+                own->vec[i] += unit[i] * force;
         if (apart > ZERO_THRESHOLD) {
                 own->height = (own->height + other->height) * force / apart + own->height;
                 if (own->height < HEIGHT_MIN)
@@ -194,7 +178,7 @@ void coordinate_put(struct byte_buffer *b, const struct coordinate *c)
         pack_put_text(b, "Vec");
         pack_put_array(b, COORDINATE_DIMENSIONS);
         for (unsigned i = 0; i < COORDINATE_DIMENSIONS; i++)
-                pack_put_float(b, c->vector[i]);
+                pack_put_float(b, c->vec[i]);
         pack_put_text(b, "Error");
         pack_put_float(b, c->error);
         pack_put_text(b, "Adjustment");
@@ -210,7 +194,7 @@ static int get_vector(struct msgpack_reader *r, struct coordinate *out)
         if (pack_get_array(r, &count) < 0 || count != COORDINATE_DIMENSIONS)
                 return -EBADMSG;
         for (unsigned i = 0; i < COORDINATE_DIMENSIONS; i++)
-                if (pack_get_float(r, &out->vector[i]) < 0)
+                if (pack_get_float(r, &out->vec[i]) < 0)
                         return -EBADMSG;
         return 0;
 }

@@ -8,26 +8,13 @@
  */
 
 #include "control/pack/pack.h"
+#include "control/store/coordinate_record.h"
 
-#define COORDINATE_DIMENSIONS 8u
-#define COORDINATE_WINDOW     20u /* samples the adjustment is averaged over */
-#define COORDINATE_LATENCY    3u  /* samples per peer, of which the median counts */
-
-struct coordinate {
-        double vector[COORDINATE_DIMENSIONS];
-        double error;
-        double adjustment;
-        double height;
-};
+#define COORDINATE_WINDOW  20u /* samples the adjustment is averaged over */
+#define COORDINATE_LATENCY 3u  /* samples per peer, of which the median counts */
 
 /** At the origin, knowing nothing. */
 void coordinate_init(struct coordinate *c);
-
-/** Whether every part is a finite number: what came from the network may be anything. */
-bool coordinate_is_valid(const struct coordinate *c);
-
-/** Estimated round trip between two, in seconds. */
-double coordinate_distance_s(const struct coordinate *a, const struct coordinate *b);
 
 /** Append as msgpack; read it back. returns 0, or -EBADMSG also for other dimensions. */
 void coordinate_put(struct byte_buffer *b, const struct coordinate *c);
@@ -48,6 +35,7 @@ struct coordinate_samples {
         unsigned count;
 };
 
+/** At the origin. @seed  for the direction in which two in one place part. */
 void coordinate_client_init(struct coordinate_client *c, uint64_t seed);
 
 /**

@@ -96,6 +96,7 @@ struct serf *serf_create(const struct serf_options *options, const struct serf_h
                          uint64_t now_us);
 void serf_destroy(struct serf *take_serf);
 
+/** As of swim.h: let time pass, when that is due again, and what arrived. */
 void serf_tick(struct serf *s, uint64_t now_us);
 uint64_t serf_deadline_us(const struct serf *s);
 void serf_receive(struct serf *s, const struct swim_address *from, uint8_t type,
@@ -171,6 +172,7 @@ struct serf_statistics {
         unsigned coordinate_resets;
 };
 
+/** Sizes and clocks, for the metrics. */
 void serf_statistics(const struct serf *s, struct serf_statistics *out);
 
 /** The clocks, to be kept across restarts; and put back before anything else happens. */
