@@ -103,19 +103,29 @@ static int set_routes(struct api *api, const struct config *config, struct setti
         uint64_t txn_limit = config->txn_max_request_bytes > config->kv_max_value_bytes
                                  ? config->txn_max_request_bytes
                                  : config->kv_max_value_bytes;
+        size_t count = 0;
 
         api->routes = malloc(api_route_count * sizeof(*api->routes));
         if (api->routes == NULL)
                 return -ENOMEM;
-        memcpy(api->routes, api_routes, api_route_count * sizeof(*api->routes));
         for (size_t i = 0; i < api_route_count; i++) {
+                bool is_ui = strcmp(api_routes[i].pattern, API_UI_PATH) == 0;
+
+                if (is_ui && *config->ui_path == '\0')
+                        continue;
+                api->routes[count] = api_routes[i];
+                if (is_ui)
+                        api->routes[count].pattern = config->ui_path;
+                count++;
+        }
+        for (size_t i = 0; i < count; i++) {
                 if (strcmp(api->routes[i].pattern, API_TXN_PATH) == 0)
                         api->routes[i].body_limit = txn_limit;
                 else if (strcmp(api->routes[i].pattern, API_KV_PATH) == 0)
                         api->routes[i].body_limit = config->kv_max_value_bytes;
         }
         settings->http.routes = api->routes;
-        settings->http.route_count = api_route_count;
+        settings->http.route_count = count;
         settings->http.app = api;
         settings->http.recall = api_cache_recall;
         settings->http.dispatch = api_dispatch;

@@ -204,6 +204,7 @@ extern const char *const api_health_selectors[];
 // --- Handlers, by area.
 
 void api_root(struct http_request *request, void *app);
+void api_ui(struct http_request *request, void *app);
 void api_acl_disabled(struct http_request *request, void *app);
 
 void api_status_leader(struct http_request *request, void *app);

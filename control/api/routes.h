@@ -6,6 +6,8 @@
 // The one whose body limit is configured.
 #define API_TXN_PATH "/v1/txn"
 #define API_KV_PATH  "/v1/kv/"
+// Stands for the configured path of the web interface, and is left out where that is off.
+#define API_UI_PATH "/ui/"
 
 extern const struct http_route api_routes[];
 extern const size_t api_route_count;

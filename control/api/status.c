@@ -32,10 +32,3 @@ void api_status_peers(struct http_request *request, void *app)
         json_writer_end_array(&w);
         http_reply_json(request, 200, &w);
 }
-
-// Without a web interface the root says what listens here.
-void api_root(struct http_request *request, void *app)
-{
-        (void)app;
-        http_reply_text(request, 200, "Consul Agent");
-}

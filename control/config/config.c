@@ -117,7 +117,7 @@ static int build_all(struct build *build)
                 int (*run)(struct build *);
                 bool listed;
         } steps[] = {{build_templates, true}, {build_general, true},  {build_definitions, true},
-                     {build_logging, false},  {build_dns, false},     {build_addresses, false},
+                     {build_process, false},  {build_dns, false},     {build_addresses, false},
                      {build_check, false},    {build_cluster, false}, {build_dataplane, false}};
         int ret = schema_check_durations(config_schema, build->merged, &build->errors);
 
@@ -208,6 +208,7 @@ void config_destroy(struct config *config)
             config->advertise_address,
             config->advertise_address_wan,
             config->client_text,
+            config->ui_path,
             config->data_dir,
             config->pid_file,
             config->log_level_text,

@@ -102,6 +102,7 @@ struct config {
         struct config_ports ports;
         struct config_listen dns_listen;
         struct config_listen http_listen; /* may hold AF_UNIX addresses */
+        char *ui_path;                    /* "/ui/", or "" when it is off */
         char *client_text;                /* "[127.0.0.1]", for the banner */
 
         char *data_dir;       /* "" with dev_mode */

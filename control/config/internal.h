@@ -127,7 +127,7 @@ int build_templates(struct build *build); /* addresses written as templates; cha
 int build_general(struct build *build);
 int build_dns(struct build *build);
 int build_definitions(struct build *build);
-int build_logging(struct build *build); /* and sockets in the file system */
+int build_process(struct build *build); /* logging, sockets in the file system, the interface */
 int build_addresses(struct build *build);
 int build_cluster(struct build *build);
 int build_dataplane(struct build *build);

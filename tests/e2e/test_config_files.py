@@ -84,6 +84,21 @@ class ConfigFiles(TestCase):
             agent.start()
         agent.clean()
 
+    def test_the_web_interface_is_where_it_was_configured(self):
+        with Agent({"ui_config": {"enabled": True, "content_path": "/web/ui"}}) as agent:
+            status, _body, headers = agent.request("GET", "/")
+            self.assertEqual((status, headers["Location"]), (301, "/web/ui/"))
+            for path in ("/web/ui/", "/web/ui/dc1/services"):
+                status, body, headers = agent.request("GET", path)
+                self.assertEqual((status, headers["Content-Type"]),
+                                 (200, "text/html; charset=utf-8"))
+                self.assertTrue(body.startswith("<!doctype html>"))
+                self.assertTrue(body.endswith("</html>\n"))
+            self.assertEqual(agent.get("/ui/")[0], 404)
+        with Agent() as agent:
+            self.assertEqual(agent.get("/"), (200, "Consul Agent"))
+            self.assertEqual(agent.get("/ui/")[0], 404)
+
     def test_hcl_on_the_command_line_beats_files_and_flags(self):
         with Agent(args=["-node=flag", "-hcl", 'node_name = "hcl"']) as agent:
             self.assertEqual(agent.get("/v1/agent/self")[1]["Config"]["NodeName"], "hcl")

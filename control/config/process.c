@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -80,9 +81,43 @@ static int set_sockets(struct build *build)
         return 0;
 }
 
-int build_logging(struct build *build)
+static int set_ui(struct build *build)
+{
+        const json_t *merged = build->merged;
+        bool enabled = setting_bool(merged, "ui_config.enabled",
+                                    setting_bool(merged, "ui", build->config->dev_mode));
+        const char *path = setting_string(merged, "ui_config.content_path",
+                                          setting_string(merged, "ui_content_path", "ui"));
+        size_t length;
+
+        for (const char *c = path; *c != '\0'; c++) {
+                if (!isalnum((unsigned char)*c) && strchr("-_/", *c) == NULL)
+                        return lines_add(&build->errors,
+                                         "ui-content-path can only contain alphanumeric, -, _, "
+                                         "or /. received: \"%s\"",
+                                         path);
+        }
+        path += strspn(path, "/");
+        length = strlen(path);
+        while (length > 0 && path[length - 1] == '/')
+                length--;
+        // The root is the redirect to this path and cannot be it.
+        if (length == 0 && enabled)
+                return lines_add(&build->errors, "ui-content-path must name a path other than /");
+        if (!enabled)
+                return set_string(&build->config->ui_path, "");
+        if (asprintf(&build->config->ui_path, "/%.*s/", (int)length, path) < 0) {
+                build->config->ui_path = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+int build_process(struct build *build)
 {
         int ret = set_log(build);
 
-        return ret < 0 ? ret : set_sockets(build);
+        if (ret == 0)
+                ret = set_sockets(build);
+        return ret < 0 ? ret : set_ui(build);
 }
