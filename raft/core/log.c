@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHRINK_MIN 65536u // entries
+
 static void drop(struct raft_log *log, size_t from, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
@@ -21,6 +23,20 @@ void log_fini(struct raft_log *log)
         free(log->entries);
 }
 
+// Give back what a long log needed once.
+static void shrink(struct raft_log *log, size_t needed)
+{
+        struct raft_entry *entries;
+
+        if (log->capacity < SHRINK_MIN || needed > log->capacity / 8)
+                return;
+        entries = realloc(log->entries, log->capacity / 2 * sizeof(*entries));
+        if (entries == NULL)
+                return;
+        log->entries = entries;
+        log->capacity /= 2;
+}
+
 int log_reserve(struct raft_log *log, size_t n)
 {
         size_t needed = log->count + n, capacity = log->capacity;
@@ -33,6 +49,7 @@ int log_reserve(struct raft_log *log, size_t n)
                 memmove(log->entries, log->entries + log->start,
                         log->count * sizeof(*log->entries));
                 log->start = 0;
+                shrink(log, needed);
                 return 0;
         }
         while (capacity < log->start + needed)

@@ -132,19 +132,26 @@ int raft_snapshot_installed(struct raft *r, raft_index index, raft_term term,
         return 0;
 }
 
-int raft_compact(struct raft *r, raft_index index, raft_index keep_from)
+static void note_snapshot(struct raft *r, raft_index index)
 {
-        raft_index forget = keep_from > index ? index : keep_from > 0 ? keep_from - 1 : 0;
-        struct raft_configuration configuration;
+        struct raft_configuration configuration = r->configuration;
 
-        if (index > r->applied)
-                return -EINVAL;
-        if (index <= r->snapshot_index)
-                return 0;
-        raft_configuration_at(r, index, &configuration);
+        // Looking for an older configuration goes through the log; mostly the latest is in force.
+        if (r->configuration_index > index)
+                raft_configuration_at(r, index, &configuration);
         r->snapshot_configuration = configuration;
         r->snapshot_index = index;
         r->snapshot_term = log_term(&r->log, index);
+}
+
+int raft_compact(struct raft *r, raft_index index, raft_index keep_from)
+{
+        raft_index forget = keep_from > index ? index : keep_from > 0 ? keep_from - 1 : 0;
+
+        if (index > r->applied)
+                return -EINVAL;
+        if (index > r->snapshot_index)
+                note_snapshot(r, index);
         log_forget(&r->log, forget);
         return 0;
 }

@@ -107,3 +107,22 @@ Test(raft_log, a_reset_starts_behind_a_snapshot)
         cr_expect_eq(log_at(&log, 41)->term, 8);
         log_fini(&log);
 }
+
+Test(raft_log, a_log_that_was_long_once_gives_its_memory_back)
+{
+        struct raft_log log = {0};
+        size_t capacity;
+
+        for (size_t i = 0; i < 200000; i++)
+                append(&log, 1);
+        capacity = log.capacity;
+        log_forget(&log, 199000);
+        for (size_t i = 0; i < 4 * capacity; i++) {
+                append(&log, 2);
+                log_forget(&log, log_last_index(&log) - 1000);
+        }
+        cr_expect_lt(log.capacity, capacity / 2);
+        cr_expect_eq(log.count, 1000);
+        cr_expect_eq(log_term(&log, log_last_index(&log)), 2);
+        log_fini(&log);
+}

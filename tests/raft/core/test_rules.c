@@ -327,3 +327,31 @@ Test(raft_rules, handing_over_leadership_voids_the_lease_for_good)
         cr_expect_eq(raft_propose(r, raft_buffer_create("x", 1), &index), 0, "it leads on");
         raft_destroy(r);
 }
+
+Test(raft_rules, entries_behind_a_snapshot_may_be_forgotten_bit_by_bit)
+{
+        struct raft_entry entries[] = {
+            {.index = 1, .term = 1}, {.index = 2, .term = 1}, {.index = 3, .term = 1}};
+        struct raft *r = server_1(entries, 3, 1);
+        struct raft_status status;
+
+        step(r,
+             (struct raft_message){.type = RAFT_APPEND_REQUEST,
+                                   .from = 2,
+                                   .term = 1,
+                                   .log_index = 3,
+                                   .log_term = 1,
+                                   .commit_index = 3},
+             QUIET_MS);
+        answer(r, QUIET_MS);
+        cr_expect_eq(raft_compact(r, 2, 2), -EINVAL, "nothing is applied yet");
+        raft_applied(r, 3);
+        for (raft_index keep_from = 1; keep_from <= 4; keep_from++) {
+                cr_assert_eq(raft_compact(r, 2, keep_from), 0);
+                raft_status(r, &status);
+                cr_expect_eq(status.snapshot_index, 2);
+                cr_expect_eq(status.log_entries, keep_from < 3 ? 4 - keep_from : 1,
+                             "what is behind the snapshot stays");
+        }
+        raft_destroy(r);
+}
