@@ -95,6 +95,11 @@ const struct raft_configuration *raft_configuration(const struct raft *r)
         return &r->configuration;
 }
 
+void raft_configuration_applied(const struct raft *r, struct raft_configuration *out)
+{
+        raft_configuration_at(r, r->applied, out);
+}
+
 unsigned raft_peers(const struct raft *r, struct raft_peer_status out[])
 {
         if (r->role != RAFT_LEADER)

@@ -302,6 +302,9 @@ void raft_status(const struct raft *r, struct raft_status *out);
 /** The latest configuration in the log, committed or not (thesis 4.1). Borrowed. */
 const struct raft_configuration *raft_configuration(const struct raft *r);
 
+/** The configuration as of the last entry applied: a snapshot's. */
+void raft_configuration_applied(const struct raft *r, struct raft_configuration *out);
+
 struct raft_peer_status {
         raft_server_id id;
         bool voter;

@@ -36,6 +36,8 @@ static void clear(struct disk_job *job)
         job->has_hard_state = false;
         job->has_reset = false;
         job->trim_to = 0;
+        job->make_room = false;
+        job->wants_room = false;
         job->result = 0;
 }
 
@@ -115,13 +117,13 @@ void disk_queue_chunk(struct raft_node *node, struct node_chunk *take_chunk)
 static bool needs_disk(const struct disk_job *job)
 {
         return job->has_hard_state || job->entries.count > 0 || job->has_reset ||
-               job->trim_to > 0 || job->chunks != NULL;
+               job->trim_to > 0 || job->chunks != NULL || job->make_room;
 }
 
 // A chunk that cannot be written shows when the snapshot is verified; the log goes on.
 static void write_chunks(struct storage *storage, const struct disk_job *job)
 {
-        char error[STORAGE_ERROR_MAX];
+        char error[STORAGE_ERROR_MAX] = "";
 
         for (const struct node_chunk *c = job->chunks; c != NULL; c = c->next)
                 storage_receive(storage, c->index, c->term, c->offset, c->bytes, c->length, error);
@@ -146,6 +148,9 @@ static void write_job(struct storage *storage, struct disk_job *job)
         job->duration_us = node_now_us() - began_us;
         if (ret == 0 && job->trim_to > 0)
                 ret = storage_trim(storage, job->trim_to);
+        if (ret == 0 && job->make_room)
+                storage_make_room(storage);
+        job->wants_room = !job->make_room && storage_wants_room(storage);
         job->bytes_written = storage_bytes_written(storage);
         job->result = ret;
 }
@@ -170,14 +175,17 @@ static void job_done(struct raft_node *node, struct disk_job *job)
         if (needs_disk(job)) {
                 node->metrics.write_jobs++;
                 node->metrics.disk_bytes_written = job->bytes_written;
-                latency_add(&node->metrics.sync, job->duration_us);
         }
+        if (job->has_hard_state || job->entries.count > 0)
+                latency_add(&node->metrics.sync, job->duration_us);
         for (size_t i = 0; i < job->message_count; i++)
                 node_send(node, &job->messages[i]);
         if (job->batch != 0)
                 raft_durable(node->raft, job->batch);
         for (const struct node_chunk *c = job->chunks; c != NULL; c = c->next)
                 snapshots_chunk_written(node, c);
+        if (job->wants_room && !needs_disk(filling(node)))
+                filling(node)->make_room = true;
         clear(job);
         node_wake(node);
 }

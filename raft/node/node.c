@@ -11,6 +11,7 @@
 #define CLOCK_DRIFT_PERMILLE 100u
 #define MESSAGE_BYTES_MAX    (256u << 10)
 #define INFLIGHT_MAX         64u
+#define SNAPSHOT_URGENT      8u  // thresholds behind, the interval is not waited for
 #define COLLECT_ROUNDS       16u // what applying and durability let the core say comes next turn
 
 uint64_t node_now_us(void)
@@ -161,6 +162,9 @@ static void pump(struct raft_node *node)
                 watch_update(node);
         }
         disk_watch(node);
+        if (node->applied >=
+            node->snapshot_index + SNAPSHOT_URGENT * node->options.snapshot_threshold)
+                snapshots_poll(node);
         raft_transport_flush(node->transport);
         arm_timer(node);
         if (!node->dirty && !more && !worked)
@@ -194,8 +198,8 @@ static void node_free(struct raft_node *node)
         void (*closed)(void *arg) = node->closed;
         void *arg = node->closed_arg;
 
-        disk_fini(node);
         snapshots_fini(node);
+        disk_fini(node);
         raft_destroy(node->raft);
         storage_close(node->storage);
         free(node->dir);
@@ -298,11 +302,12 @@ static int start_core(struct raft_node *node, struct storage_restored *restored,
         return ret;
 }
 
-static int open_storage(struct raft_node *node, char *error, size_t error_size)
+static int open_storage(struct raft_node *node, const char *node_id, char *error, size_t error_size)
 {
         char text[STORAGE_ERROR_MAX] = "";
         struct storage_restored restored;
-        int ret = storage_open(node->dir, &node->storage, &restored, text);
+        int ret =
+            storage_open(node->dir, node->options.files, node_id, &node->storage, &restored, text);
 
         if (ret != 0) {
                 snprintf(error, error_size, "%s", text);
@@ -360,7 +365,7 @@ int raft_node_create(const struct raft_node_options *options, struct raft_node *
                 snprintf(error, error_size, "no memory");
                 return ret;
         }
-        ret = open_storage(node, error, error_size);
+        ret = open_storage(node, options->node_id, error, error_size);
         if (ret != 0) {
                 free(node->reads);
                 node_free(node);

@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "raft/core/raft.h"
+#include "raft/files/files.h"
 
 #define RAFT_PROPOSAL_MAX (8u << 20) /* bytes of one command */
 
@@ -79,11 +80,12 @@ struct raft_node_events {
 };
 
 struct raft_node_options {
-        uv_loop_t *loop;     /* borrowed for the node's life */
-        const char *dir;     /* the storage's directory, made when missing; NULL: in memory */
-        const char *node_id; /* a UUID's 36 characters */
-        const char *address; /* "ip:port" where others reach raft_node_accept */
-        uint64_t seed;       /* for election timeouts and back-off */
+        uv_loop_t *loop; /* borrowed for the node's life */
+        const char *dir; /* the storage's directory, made when missing; NULL: in memory */
+        const struct raft_files *files; /* of dir; NULL: the kernel's. Outlive the node */
+        const char *node_id;            /* a UUID's 36 characters */
+        const char *address;            /* "ip:port" where others reach raft_node_accept */
+        uint64_t seed;                  /* for election timeouts and back-off */
 
         uint32_t election_timeout_ms; /* see raft_node_options_init */
         uint32_t heartbeat_ms;

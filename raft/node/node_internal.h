@@ -45,6 +45,8 @@ struct disk_job {
         raft_index reset_index;
         raft_term reset_term;
         raft_index trim_to; /* after them; 0: no */
+        bool make_room;
+        bool wants_room; /* set by the job: make some when there is nothing else to do */
         struct node_chunk *chunks;
         struct node_chunk **chunks_end;
         struct raft_message *messages;
@@ -135,6 +137,7 @@ struct raft_node {
         raft_term proposing_term; /* the core leads in it; 0: it does not */
         enum raft_role role;
         bool heard_leader;
+        raft_index snapshot_index;
         raft_server_id leader;
         struct raft_configuration configuration;
 

@@ -13,8 +13,9 @@
  */
 
 #include "raft/core/raft.h"
+#include "raft/files/files.h"
 
-#define STORAGE_ERROR_MAX 1024u
+#define STORAGE_ERROR_MAX 1536u
 
 struct storage;
 
@@ -29,11 +30,13 @@ struct storage_restored {
 
 /**
  * Open and read everything: the newest valid snapshot, and the log behind it.
- * @dir   NULL: in memory.
- * returns 0 or a negative errno; -EUCLEAN damage, a gap between snapshot and log included.
+ * @dir    NULL: in memory. One of another node or cluster is refused.
+ * @files  of dir; NULL: the kernel's. Outlive the storage.
+ * returns 0 or a negative errno; -EUCLEAN damage; -ENODATA a gap between snapshot and log; -EXDEV
+ * somebody else's.
  */
-int storage_open(const char *dir, struct storage **out, struct storage_restored *restored,
-                 char *error);
+int storage_open(const char *dir, const struct raft_files *files, const char *node_id,
+                 struct storage **out, struct storage_restored *restored, char *error);
 /** Free the array, and entries that raft_create did not take. */
 void storage_restored_fini(struct storage_restored *restored, bool entries_taken);
 /** Close; NULL is allowed. */
@@ -45,8 +48,9 @@ int storage_append(struct storage *s, const struct raft_hard_state *hard_state,
 int storage_sync(struct storage *s);
 int storage_trim(struct storage *s, raft_index keep_from);
 int storage_reset(struct storage *s, raft_index index, raft_term term);
-/** Have room ready for what is appended next. Failures show up later. */
-void storage_prepare(struct storage *s);
+/** Whether appends will soon have to make their own room, and making it; failures show later. */
+bool storage_wants_room(const struct storage *s);
+void storage_make_room(struct storage *s);
 /** Bytes given to the disk so far. Not while another log function runs. */
 uint64_t storage_bytes_written(const struct storage *s);
 /** What failed finally; empty when nothing did. */
@@ -61,12 +65,14 @@ struct storage_snapshot {
         struct raft_configuration configuration;
 };
 
+typedef int (*storage_encode_fn)(void *gather,
+                                 int (*write)(void *arg, const void *bytes, size_t length),
+                                 void *arg);
+
 /** Write a snapshot: encode fills it. @older_index becomes the oldest one's that is still kept. */
 int storage_write_snapshot(struct storage *s, const struct storage_snapshot *snapshot,
-                           int (*encode)(void *gather,
-                                         int (*write)(void *arg, const void *bytes, size_t length),
-                                         void *arg),
-                           void *gather, raft_index *older_index, char *error);
+                           storage_encode_fn encode, void *gather, raft_index *older_index,
+                           char *error);
 
 /** Sending: pieces of the snapshot's file, as they are; see snapshot_sender. */
 struct storage_sender;

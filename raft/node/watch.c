@@ -64,6 +64,7 @@ void watch_update(struct raft_node *node)
         if (status.role == RAFT_CANDIDATE && node->role != RAFT_CANDIDATE)
                 node->metrics.elections_started++;
         node->role = status.role;
+        node->snapshot_index = status.snapshot_index;
         watch_configuration(node);
         watch_leadership(node, &status);
         watch_leader(node, &status);

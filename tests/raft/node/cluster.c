@@ -203,15 +203,15 @@ void cluster_init(struct cluster *c, unsigned count, bool on_disk)
         }
 }
 
-void cluster_start(struct cluster *c, unsigned server)
+int cluster_try_start(struct cluster *c, unsigned server, char error[1024])
 {
         struct cluster_server *s = &c->servers[server];
         struct raft_node_options options;
-        char error[1024] = "";
 
         raft_node_options_init(&options, 1);
         options.loop = &c->loop;
         options.dir = c->on_disk ? s->dir : NULL;
+        options.files = s->files;
         options.node_id = s->node_id;
         options.address = s->address;
         options.seed = uv_hrtime() + server;
@@ -225,7 +225,15 @@ void cluster_start(struct cluster *c, unsigned server)
         memset(&s->state, 0, sizeof(s->state));
         s->leading = false;
         s->known_leader = RAFT_NO_SERVER;
-        cr_assert_eq(raft_node_create(&options, &s->node, error, sizeof(error)), 0, "%s", error);
+        error[0] = 0;
+        return raft_node_create(&options, &s->node, error, 1024);
+}
+
+void cluster_start(struct cluster *c, unsigned server)
+{
+        char error[1024];
+
+        cr_assert_eq(cluster_try_start(c, server, error), 0, "%s", error);
 }
 
 static void on_closed(void *arg)

@@ -33,6 +33,7 @@ struct cluster_server {
         unsigned restores;
         raft_server_id known_leader;
         bool encode_slowly;
+        const struct raft_files *files; /* NULL: the kernel's */
 };
 
 struct cluster {
@@ -52,6 +53,8 @@ void cluster_init(struct cluster *c, unsigned count, bool on_disk);
 /** Stop everything and remove the folders. */
 void cluster_fini(struct cluster *c);
 void cluster_start(struct cluster *c, unsigned server);
+/** As cluster_start, but it may fail: returns raft_node_create's result and error. */
+int cluster_try_start(struct cluster *c, unsigned server, char error[1024]);
 void cluster_stop(struct cluster *c, unsigned server);
 /** Start all and give each the configuration of the first voters servers. */
 void cluster_bootstrap(struct cluster *c, unsigned voters);

@@ -1,0 +1,59 @@
+#ifndef LICTOR_RAFT_SNAPSHOT_JOBS_INTERNAL_H
+#define LICTOR_RAFT_SNAPSHOT_JOBS_INTERNAL_H
+
+/** What the three snapshot_*.c share. Fields marked pool are written there while a job runs. */
+
+#include "raft/node/node_internal.h"
+
+#define SENDER_IDLE_MS 60000u
+
+struct take_job {
+        uv_work_t work;
+        bool running;
+        struct storage_snapshot snapshot;
+        void *gather;
+        uint64_t began_ms;
+        raft_index older_index; /* pool */
+        int result;             /* pool */
+        char error[STORAGE_ERROR_MAX];
+};
+
+struct install_job {
+        uv_work_t work;
+        bool running;
+        uint64_t cluster_id;
+        struct storage_snapshot snapshot; /* pool, and below */
+        uint8_t *body;
+        size_t body_length;
+        int result;
+        char error[STORAGE_ERROR_MAX];
+};
+
+/* One follower's transfer; kept open between chunks. */
+struct node_sender {
+        uv_work_t work;
+        struct raft_node *node;
+        bool running;
+        bool ended; /* while running: close when back */
+        uint64_t used_ms;
+        struct raft_message request;
+        raft_index index;
+        raft_term term;
+        struct storage_sender *sender; /* pool, and below */
+        uint64_t total;
+        int64_t result; /* bytes, or a negative errno */
+        uint8_t buffer[NODE_CHUNK_BYTES];
+};
+
+struct node_snapshots {
+        struct take_job take;
+        struct install_job install;
+        struct node_sender *senders[RAFT_SERVER_MAX];
+};
+
+/* snapshot_send.c */
+
+/** Close transfers that nobody has asked about for a while; all: every one. */
+void senders_close(struct raft_node *node, bool all);
+
+#endif
