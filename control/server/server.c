@@ -173,7 +173,6 @@ static int open_log(struct server *server, char *error, size_t error_size)
         options.node.loop = server->options.loop;
         snprintf(dir, sizeof(dir), "%s/raft", config->data_dir);
         options.node.dir = config->dev_mode || config->data_dir[0] == '\0' ? NULL : dir;
-        options.node.dir = NULL;
         options.node.node_id = server->options.node_id;
         options.node.address = server->own.address;
         if (getrandom(&options.node.seed, sizeof(options.node.seed), 0) < 0)
