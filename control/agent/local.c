@@ -13,6 +13,14 @@ static void on_closed(uv_handle_t *handle)
         local_release(handle->data);
 }
 
+static void close_timers(struct local_state *local)
+{
+        local->closing = true;
+        uv_close((uv_handle_t *)&local->timer, on_closed);
+        uv_close((uv_handle_t *)&local->retry_timer, on_closed);
+        uv_close((uv_handle_t *)&local->sync_timer, on_closed);
+}
+
 int local_create(struct local_state **out, const struct local_options *options)
 {
         struct local_state *local = calloc(1, sizeof(*local));
@@ -27,18 +35,26 @@ int local_create(struct local_state **out, const struct local_options *options)
                 ret = -ENOMEM;
                 goto free_local;
         }
+        ret = local_durable_create(local);
+        if (ret < 0)
+                goto free_local;
         ret = uv_timer_init(options->loop, &local->timer);
         if (ret == 0)
                 ret = uv_timer_init(options->loop, &local->retry_timer);
+        if (ret == 0)
+                ret = uv_timer_init(options->loop, &local->sync_timer);
         if (ret < 0)
                 goto free_local;
+        local->reference_count = 3;
+        local->timer.data = local->retry_timer.data = local->sync_timer.data = local;
+        local->retry_ms = LOCAL_RETRY_MS;
+        local->random = uv_hrtime();
+        local->cluster_size = 1;
         local->watches = watch_hub_create(uv_hrtime());
         local->output_max = LOCAL_OUTPUT_MAX;
         ret = local_checks_open(local);
         if (ret < 0)
                 goto close_timers;
-        local->reference_count = 2;
-        local->timer.data = local->retry_timer.data = local;
         local->now_ms = uv_now(options->loop);
         if (options->catalog != NULL && options->catalog->listen != NULL)
                 options->catalog->listen(options->catalog, local_on_catalog_change, local);
@@ -46,13 +62,10 @@ int local_create(struct local_state **out, const struct local_options *options)
         return 0;
 close_timers:
         // The handles are in the loop already: they go with its next turns.
-        local->reference_count = 2;
-        local->closing = true;
-        local->timer.data = local->retry_timer.data = local;
-        uv_close((uv_handle_t *)&local->timer, on_closed);
-        uv_close((uv_handle_t *)&local->retry_timer, on_closed);
+        close_timers(local);
         return ret;
 free_local:
+        local_durable_destroy(local);
         free(local->node_id);
         free(local->data_dir);
         free(local);
@@ -64,6 +77,8 @@ void local_release(struct local_state *local)
         if (--local->reference_count > 0)
                 return;
         local_free_tables(local);
+        local_durable_destroy(local);
+        json_decref(local->expiries);
         watch_hub_destroy(local->watches);
         record_release(local->node != NULL ? &local->node->head : NULL);
         free(local->node_id);
@@ -87,10 +102,8 @@ void local_destroy(struct local_state *take_local)
         if (local->options.catalog != NULL && local->options.catalog->listen != NULL)
                 local->options.catalog->listen(local->options.catalog, NULL, NULL);
         local_checks_close(local);
-        for (size_t i = 0; i < local->check_count; i++)
-                local_files_save_state(local, local->checks[i], true);
-        uv_close((uv_handle_t *)&local->timer, on_closed);
-        uv_close((uv_handle_t *)&local->retry_timer, on_closed);
+        local_files_save_expiries(local);
+        close_timers(local);
 }
 
 static void fail(local_done_fn done, void *arg, unsigned status, const char *format, ...)
@@ -237,14 +250,15 @@ void local_note_state(struct local_state *local, struct local_check_entry *entry
                 fail(done, arg, 500, "out of memory");
                 return;
         }
-        local_files_save_state(local, entry, false);
+        local_files_save_state(local, entry);
         if (!wait) {
                 deadlines_clear(&local->deadlines, &entry->push);
                 local_push_check(local, entry, done, arg);
                 return;
         }
-        if (entry->push.slot == 0 && deadlines_set(&local->deadlines, &entry->push,
-                                                   local->now_ms + local->output_interval_ms) == 0)
+        if (entry->push.slot == 0 &&
+            deadlines_set(&local->deadlines, &entry->push,
+                          local->now_ms + local_output_delay_ms(local)) == 0)
                 local_rearm_timer(local);
         succeed(done, arg);
 }

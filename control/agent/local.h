@@ -106,6 +106,14 @@ const struct local_check *local_check(const struct local_state *local, const cha
 /** Numbers of services, checks and TTL checks. */
 void local_counts(const struct local_state *local, size_t *services, size_t *checks, size_t *ttls);
 
+/** Tell how many nodes the cluster has: the more, the less often each compares itself. */
+void local_set_cluster_size(struct local_state *local, size_t node_count);
+
+/** The token a service or a check was registered with, "" for none; borrowed until a change. */
+const char *local_service_token(const struct local_state *local, const char *id);
+/** See local_service_token(); a check without one has its service's. */
+const char *local_check_token(const struct local_state *local, const char *id);
+
 /** Watches of the state; they fire after a change, with what is new in place. */
 struct watch_hub *local_watches(const struct local_state *local);
 

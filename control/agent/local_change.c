@@ -213,6 +213,22 @@ static int refresh_checks(struct local_state *local, const struct local_service_
         return 0;
 }
 
+void local_take_tags(struct local_state *local, struct local_service_entry *entry,
+                     const struct text_list *tags)
+{
+        struct catalog_service service = entry->record->service;
+        const struct service_record *old = entry->record;
+
+        service.tags = *tags;
+        if (catalog_service_equal(&service, &old->service))
+                return;
+        entry->record = service_record_create(&service, 0, 0);
+        record_release(&old->head);
+        refresh_checks(local, entry);
+        watch_notify(local->watches, LOCAL_WATCH_SERVICE, entry->record->service.id,
+                     strlen(entry->record->service.id));
+}
+
 static int fill_service(struct local_state *local, const json_t *definition, bool from_config)
 {
         const char *id = definition_service_id(definition);

@@ -275,10 +275,14 @@ int local_configure(struct local_state *local, const struct config *config, char
                 ret = apply(local, &definitions);
         if (ret < 0)
                 goto free_definitions;
-        if (local->configured)
+        if (local->configured) {
                 drop_unmarked(local);
+                local_push_all(local);
+        } else {
+                local_files_drop_expiries(local);
+                local_sync(local);
+        }
         local->configured = true;
-        local_push_all(local);
         error[0] = '\0';
 free_definitions:
         free_definitions(&definitions);

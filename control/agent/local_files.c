@@ -11,12 +11,12 @@
 
 #include "control/agent/local_internal.h"
 
-// DATA_DIR/services/HASH, checks/HASH and checks/state/HASH, one JSON object each, written aside
-// and renamed. They are not synced: losing the last moments with the power is what a registration
-// may suffer, losing them with the process is not.
+// DATA_DIR/services/HASH, checks/HASH and checks/state/HASH, one JSON object each, written aside,
+// renamed, and synced off the loop (local_durable.c).
 #define SERVICES "services"
 #define CHECKS   "checks"
 #define STATES   "checks/state"
+#define EXPIRIES "checks/state/expiries"
 
 static bool is_kept(const struct local_state *local)
 {
@@ -110,6 +110,9 @@ static void save(const struct local_state *local, const char *folder, const char
         char *text = take_content != NULL ? json_dumps(take_content, JSON_COMPACT) : NULL;
         int ret = path == NULL || text == NULL ? -ENOMEM : write_file(path, text);
 
+        if (ret == 0)
+                local_durable_add(local, path);
+
         if (ret < 0)
                 log_error(local->options.log, "agent", "cannot save %s of \"%s\": %s", folder, id,
                           strerror(-ret));
@@ -133,20 +136,74 @@ void local_files_save_check(const struct local_state *local, const struct local_
                      json_pack("{s:O}", "Check", entry->definition));
 }
 
-// While the agent runs a state has no end: after a crash its TTL starts afresh. Stopping in order
-// writes down when it would have run out.
-void local_files_save_state(const struct local_state *local, const struct local_check_entry *entry,
-                            bool stopping)
+// While the agent runs a state has no end: after a crash its TTL starts afresh.
+void local_files_save_state(const struct local_state *local, const struct local_check_entry *entry)
 {
         const struct catalog_check *check = &entry->record->check;
-        int64_t left_ms = (int64_t)(entry->ttl.at_ms - local->now_ms);
 
         if (!is_to_be_saved(local) || entry->view.ttl_ns <= 0)
                 return;
         save(local, STATES, check->id,
-             json_pack("{s:s, s:s, s:s, s:I}", "CheckID", check->id, "Status", check->status,
-                       "Output", check->output, "Expires",
-                       (json_int_t)(stopping ? time(NULL) + left_ms / 1000 : 0)));
+             json_pack("{s:s, s:s, s:s}", "CheckID", check->id, "Status", check->status, "Output",
+                       check->output));
+}
+
+// Stopping in order writes down when TTLs would have run out, in one file for all of them.
+void local_files_save_expiries(const struct local_state *local)
+{
+        json_t *expiries = json_object();
+        char *path = NULL, *text = NULL;
+        int ret = -ENOMEM;
+
+        if (!is_to_be_saved(local))
+                goto free_all;
+        for (size_t i = 0; i < local->check_count; i++) {
+                const struct local_check_entry *entry = local->checks[i];
+                int64_t left_ms = (int64_t)(entry->ttl.at_ms - local->now_ms);
+
+                if (entry->ttl.slot != 0)
+                        json_object_set_new(expiries, entry->record->check.id,
+                                            json_integer(time(NULL) + left_ms / 1000));
+        }
+        text = json_dumps(expiries, JSON_COMPACT);
+        if (text != NULL && asprintf(&path, "%s/%s", local->data_dir, EXPIRIES) >= 0)
+                ret = write_file(path, text);
+        if (ret == 0)
+                local_durable_add(local, path);
+        else
+                log_error(local->options.log, "agent", "cannot save when TTLs run out: %s",
+                          strerror(-ret));
+free_all:
+        json_decref(expiries);
+        free(path);
+        free(text);
+}
+
+static void load_expiries(struct local_state *local)
+{
+        char *path;
+
+        if (asprintf(&path, "%s/%s", local->data_dir, EXPIRIES) < 0)
+                return;
+        local->expiries = json_load_file(path, 0, NULL);
+        free(path);
+}
+
+// They hold for one start: after a crash of the next run TTLs start afresh again.
+void local_files_drop_expiries(struct local_state *local)
+{
+        char *path;
+
+        if (local->expiries == NULL)
+                return;
+        json_decref(local->expiries);
+        local->expiries = NULL;
+        if (asprintf(&path, "%s/%s", local->data_dir, EXPIRIES) < 0)
+                return;
+        if (unlink(path) < 0 && errno != ENOENT)
+                log_error(local->options.log, "agent", "cannot remove %s: %s", path,
+                          strerror(errno));
+        free(path);
 }
 
 static void remove_file(const struct local_state *local, const char *folder, const char *id)
@@ -180,7 +237,7 @@ bool local_files_load_state(const struct local_state *local, const char *id, cha
 {
         char *path = is_kept(local) ? path_of(local, STATES, id) : NULL;
         json_t *state = path != NULL ? json_load_file(path, 0, NULL) : NULL;
-        json_int_t expires_s = json_schema_int(state, "Expires");
+        json_int_t expires_s = json_schema_int(local->expiries, id);
         bool usable = state != NULL && strcmp(json_schema_string(state, "CheckID"), id) == 0 &&
                       (expires_s == 0 || expires_s > time(NULL));
 
@@ -264,6 +321,7 @@ void local_files_load(struct local_state *local)
         if (!is_kept(local))
                 return;
         local->loading = true;
+        load_expiries(local);
         load_folder(local, SERVICES, "Service", &local_service_schema, load_service);
         load_folder(local, CHECKS, "Check", &local_check_schema, load_check);
         local->loading = false;

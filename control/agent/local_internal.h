@@ -8,8 +8,11 @@
 
 // A critical service is removed no sooner than this, whatever its check asks for, as in Consul.
 #define LOCAL_REAP_MIN_MS 60000
-// What the catalog did not take is offered again after this time.
-#define LOCAL_RETRY_MS   2000
+// What the catalog did not take is offered again after this time, twice as long each time.
+#define LOCAL_RETRY_MS     500
+#define LOCAL_RETRY_MAX_MS 15000
+// The catalog is compared with the local state this often, and up to twice as much later.
+#define LOCAL_SYNC_MS    60000
 #define LOCAL_OUTPUT_MAX 4096
 // Deadlines run in one turn of the loop: each may write a file, and requests want their turn.
 #define LOCAL_DEADLINE_BURST 64
@@ -85,6 +88,12 @@ struct local_state {
         uint32_t generation;
         uv_timer_t timer;       // for the soonest deadline
         uv_timer_t retry_timer; // for what the catalog did not take
+        uv_timer_t sync_timer;  // for comparing with the catalog
+        uint64_t retry_ms;      // the next wait
+        uint64_t random;
+        size_t cluster_size;
+        struct local_durable *durable;
+        json_t *expiries;       // when TTLs would have run out; while loading only
         size_t reference_count; // one a timer, one a proposal on its way
         bool closing;
 };
@@ -112,6 +121,9 @@ int local_put_maintenance(struct local_state *local, const char *check_id, const
                           const char *reason);
 int local_set_check_state(struct local_state *local, struct local_check_entry *entry,
                           const char *status, const char *output);
+// The catalog's tags for a service that lets them be changed there.
+void local_take_tags(struct local_state *local, struct local_service_entry *entry,
+                     const struct text_list *tags);
 void local_forget_service(struct local_state *local, struct local_service_entry *entry);
 void local_forget_check(struct local_state *local, struct local_check_entry *entry);
 
@@ -146,6 +158,20 @@ void local_push_removal(struct local_state *local, const char *service_id, const
 // Everything the catalog does not have yet.
 void local_push_all(struct local_state *local);
 
+// local_sync.c: comparing with the catalog, and pushing what differs.
+void local_sync(struct local_state *local);
+// How many times the base interval a comparison may be put off in a cluster of this size.
+unsigned local_sync_scale(size_t node_count);
+// The next wait after a failure; it doubles.
+uint64_t local_retry_delay_ms(struct local_state *local);
+// How long a change of output alone is held back.
+uint64_t local_output_delay_ms(struct local_state *local);
+
+// local_durable.c: syncing written files off the loop.
+int local_durable_create(struct local_state *local);
+void local_durable_destroy(struct local_state *local);
+void local_durable_add(const struct local_state *local, const char *path);
+
 // local_time.c: what time brings.
 void local_arm_ttl(struct local_state *local, struct local_check_entry *entry);
 void local_arm_reap(struct local_state *local, struct local_check_entry *entry);
@@ -159,8 +185,10 @@ void local_files_load(struct local_state *local);
 void local_files_save_service(const struct local_state *local,
                               const struct local_service_entry *entry);
 void local_files_save_check(const struct local_state *local, const struct local_check_entry *entry);
-void local_files_save_state(const struct local_state *local, const struct local_check_entry *entry,
-                            bool stopping);
+void local_files_save_state(const struct local_state *local, const struct local_check_entry *entry);
+// Write down when TTLs will have run out, and forget it again.
+void local_files_save_expiries(const struct local_state *local);
+void local_files_drop_expiries(struct local_state *local);
 void local_files_remove_service(const struct local_state *local, const char *id);
 void local_files_remove_check(const struct local_state *local, const char *id);
 // Forget the definition but not the state.

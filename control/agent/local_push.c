@@ -42,12 +42,15 @@ static bool note_result(struct push *push, const struct fsm_result *result)
 {
         struct local_state *local = push->local;
 
-        if (fsm_result_ok(result))
+        if (fsm_result_ok(result)) {
+                local->retry_ms = LOCAL_RETRY_MS;
                 return true;
+        }
         log_warn(local->options.log, "agent", "Syncing with the catalog failed: error=\"%s\"",
                  result->error.text);
-        if (!local->closing)
-                uv_timer_start(&local->retry_timer, on_retry, LOCAL_RETRY_MS, 0);
+        // One wait for all that fails together.
+        if (!local->closing && !uv_is_active((uv_handle_t *)&local->retry_timer))
+                uv_timer_start(&local->retry_timer, on_retry, local_retry_delay_ms(local), 0);
         return false;
 }
 

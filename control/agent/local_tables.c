@@ -208,6 +208,23 @@ const struct local_check *local_check(const struct local_state *local, const cha
         return entry != NULL ? &entry->view : NULL;
 }
 
+const char *local_service_token(const struct local_state *local, const char *id)
+{
+        const struct local_service_entry *entry = local_find_service(local, id);
+
+        return entry != NULL ? json_schema_string(entry->definition, "Token") : "";
+}
+
+const char *local_check_token(const struct local_state *local, const char *id)
+{
+        const struct local_check_entry *entry = local_find_check(local, id);
+        const char *own = entry != NULL ? json_schema_string(entry->definition, "Token") : "";
+
+        if (entry == NULL || own[0] != '\0')
+                return own;
+        return local_service_token(local, entry->record->check.service_id);
+}
+
 void local_counts(const struct local_state *local, size_t *services, size_t *checks, size_t *ttls)
 {
         *services = local->service_count;

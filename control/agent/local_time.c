@@ -51,7 +51,7 @@ static void expire(struct local_state *local, struct local_check_entry *entry)
                           check->output) < 0)
                 output = NULL;
         if (output != NULL && local_set_check_state(local, entry, "critical", output) == 0) {
-                local_files_save_state(local, entry, false);
+                local_files_save_state(local, entry);
                 local_push_check(local, entry, NULL, NULL);
         }
         free(output);

@@ -50,6 +50,7 @@ void api_agent_check_register(struct http_request *request, void *app)
 
         if (!api_parse_body(request, &local_check_schema, JSON_SCHEMA_SNAKE_CASE, false, &body))
                 return;
+        api_take_token(request, body);
         pending = api_pending_create(request);
         if (pending != NULL)
                 local_register_check(api->agent->local, body, api_answer_local, pending);

@@ -114,6 +114,18 @@ void api_agent_service(struct http_request *request, void *app)
         api_read(app, request, &query, http_request_rest(request));
 }
 
+void api_take_token(const struct http_request *request, json_t *definition)
+{
+        const char *token = http_request_param(request, "token");
+
+        if (token == NULL)
+                token = http_request_header(request, "X-Consul-Token");
+        if (token == NULL || json_schema_string(definition, "Token")[0] != '\0')
+                return;
+        // A token that is no text could not have been given out.
+        json_object_set_new(definition, "Token", json_string(token));
+}
+
 void api_agent_service_register(struct http_request *request, void *app)
 {
         struct api *api = app;
@@ -123,6 +135,7 @@ void api_agent_service_register(struct http_request *request, void *app)
 
         if (!api_parse_body(request, &local_service_schema, JSON_SCHEMA_SNAKE_CASE, false, &body))
                 return;
+        api_take_token(request, body);
         pending = api_pending_create(request);
         if (pending != NULL)
                 local_register_service(api->agent->local, body,

@@ -182,6 +182,9 @@ void api_answer_local(void *pending, const struct local_result *result);
 bool api_parse_body(struct http_request *request, const struct json_schema *schema, unsigned flags,
                     bool list, json_t **out);
 
+// Put the request's token into a definition that names none of its own.
+void api_take_token(const struct http_request *request, json_t *definition);
+
 // --- shape.c: records as Consul shows them.
 
 void api_write_node(const struct api *api, struct json_writer *w, const void *node_record);

@@ -60,6 +60,9 @@ void local_fixture_start(struct local_fixture *f, const char *settings)
                                          .proposer = &f->proposer,
                                          .log = &f->log,
                                          .node_id = "11111111-2222-3333-4444-555555555555"};
+        local_store_catalog_init(&f->catalog, f->store);
+        if (f->with_catalog)
+                options.catalog = &f->catalog.catalog;
         cr_assert_eq(local_create(&f->local, &options), 0);
         cr_assert_eq(local_configure(f->local, f->config, error, sizeof(error)), 0, "%s", error);
 }

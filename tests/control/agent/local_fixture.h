@@ -13,6 +13,8 @@ struct local_fixture {
         struct local_log *real;
         struct log_proposer proposer; // passes on to the real one unless down
         bool is_down;
+        bool with_catalog; // compare with the store
+        struct local_store_catalog catalog;
         struct config *config;
         struct local_state *local;
         struct local_result last; // what the last call answered

@@ -210,6 +210,9 @@ Test(local, an_output_alone_reaches_the_catalog_later)
         heartbeat(&f, "m", "two");
         cr_expect_str_eq(local_check(f.local, "m")->check.output, "two");
         cr_expect_str_eq(store_check_get(f.store, "node1", "m")->check.output, "one");
+        // Held back for half the interval, and at most one more.
+        pass_time(&f, 29999);
+        cr_expect_str_eq(store_check_get(f.store, "node1", "m")->check.output, "one");
         pass_time(&f, 60001);
         cr_expect_str_eq(store_check_get(f.store, "node1", "m")->check.output, "two");
         local_fixture_stop(&f);
