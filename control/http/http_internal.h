@@ -37,7 +37,8 @@ struct http_server {
         uv_timer_t gone_timer;      // looks for waiting clients that went away
         unsigned open_handle_count; // to be closed before the memory goes
         bool accept_paused;
-        bool running; // inside MHD_run(): what it is told now it will see
+        bool running; // inside MHD_run()
+        bool resumed; // a request was, during this run: another one is due
         bool stopping;
         struct http_request *waiting; // suspended, doubly linked
         struct http_request *spare;   // to be used again, linked by next

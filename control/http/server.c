@@ -29,8 +29,13 @@ static void run_daemon(struct http_server *server)
 
         for (unsigned i = 0; i < RUN_BURST; i++) {
                 server->running = true;
+                server->resumed = false;
                 MHD_run(server->daemon);
                 server->running = false;
+                timeout_ms = 0;
+                // Of what was resumed during its own run the daemon does not say that it waits.
+                if (server->resumed)
+                        continue;
                 if (MHD_get_timeout(server->daemon, &timeout_ms) != MHD_YES) {
                         uv_timer_stop(&server->timer);
                         return;
@@ -50,7 +55,9 @@ void http_server_kick(struct http_server *server)
 void http_server_wake(struct http_server *server)
 {
         // From the timer and not at once: a batch of answers is then sent in one run.
-        if (!server->running && !server->stopping)
+        if (server->running)
+                server->resumed = true;
+        else if (!server->stopping)
                 uv_timer_start(&server->timer, on_daemon_timer, 0, 0);
 }
 
