@@ -23,7 +23,7 @@ static const struct {
     {"GET", "/v1/status/leader", NULL, 200, "\"127.0.0.1:8300\""},
     {"GET", "/v1/status/peers", NULL, 200, "[\"127.0.0.1:8300\"]"},
     {"GET", "/v1/status/leader?dc=dc8", NULL, 500, "No path to datacenter"},
-    {"GET", "/", NULL, 200, "Consul Agent"},
+    {"GET", "/", NULL, 301, ""},
     {"GET", "/nothing", NULL, 404, ""},
     {"GET", "/v1/catalog/nodes/", NULL, 404, ""},
     {"GET", "/v1/catalog/datacenters", NULL, 200, "[\"dc1\"]"},
