@@ -89,17 +89,19 @@ static void on_joined(void *arg, int status, const char *why)
 
 static int address_of(const char *text, struct sockaddr_storage *out)
 {
-        char ip[64];
-        int port;
+        char ip[64], *end;
+        long port;
         const char *colon = strrchr(text, ':');
 
         if (colon == NULL || colon - text >= (long)sizeof(ip))
                 return -1;
         snprintf(ip, sizeof(ip), "%.*s", (int)(colon - text), text);
-        port = atoi(colon + 1);
-        if (uv_ip4_addr(ip, port, (struct sockaddr_in *)out) == 0)
+        port = strtol(colon + 1, &end, 10);
+        if (*end != 0 || port < 1 || port > UINT16_MAX)
+                return -1;
+        if (uv_ip4_addr(ip, (int)port, (struct sockaddr_in *)out) == 0)
                 return 0;
-        return uv_ip6_addr(ip, port, (struct sockaddr_in6 *)out);
+        return uv_ip6_addr(ip, (int)port, (struct sockaddr_in6 *)out);
 }
 
 static void on_nothing_left(void *arg)
