@@ -4,25 +4,59 @@
 
 #include "lictor/bytes.h"
 
-static const struct {
+// A command, or a group of them: one of run and parts is set.
+struct command {
         const char *name;
         const char *about;
         int (*run)(int argc, char *const argv[]);
-} commands[] = {
-    {"agent", "Runs a Lictor agent", command_agent},
-    {"reload", "Triggers the agent to reload configuration files", command_reload},
-    {"validate", "Validate config files/directories", command_validate},
-    {"version", "Prints the Lictor version", command_version},
+        const struct command *parts; // ends with one without a name
 };
+
+static const struct command kv_commands[] = {
+    {"delete", "Removes data from the KV store", command_kv_delete, NULL},
+    {"get", "Retrieves or lists data from the KV store", command_kv_get, NULL},
+    {"put", "Sets or updates data in the KV store", command_kv_put, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct command commands[] = {
+    {"agent", "Runs a Lictor agent", command_agent, NULL},
+    {"info", "Provides debugging information for operators.", command_info, NULL},
+    {"kv", "Interact with the key-value store", NULL, kv_commands},
+    {"members", "Lists the members of a Lictor cluster", command_members, NULL},
+    {"reload", "Triggers the agent to reload configuration files", command_reload, NULL},
+    {"validate", "Validate config files/directories", command_validate, NULL},
+    {"version", "Prints the Lictor version", command_version, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static void print_parts(const struct command *parts, FILE *out)
+{
+        for (; parts->name != NULL; parts++)
+                fprintf(out, "    %-15s%s\n", parts->name, parts->about);
+        fputs("\n", out);
+}
 
 static void print_commands(FILE *out)
 {
         fputs("Usage: lictor [--version] [--help] <command> [<args>]\n\n"
               "Available commands are:\n",
               out);
-        for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-                fprintf(out, "    %-15s%s\n", commands[i].name, commands[i].about);
-        fputs("\n", out);
+        print_parts(commands, out);
+}
+
+static void print_group(const char *path, const struct command *group, FILE *out)
+{
+        fprintf(out, "Usage: lictor %s <subcommand> [options] [args]\n\n  %s.\n\nSubcommands:\n",
+                path, group->about);
+        print_parts(group->parts, out);
+}
+
+static const struct command *find(const struct command *parts, const char *name)
+{
+        while (parts->name != NULL && strcmp(parts->name, name) != 0)
+                parts++;
+        return parts->name != NULL ? parts : NULL;
 }
 
 static bool is_any(const char *argument, const char *const names[], size_t count)
@@ -34,23 +68,44 @@ static bool is_any(const char *argument, const char *const names[], size_t count
         return false;
 }
 
+// The command the arguments name, run; groups nest as deep as their table does.
+static int run_command(const struct command *command, int argc, char *const argv[])
+{
+        static const char *const help[] = {"-h", "-help", "--help"};
+        char path[64];
+        size_t used = (size_t)snprintf(path, sizeof(path), "%s", command->name);
+
+        while (command->parts != NULL) {
+                const struct command *part = argc > 0 ? find(command->parts, argv[0]) : NULL;
+
+                if (part == NULL) {
+                        bool asked = argc > 0 && is_any(argv[0], help, ARRAY_LEN(help));
+
+                        print_group(path, command, asked ? stdout : stderr);
+                        return asked ? 0 : 1;
+                }
+                used += (size_t)snprintf(path + used, sizeof(path) - used, " %s", part->name);
+                command = part;
+                argc--;
+                argv++;
+        }
+        return command->run(argc, argv);
+}
+
 int cli_run(int argc, char *const argv[])
 {
         static const char *const help[] = {"-h", "-help", "--help", "help"};
         static const char *const version[] = {"-v", "-version", "--version"};
+        const struct command *command = argc > 1 ? find(commands, argv[1]) : NULL;
 
-        if (argc > 1) {
-                if (is_any(argv[1], help, ARRAY_LEN(help))) {
-                        print_commands(stdout);
-                        return 0;
-                }
-                if (is_any(argv[1], version, ARRAY_LEN(version)))
-                        return command_version(0, argv);
-                for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-                        if (strcmp(argv[1], commands[i].name) == 0)
-                                return commands[i].run(argc - 2, argv + 2);
-                }
+        if (command != NULL)
+                return run_command(command, argc - 2, argv + 2);
+        if (argc > 1 && is_any(argv[1], help, ARRAY_LEN(help))) {
+                print_commands(stdout);
+                return 0;
         }
+        if (argc > 1 && is_any(argv[1], version, ARRAY_LEN(version)))
+                return command_version(0, argv);
         print_commands(stderr);
         return 127;
 }

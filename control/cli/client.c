@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +38,50 @@ static size_t collect(char *data, size_t size, size_t count, void *arg)
         return size * count;
 }
 
-static int set_target(CURL *curl, const char *address, const char *path)
+static const char *scheme_of(const char *address)
 {
-        char *url = NULL;
-        int ret;
+        const char *tls = getenv("CONSUL_HTTP_SSL");
 
+        if (strstr(address, "://") != NULL)
+                return "";
+        return tls != NULL && (strcmp(tls, "true") == 0 || strcmp(tls, "1") == 0) ? "https://"
+                                                                                  : "http://";
+}
+
+// The path with what the options ask for added to its query.
+static char *full_path(CURL *curl, const struct client_options *options, const char *path)
+{
+        char mark = strchr(path, '?') != NULL ? '&' : '?', *datacenter = NULL, *full = NULL;
+        const char *stale = options->stale ? "stale=" : "";
+
+        if (options->datacenter == NULL || *options->datacenter == '\0') {
+                if (asprintf(&full, options->stale ? "%s%c%s" : "%s", path, mark, stale) < 0)
+                        return NULL;
+                return full;
+        }
+        datacenter = curl_easy_escape(curl, options->datacenter, 0);
+        if (datacenter == NULL || asprintf(&full, "%s%cdc=%s%s%s", path, mark, datacenter,
+                                           options->stale ? "&" : "", stale) < 0)
+                full = NULL;
+        curl_free(datacenter);
+        return full;
+}
+
+static int set_target(CURL *curl, const struct client_options *options, const char *path)
+{
+        const char *address = agent_address(options);
+        char *full = full_path(curl, options, path), *url = NULL;
+        int ret = -ENOMEM;
+
+        if (full == NULL)
+                return ret;
         if (strncmp(address, "unix://", 7) == 0) {
                 curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address + 7);
-                ret = asprintf(&url, "http://localhost%s", path);
+                ret = asprintf(&url, "http://localhost%s", full);
         } else {
-                ret = asprintf(&url, "%s%s%s", strstr(address, "://") != NULL ? "" : "http://",
-                               address, path);
+                ret = asprintf(&url, "%s%s%s", scheme_of(address), address, full);
         }
+        free(full);
         if (ret < 0)
                 return -ENOMEM;
         ret = curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK ? 0 : -EINVAL;
@@ -56,53 +89,131 @@ static int set_target(CURL *curl, const char *address, const char *path)
         return ret;
 }
 
-static struct curl_slist *make_headers(const struct client_options *options)
+// The first word of a file; false when it cannot be read.
+static bool read_token(const char *path, char out[static 256])
 {
-        const char *token = first_set(options->token, "CONSUL_HTTP_TOKEN", NULL);
-        struct curl_slist *headers = NULL;
-        char line[512];
+        FILE *file = fopen(path, "re");
+        bool found = file != NULL && fscanf(file, "%255s", out) == 1;
 
-        if (token == NULL)
-                return NULL;
-        snprintf(line, sizeof(line), "X-Consul-Token: %s", token);
-        headers = curl_slist_append(headers, line);
-        return headers;
+        if (file != NULL)
+                fclose(file);
+        return found;
 }
 
-int client_request(const struct client_options *options, const char *method, const char *path,
-                   struct client_reply *reply, char *error, size_t error_size)
+static int make_headers(const struct client_options *options, struct curl_slist **out, char *error,
+                        size_t error_size)
 {
-        CURL *curl = curl_easy_init();
-        struct curl_slist *headers = make_headers(options);
-        char reason[CURL_ERROR_SIZE] = "";
-        CURLcode code = CURLE_OUT_OF_MEMORY;
-        int ret = -ENOMEM;
+        const char *path = first_set(options->token_file, "CONSUL_HTTP_TOKEN_FILE", NULL);
+        const char *token = first_set(options->token, "CONSUL_HTTP_TOKEN", NULL);
+        char line[512], text[256];
 
-        *reply = (struct client_reply){.body = calloc(1, 1)};
-        if (curl == NULL || reply->body == NULL)
-                goto out;
-        ret = set_target(curl, agent_address(options), path);
-        if (ret < 0)
-                goto out;
-        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        // A file given as a flag beats the environment's token, and a token given as one beats all.
+        if (path != NULL && options->token == NULL) {
+                if (!read_token(path, text)) {
+                        snprintf(error, error_size, "Error loading token file: %s: no token there",
+                                 path);
+                        return -ENOENT;
+                }
+                token = text;
+        }
+        if (token != NULL) {
+                snprintf(line, sizeof(line), "X-Consul-Token: %s", token);
+                *out = curl_slist_append(*out, line);
+        }
+        // Large bodies go without asking first, as Go's client sends them.
+        *out = curl_slist_append(*out, "Expect:");
+        return *out != NULL ? 0 : -ENOMEM;
+}
+
+static void set_tls(CURL *curl, const struct client_options *options)
+{
+        const struct {
+                CURLoption option;
+                const char *value;
+        } rows[] = {{CURLOPT_CAINFO, first_set(options->ca_file, "CONSUL_CACERT", NULL)},
+                    {CURLOPT_CAPATH, first_set(options->ca_path, "CONSUL_CAPATH", NULL)},
+                    {CURLOPT_SSLCERT, first_set(options->cert_file, "CONSUL_CLIENT_CERT", NULL)},
+                    {CURLOPT_SSLKEY, first_set(options->key_file, "CONSUL_CLIENT_KEY", NULL)}};
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                if (rows[i].value != NULL)
+                        curl_easy_setopt(curl, rows[i].option, rows[i].value);
+        }
+}
+
+static void set_request(CURL *curl, const struct client_call *call, struct client_reply *reply,
+                        char *reason)
+{
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
+        if (call->body != NULL) {
+                curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_length);
+                curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
+        }
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
         curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+}
+
+// Go words it in lower case; scripts look for "connection refused".
+static void describe_failure(CURL *curl, CURLcode code, char *reason)
+{
+        long os_error = 0;
+
+        curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
+        if (code == CURLE_COULDNT_CONNECT && os_error == ECONNREFUSED)
+                snprintf(reason, CURL_ERROR_SIZE, "connect: connection refused");
+        else if (code == CURLE_COULDNT_CONNECT && os_error != 0)
+                snprintf(reason, CURL_ERROR_SIZE, "connect: %s", strerror((int)os_error));
+        else if (reason[0] == '\0')
+                snprintf(reason, CURL_ERROR_SIZE, "%s", curl_easy_strerror(code));
+}
+
+int client_send(const struct client_options *options, const struct client_call *call,
+                struct client_reply *reply, char *error, size_t error_size)
+{
+        CURL *curl = curl_easy_init();
+        struct curl_slist *headers = NULL;
+        char reason[CURL_ERROR_SIZE] = "";
+        CURLcode code;
+        int ret = -ENOMEM;
+
+        snprintf(error, error_size, "out of memory");
+        *reply = (struct client_reply){.body = calloc(1, 1)};
+        if (curl == NULL || reply->body == NULL)
+                goto out;
+        ret = make_headers(options, &headers, error, error_size);
+        if (ret == 0)
+                ret = set_target(curl, options, call->path);
+        if (ret < 0)
+                goto out;
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        set_tls(curl, options);
+        set_request(curl, call, reply, reason);
         code = curl_easy_perform(curl);
-        ret = code == CURLE_OK ? 0 : -ECOMM;
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+        if (code != CURLE_OK) {
+                ret = -ECOMM;
+                describe_failure(curl, code, reason);
+                snprintf(error, error_size, "%s \"%s%s\": %s", call->method, agent_address(options),
+                         call->path, reason);
+        }
 out:
         if (ret < 0) {
-                snprintf(error, error_size, "%s \"%s%s\": %s", method, agent_address(options), path,
-                         reason[0] != '\0' ? reason : curl_easy_strerror(code));
                 free(reply->body);
                 reply->body = NULL;
         }
         curl_slist_free_all(headers);
         curl_easy_cleanup(curl);
         return ret;
+}
+
+int client_request(const struct client_options *options, const char *method, const char *path,
+                   struct client_reply *reply, char *error, size_t error_size)
+{
+        const struct client_call call = {.method = method, .path = path};
+
+        return client_send(options, &call, reply, error, error_size);
 }

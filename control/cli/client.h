@@ -3,11 +3,27 @@
 
 /** Requests of the commands to a running agent. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct client_options {
-        const char *http_addr; /* NULL: LICTOR_HTTP_ADDR, CONSUL_HTTP_ADDR, 127.0.0.1:8500 */
-        const char *token;     /* NULL: CONSUL_HTTP_TOKEN */
+        const char *http_addr;  /* NULL: LICTOR_HTTP_ADDR, CONSUL_HTTP_ADDR, 127.0.0.1:8500 */
+        const char *token;      /* NULL: CONSUL_HTTP_TOKEN */
+        const char *token_file; /* NULL: CONSUL_HTTP_TOKEN_FILE; beats the environment's token */
+        const char *ca_file;    /* NULL: CONSUL_CACERT */
+        const char *ca_path;    /* NULL: CONSUL_CAPATH */
+        const char *cert_file;  /* NULL: CONSUL_CLIENT_CERT */
+        const char *key_file;   /* NULL: CONSUL_CLIENT_KEY */
+        const char *datacenter; /* NULL: the agent's */
+        bool stale;
+};
+
+/* One request; a body of NULL is none. */
+struct client_call {
+        const char *method; /* "GET", "PUT", ... */
+        const char *path;   /* with its query, e.g. "/v1/agent/reload" */
+        const char *body;
+        size_t body_length;
 };
 
 struct client_reply {
@@ -17,12 +33,14 @@ struct client_reply {
 };
 
 /**
- * Make one request.
- * @method  "GET", "PUT", ...
- * @path    with its query, e.g. "/v1/agent/reload".
+ * Make one request; -datacenter and -stale are added to its query.
  * @error   on failure why the agent could not be asked.
  * returns  0 whatever the reply's status, or a negative errno.
  */
+int client_send(const struct client_options *options, const struct client_call *call,
+                struct client_reply *reply, char *error, size_t error_size);
+
+/** The same without a body. */
 int client_request(const struct client_options *options, const char *method, const char *path,
                    struct client_reply *reply, char *error, size_t error_size);
 

@@ -1,26 +1,10 @@
 #include <stdlib.h>
 
 #include "control/cli/cli.h"
-#include "control/cli/client.h"
+#include "control/cli/client_flags.h"
 #include "lictor/bytes.h"
 
-static int set_option(void *context, const struct flag *flag, const char *value, const char **why)
-{
-        struct client_options *options = context;
-
-        (void)why;
-        *(flag->target[0] == 'a' ? &options->http_addr : &options->token) = value;
-        return 0;
-}
-
-static const struct flag flags[] = {
-    {"http-addr", FLAG_STRING, "<address>",
-     "The agent's HTTP address, host:port or unix:///path, optionally with a scheme. Can be given "
-     "by LICTOR_HTTP_ADDR or CONSUL_HTTP_ADDR instead. The default is 127.0.0.1:8500.",
-     set_option, "address"},
-    {"token", FLAG_STRING, "<value>",
-     "ACL token to use. Can be given by CONSUL_HTTP_TOKEN instead.", set_option, "token"},
-};
+static const struct flag flags[] = {CLIENT_FLAGS};
 
 static const struct flag_set flag_set = {
     "Usage: lictor reload [options]",

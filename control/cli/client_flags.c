@@ -1,0 +1,115 @@
+#include "control/cli/client_flags.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lictor/bytes.h"
+
+int client_flag_set(void *context, const struct flag *flag, const char *value, const char **why)
+{
+        static const struct {
+                const char *name;
+                size_t offset;
+        } fields[] = {{"http-addr", offsetof(struct client_options, http_addr)},
+                      {"token", offsetof(struct client_options, token)},
+                      {"token-file", offsetof(struct client_options, token_file)},
+                      {"ca-file", offsetof(struct client_options, ca_file)},
+                      {"ca-path", offsetof(struct client_options, ca_path)},
+                      {"client-cert", offsetof(struct client_options, cert_file)},
+                      {"client-key", offsetof(struct client_options, key_file)},
+                      {"datacenter", offsetof(struct client_options, datacenter)}};
+        struct client_options *options = context;
+
+        *why = "unknown";
+        if (strcmp(flag->target, "stale") == 0) {
+                options->stale = strcmp(value, "true") == 0;
+                return 0;
+        }
+        for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+                if (strcmp(flag->target, fields[i].name) == 0) {
+                        *(const char **)(void *)((char *)options + fields[i].offset) = value;
+                        return 0;
+                }
+        }
+        return -EINVAL;
+}
+
+int client_ask(const struct client_options *options, const struct client_call *call,
+               const char *what, bool absent, struct client_reply *reply)
+{
+        char error[1024];
+
+        if (client_send(options, call, reply, error, sizeof(error)) < 0) {
+                fprintf(stderr, "%s: %s\n", what, error);
+                return 1;
+        }
+        if (reply->status == 200 || (absent && reply->status == 404))
+                return 0;
+        fprintf(stderr, "%s: Unexpected response code: %ld (%s)\n", what, reply->status,
+                reply->body);
+        free(reply->body);
+        reply->body = NULL;
+        return 1;
+}
+
+char *client_escape(const char *text)
+{
+        static const char plain[] =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/";
+        char *out = malloc(3 * strlen(text) + 1), *end = out;
+
+        if (out == NULL)
+                return NULL;
+        for (; *text != '\0'; text++) {
+                if (strchr(plain, *text) != NULL)
+                        *end++ = *text;
+                else
+                        end += snprintf(end, 4, "%%%02X", (unsigned char)*text);
+        }
+        *end = '\0';
+        return out;
+}
+
+int client_too_many(int expected, int got)
+{
+        fprintf(stderr, "Too many arguments (expected %d, got %d)\n", expected, got);
+        return 1;
+}
+
+#define COLUMNS_MAX 16
+
+static const char *cell_end(const char *cell)
+{
+        return cell + strcspn(cell, "\x1f");
+}
+
+void columns_print(char *const rows[], size_t count, FILE *out)
+{
+        size_t widths[COLUMNS_MAX] = {0};
+
+        for (size_t i = 0; i < count; i++) {
+                const char *cell = rows[i];
+
+                for (size_t k = 0; k < COLUMNS_MAX; k++) {
+                        size_t length = (size_t)(cell_end(cell) - cell);
+
+                        if (length > widths[k])
+                                widths[k] = length;
+                        if (*cell_end(cell) == '\0')
+                                break;
+                        cell = cell_end(cell) + 1;
+                }
+        }
+        for (size_t i = 0; i < count; i++) {
+                const char *cell = rows[i];
+
+                for (size_t k = 0; k < COLUMNS_MAX && *cell_end(cell) != '\0'; k++) {
+                        fprintf(out, "%-*.*s  ", (int)widths[k], (int)(cell_end(cell) - cell),
+                                cell);
+                        cell = cell_end(cell) + 1;
+                }
+                fprintf(out, "%s\n", cell);
+        }
+}
