@@ -219,18 +219,22 @@ static void log_addresses(const struct agent *agent, const struct config_listen 
                          config_address_text(&listen->addresses[i], text), network);
 }
 
+void agent_recursor_settings(const struct config *config, struct recursor_config *out)
+{
+        *out = (struct recursor_config){.servers = config->recursors,
+                                        .server_count = config->recursor_count,
+                                        .timeout_ms = config->recursor_timeout_ms,
+                                        .random_order = config->recursor_random};
+}
+
 static int start_resolver(struct agent *agent, char *error, size_t error_size)
 {
-        const struct config *config = agent->config;
-        const struct dns_resolver_config settings = {
-            .dataplane = agent->dataplane,
-            .publisher = agent->publisher,
-            .recursors = {.servers = config->recursors,
-                          .server_count = config->recursor_count,
-                          .timeout_ms = config->recursor_timeout_ms,
-                          .random_order = config->recursor_random},
-        };
-        int ret = dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
+        struct dns_resolver_config settings = {.dataplane = agent->dataplane,
+                                               .publisher = agent->publisher};
+        int ret;
+
+        agent_recursor_settings(agent->config, &settings.recursors);
+        ret = dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
 
         if (ret < 0)
                 snprintf(error, error_size, "Failed to start DNS: %s", strerror(-ret));

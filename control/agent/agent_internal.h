@@ -4,6 +4,11 @@
 #include "control/agent/agent.h"
 #include "control/publisher/publisher.h"
 
+struct recursor_config;
+
+/** Where foreign names are asked for; borrows the configuration. */
+void agent_recursor_settings(const struct config *config, struct recursor_config *out);
+
 /**
  * The publisher's part of the configuration.
  * @rules  room for all of dns.service_ttl_count; *out borrows it and the configuration's texts.

@@ -5,6 +5,7 @@
 
 #include "control/agent/agent_internal.h"
 #include "control/agent/local.h"
+#include "control/dns/resolver.h"
 
 void agent_publisher_settings(const struct config *config, struct ttl_rule *rules,
                               struct publisher_config *out)
@@ -44,6 +45,7 @@ static int apply_again(struct agent *agent, char *error, size_t error_size)
 {
         struct ttl_rule *rules = calloc(agent->config->dns.service_ttl_count + 1, sizeof(*rules));
         struct publisher_config settings;
+        struct recursor_config recursors;
         int ret = -ENOMEM;
 
         snprintf(error, error_size, "out of memory");
@@ -54,6 +56,10 @@ static int apply_again(struct agent *agent, char *error, size_t error_size)
                 agent_publisher_settings(agent->config, rules, &settings);
                 // The names it could refuse are not reloadable.
                 ret = publisher_configure(agent->publisher, &settings);
+        }
+        if (ret == 0) {
+                agent_recursor_settings(agent->config, &recursors);
+                ret = dns_resolver_configure(agent->dns_resolver, &recursors);
         }
         free(rules);
         return ret;

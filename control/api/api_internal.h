@@ -145,6 +145,8 @@ void api_near_begin(struct api_near *near, const struct api_read *read, struct j
 // One more item, of that node; borrowed until the end.
 void api_near_put(struct api_near *near, const char *node, const void *item);
 void api_near_end(struct api_near *near);
+// Estimated round-trip time between two nodes; infinite when it is not known.
+double api_node_distance_s(const struct store *store, const char *from, const char *to);
 
 // Whether the node has all ?node-meta pairs, the service all ?tag's.
 bool api_matches_node_meta(const struct http_request *request, const struct catalog_node *node);

@@ -14,7 +14,7 @@ struct near_item {
 };
 
 // Coordinates are compared within a segment; both must have one there.
-static double distance_of(const struct store *store, const char *from, const char *to)
+double api_node_distance_s(const struct store *store, const char *from, const char *to)
 {
         const struct coordinate_record *a, *b;
         struct store_iter of_a, of_b;
@@ -63,7 +63,8 @@ void api_near_put(struct api_near *near, const char *node, const void *item)
                 near->capacity = capacity;
         }
         near->items[near->count] = (struct near_item){
-            item, distance_of(near->read->api->agent->store, near->from, node), near->count};
+            item, api_node_distance_s(near->read->api->agent->store, near->from, node),
+            near->count};
         near->count++;
 }
 

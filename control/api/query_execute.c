@@ -86,9 +86,48 @@ static void shuffle(struct selection *selection)
         }
 }
 
-// The node that was asked for comes first when it is among the selected.
-static void put_nearest_first(struct selection *selection, const char *node)
+struct distant {
+        const struct service_record *service;
+        double distance_s;
+        size_t number;
+};
+
+static int compare_distant(const void *a, const void *b)
 {
+        const struct distant *x = a, *y = b;
+
+        if (x->distance_s < y->distance_s || x->distance_s > y->distance_s)
+                return x->distance_s < y->distance_s ? -1 : 1;
+        return x->number < y->number ? -1 : 1;
+}
+
+// Without memory the order stays random.
+static void sort_by_distance(const struct store *store, struct selection *selection,
+                             const char *node)
+{
+        struct distant *items = malloc((selection->count + 1) * sizeof(*items));
+
+        if (items == NULL)
+                return;
+        for (size_t i = 0; i < selection->count; i++) {
+                const struct service_record *service = selection->services[i];
+
+                items[i] = (struct distant){
+                    service, api_node_distance_s(store, node, service->service.node), i};
+        }
+        qsort(items, selection->count, sizeof(*items), compare_distant);
+        for (size_t i = 0; i < selection->count; i++)
+                selection->services[i] = items[i].service;
+        free(items);
+}
+
+// The node itself comes first when it is among the selected, with or without coordinates.
+static void put_nearest_first(const struct store *store, struct selection *selection,
+                              const char *node)
+{
+        if (*node == '\0')
+                return;
+        sort_by_distance(store, selection, node);
         for (size_t i = 0; i < selection->count; i++) {
                 const struct service_record *found = selection->services[i];
 
@@ -210,7 +249,7 @@ void api_query_execute(struct api *api, struct http_request *request, const char
                 near = api->agent->config->node_name;
         if (select_instances(api->agent->store, &plan, connect, &selection)) {
                 shuffle(&selection);
-                put_nearest_first(&selection, near);
+                put_nearest_first(api->agent->store, &selection, near);
                 answer_nodes(api, request, &plan, &selection, limit);
         } else {
                 http_reply_text(request, 500, "out of memory");

@@ -257,6 +257,10 @@ void config_swap_reloadable(struct config *running, struct config *fresh)
         SWAP(running->node_meta, fresh->node_meta);
         SWAP(running->node_meta_count, fresh->node_meta_count);
         SWAP(running->dns, fresh->dns);
+        SWAP(running->recursors, fresh->recursors);
+        SWAP(running->recursor_count, fresh->recursor_count);
+        SWAP(running->recursor_timeout_ms, fresh->recursor_timeout_ms);
+        SWAP(running->recursor_random, fresh->recursor_random);
         SWAP(running->services, fresh->services);
         SWAP(running->checks, fresh->checks);
         SWAP(running->check_update_interval_ms, fresh->check_update_interval_ms);

@@ -368,24 +368,34 @@ void recursor_cancel(struct recursor_call *take_call)
         free(take_call);
 }
 
-int recursor_create(uv_loop_t *loop, const struct recursor_config *config, struct recursor **out)
+int recursor_configure(struct recursor *recursor, const struct recursor_config *config)
 {
-        struct recursor *recursor = calloc(1, sizeof(*recursor));
         size_t size = config->server_count * sizeof(*config->servers);
+        struct sockaddr_storage *servers = malloc(size + 1);
 
-        if (recursor == NULL)
+        if (servers == NULL)
                 return -ENOMEM;
-        recursor->servers = malloc(size + 1);
-        if (recursor->servers == NULL) {
-                free(recursor);
-                return -ENOMEM;
-        }
         if (size > 0)
-                memcpy(recursor->servers, config->servers, size);
-        recursor->loop = loop;
+                memcpy(servers, config->servers, size);
+        free(recursor->servers);
+        recursor->servers = servers;
         recursor->server_count = config->server_count;
         recursor->timeout_ms = config->timeout_ms;
         recursor->random_order = config->random_order;
+        return 0;
+}
+
+int recursor_create(uv_loop_t *loop, const struct recursor_config *config, struct recursor **out)
+{
+        struct recursor *recursor = calloc(1, sizeof(*recursor));
+
+        if (recursor == NULL)
+                return -ENOMEM;
+        recursor->loop = loop;
+        if (recursor_configure(recursor, config) < 0) {
+                free(recursor);
+                return -ENOMEM;
+        }
         *out = recursor;
         return 0;
 }

@@ -41,6 +41,9 @@ typedef void (*recursor_done_fn)(void *arg, const uint8_t *answer, size_t len);
 /** returns  0 or -ENOMEM. context  control thread, like everything here. */
 int recursor_create(uv_loop_t *loop, const struct recursor_config *config, struct recursor **out);
 
+/** Ask other servers from now on. returns  0 or -ENOMEM, and then nothing has changed. */
+int recursor_configure(struct recursor *recursor, const struct recursor_config *config);
+
 /** Every call must have ended or been cancelled; the loop's next turns free it. */
 void recursor_destroy(struct recursor *take_recursor);
 

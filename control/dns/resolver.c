@@ -308,6 +308,15 @@ int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config
         return 0;
 }
 
+int dns_resolver_configure(struct dns_resolver *resolver, const struct recursor_config *recursors)
+{
+        int ret = recursor_configure(resolver->recursor, recursors);
+
+        if (ret == 0)
+                resolver->recurses = recursors->server_count > 0;
+        return ret;
+}
+
 void dns_resolver_stop(struct dns_resolver *resolver)
 {
         if (resolver == NULL)

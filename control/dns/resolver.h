@@ -37,6 +37,9 @@ struct dns_job {
 int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config,
                        struct dns_resolver **out);
 
+/** Ask other servers from now on. returns  0 or -ENOMEM, and then nothing has changed. */
+int dns_resolver_configure(struct dns_resolver *resolver, const struct recursor_config *recursors);
+
 /** End every job without an answer, and then itself. */
 void dns_resolver_stop(struct dns_resolver *take_resolver);
 

@@ -21,7 +21,7 @@ if(LICTOR_SANITIZE)
   # Instrumented code makes gcc see sizes and paths that are not there; the release build warns of
   # real ones.
   target_compile_options(lictor_flags INTERFACE -fsanitize=${LICTOR_SANITIZE} -fno-sanitize-recover=all
-    $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation;-Wno-maybe-uninitialized;-Wno-stringop-overflow>)
+    $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation;-Wno-maybe-uninitialized;-Wno-stringop-overflow;-Wno-stringop-overread>)
   target_link_options(lictor_flags INTERFACE -fsanitize=${LICTOR_SANITIZE})
 endif()
 

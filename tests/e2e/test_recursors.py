@@ -88,6 +88,8 @@ class Upstream:
         while True:
             try:
                 query, client = self.udp.recvfrom(65535)
+                if not query:
+                    return
                 said = self.reply(query, False)
                 if said:
                     self.udp.sendto(said, client)
@@ -176,6 +178,20 @@ class Recursors(TestCase):
                     agent.dig("www.example.test")
                 self.assertTrue(one.asked and other.asked)
                 self.assertEqual(len(one.asked) + len(other.asked), 40)
+
+    def test_a_reload_asks_other_servers(self):
+        with Upstream(lambda *_: (RCODE_REFUSED, [])) as old, Upstream(well_known) as new:
+            with self.agent(old) as agent:
+                self.assertEqual(agent.dig("www.example.test").status, "SERVFAIL")
+                agent.config["recursors"] = [new.text]
+                agent.write("agent.json", agent.config)
+                agent.put("/v1/agent/reload")
+                self.assertEqual(agent.dig("www.example.test").data,
+                                 ["192.0.2.10", "edge.example.test."])
+                agent.config["recursors"] = []
+                agent.write("agent.json", agent.config)
+                agent.put("/v1/agent/reload")
+                self.assertEqual(agent.dig("www.example.test").status, "REFUSED")
 
     def test_templates_are_found_by_any_name_they_take(self):
         with Agent() as agent:
