@@ -34,7 +34,8 @@ struct http_server {
         uv_poll_t poll;             // of the daemon's epoll descriptor
         uv_timer_t timer;           // the daemon's own deadlines
         uv_timer_t accept_timer;    // when accepting is paused
-        uv_timer_t gone_timer;      // looks for waiting clients that went away
+        uv_poll_t gone_poll;        // of gone_fd
+        int gone_fd;                // an epoll set that tells of waiting clients that went away
         unsigned open_handle_count; // to be closed before the memory goes
         bool accept_paused;
         bool running; // inside MHD_run()
@@ -65,6 +66,7 @@ struct http_request {
         bool drain;        // the body is read and dropped
         bool is_stream;    // its answer is made while it is sent
         bool is_cancelled; // the stream is to be broken off
+        bool is_gone_watched;
         bool is_plain;
         bool takes_gzip;
         enum http_method method;
@@ -97,8 +99,6 @@ void http_listen_close(struct http_server *server);
 void http_server_kick(struct http_server *server);
 // Have the daemon run soon, from inside a callback of its own or from outside.
 void http_server_wake(struct http_server *server);
-// Called when a request begins to wait.
-void http_server_watch_waiting(struct http_server *server);
 void http_server_release_handle(struct http_server *server);
 
 // request.c
@@ -116,8 +116,15 @@ void http_request_suspend(struct http_request *request);
 void http_request_resume(struct http_request *request);
 void http_request_free_spare(struct http_server *server);
 void http_request_cancel_all(struct http_server *server);
-// Ends the waiting requests whose client has closed its side.
-void http_request_cancel_gone(struct http_server *server);
+// Ends a waiting request whose client has closed its side; one that waits no more is let pass.
+void http_request_cancel(struct http_request *request);
+
+// gone.c
+int http_gone_open(struct http_server *server);
+void http_gone_close(struct http_server *server);
+// Called when a request begins to wait, and when it ends waiting.
+void http_gone_watch(struct http_request *request);
+void http_gone_forget(struct http_request *request);
 
 // guard.c: what is refused whatever the endpoint
 bool http_guard_is_blocked(const struct http_server *server, const char *path);

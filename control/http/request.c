@@ -1,6 +1,5 @@
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,7 +302,7 @@ void http_request_suspend(struct http_request *request)
                 request->next->link = &request->next;
         server->waiting = request;
         MHD_suspend_connection(request->connection);
-        http_server_watch_waiting(server);
+        http_gone_watch(request);
 }
 
 static void unlink_waiting(struct http_request *request)
@@ -383,6 +382,7 @@ void http_request_resume(struct http_request *request)
         if (!request->suspended)
                 return;
         unlink_waiting(request);
+        http_gone_forget(request);
         request->suspended = false;
         MHD_resume_connection(request->connection);
         http_server_wake(request->server);
@@ -408,22 +408,8 @@ void http_request_cancel_all(struct http_server *server)
                 end_waiting(server->waiting);
 }
 
-static bool client_is_gone(const struct http_request *request)
+void http_request_cancel(struct http_request *request)
 {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct pollfd client = {.fd = info != NULL ? info->connect_fd : -1, .events = POLLRDHUP};
-
-        return poll(&client, 1, 0) > 0 && (client.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
-
-void http_request_cancel_gone(struct http_server *server)
-{
-        struct http_request *next;
-
-        for (struct http_request *request = server->waiting; request != NULL; request = next) {
-                next = request->next;
-                if (client_is_gone(request))
-                        end_waiting(request);
-        }
+        if (request->suspended)
+                end_waiting(request);
 }

@@ -13,8 +13,6 @@
 #define DEFAULT_IDLE_TIMEOUT_S 120
 // Descriptors the rest of the process needs.
 #define DESCRIPTOR_RESERVE 256
-// How often waiting clients are looked after.
-#define GONE_INTERVAL_MS 1000
 // Turns given to the daemon before the loop's other work gets one.
 #define RUN_BURST 16
 
@@ -59,24 +57,6 @@ void http_server_wake(struct http_server *server)
                 server->resumed = true;
         else if (!server->stopping)
                 uv_timer_start(&server->timer, on_daemon_timer, 0, 0);
-}
-
-// The daemon does not look at suspended connections: a client that closed one would hold its place
-// until what it waited for happens.
-static void on_gone_timer(uv_timer_t *timer)
-{
-        struct http_server *server = timer->data;
-
-        http_request_cancel_gone(server);
-        if (server->waiting == NULL)
-                uv_timer_stop(timer);
-}
-
-void http_server_watch_waiting(struct http_server *server)
-{
-        if (!server->stopping && !uv_is_active((uv_handle_t *)&server->gone_timer))
-                uv_timer_start(&server->gone_timer, on_gone_timer, GONE_INTERVAL_MS,
-                               GONE_INTERVAL_MS);
 }
 
 static void on_daemon_ready(uv_poll_t *poll, int status, int events)
@@ -168,7 +148,7 @@ static int start_daemon(struct http_server *server)
 
 static int start_timers(struct http_server *server)
 {
-        uv_timer_t *const timers[] = {&server->timer, &server->accept_timer, &server->gone_timer};
+        uv_timer_t *const timers[] = {&server->timer, &server->accept_timer};
 
         for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
                 int ret = uv_timer_init(server->loop, timers[i]);
@@ -217,6 +197,8 @@ int http_server_create(struct http_server **out, uv_loop_t *loop,
                 ret = copy_writers(server);
         if (ret == 0)
                 ret = start_timers(server);
+        if (ret == 0)
+                ret = http_gone_open(server);
         if (ret == 0)
                 ret = start_daemon(server);
         if (ret == 0)
@@ -270,8 +252,7 @@ void http_server_destroy(struct http_server *take_server)
                 MHD_run(server->daemon);
                 MHD_stop_daemon(server->daemon);
         }
-        if (server->gone_timer.data != NULL)
-                uv_close((uv_handle_t *)&server->gone_timer, on_closed);
+        http_gone_close(server);
         if (server->accept_timer.data != NULL)
                 uv_close((uv_handle_t *)&server->accept_timer, on_closed);
         if (server->timer.data != NULL)
