@@ -101,6 +101,11 @@ static int make_file(struct wal *wal, const char *path, uint64_t length)
         return ret;
 }
 
+static bool may_halve(uint64_t length, uint64_t needed)
+{
+        return length / 2 >= SMALLEST_ON_FULL_DISK && length / 2 >= needed;
+}
+
 int wal_spare_make(struct wal *wal, uint64_t length, uint64_t needed)
 {
         struct wal_spare spare = {.number = wal->spare_next, .rewritten = false};
@@ -110,9 +115,18 @@ int wal_spare_make(struct wal *wal, uint64_t length, uint64_t needed)
         if (length < needed)
                 length = (needed + WAL_PAGE - 1) / WAL_PAGE * WAL_PAGE;
         wal_spare_path(wal, spare.number, path);
-        while ((ret = make_file(wal, path, length)) == -ENOSPC &&
-               length / 2 >= SMALLEST_ON_FULL_DISK && length / 2 >= needed)
-                length /= 2;
+        ret = make_file(wal, path, length);
+        if (ret == -ENOSPC) {
+                while (ret == -ENOSPC && may_halve(length, needed)) {
+                        length /= 2;
+                        ret = make_file(wal, path, length);
+                }
+                // What just fits would leave no room for snapshots and the other small files.
+                if (ret == 0 && may_halve(length, needed)) {
+                        length /= 2;
+                        ret = make_file(wal, path, length);
+                }
+        }
         if (ret < 0)
                 return ret;
         spare.length = length;
