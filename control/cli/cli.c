@@ -12,6 +12,26 @@ struct command {
         const struct command *parts; // ends with one without a name
 };
 
+static const struct command catalog_commands[] = {
+    {"datacenters", "Lists all known datacenters", command_catalog_datacenters, NULL},
+    {"nodes", "Lists all nodes in the given datacenter", command_catalog_nodes, NULL},
+    {"services", "Lists all registered services in a datacenter", command_catalog_services, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct command operator_raft_commands[] = {
+    {"list-peers", "Display the current Raft peer configuration", command_operator_list_peers,
+     NULL},
+    {"remove-peer", "Remove a server from the Raft configuration", command_operator_remove_peer,
+     NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct command operator_commands[] = {
+    {"raft", "Provides cluster-level tools for Raft", NULL, operator_raft_commands},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const struct command kv_commands[] = {
     {"delete", "Removes data from the KV store", command_kv_delete, NULL},
     {"get", "Retrieves or lists data from the KV store", command_kv_get, NULL},
@@ -21,9 +41,11 @@ static const struct command kv_commands[] = {
 
 static const struct command commands[] = {
     {"agent", "Runs a Lictor agent", command_agent, NULL},
+    {"catalog", "Interact with the catalog", NULL, catalog_commands},
     {"info", "Provides debugging information for operators.", command_info, NULL},
     {"kv", "Interact with the key-value store", NULL, kv_commands},
     {"members", "Lists the members of a Lictor cluster", command_members, NULL},
+    {"operator", "Provides cluster-level tools for operators", NULL, operator_commands},
     {"reload", "Triggers the agent to reload configuration files", command_reload, NULL},
     {"validate", "Validate config files/directories", command_validate, NULL},
     {"version", "Prints the Lictor version", command_version, NULL},

@@ -48,11 +48,16 @@ void flags_print_help(const struct flag_set *set, FILE *out);
 
 /** The commands: arguments begin behind the command's name. returns  the exit status. */
 int command_agent(int argc, char *const argv[]);
+int command_catalog_datacenters(int argc, char *const argv[]);
+int command_catalog_nodes(int argc, char *const argv[]);
+int command_catalog_services(int argc, char *const argv[]);
 int command_info(int argc, char *const argv[]);
 int command_kv_delete(int argc, char *const argv[]);
 int command_kv_get(int argc, char *const argv[]);
 int command_kv_put(int argc, char *const argv[]);
 int command_members(int argc, char *const argv[]);
+int command_operator_list_peers(int argc, char *const argv[]);
+int command_operator_remove_peer(int argc, char *const argv[]);
 int command_reload(int argc, char *const argv[]);
 int command_validate(int argc, char *const argv[]);
 int command_version(int argc, char *const argv[]);

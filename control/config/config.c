@@ -252,8 +252,26 @@ void config_report_fini(struct config_report *report)
                 (b) = swapped;                                                                     \
         } while (0)
 
+// Settings others read from the merged ones, and that take effect anew.
+static void swap_merged(struct config *running, struct config *fresh)
+{
+        static const char *const keys[] = {"discard_check_output", "check_output_max_size"};
+
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                json_t *old = json_incref(json_object_get(running->merged, keys[i]));
+                json_t *new = json_object_get(fresh->merged, keys[i]);
+
+                if (new == NULL || json_object_set(running->merged, keys[i], new) < 0)
+                        json_object_del(running->merged, keys[i]);
+                if (old == NULL || json_object_set(fresh->merged, keys[i], old) < 0)
+                        json_object_del(fresh->merged, keys[i]);
+                json_decref(old);
+        }
+}
+
 void config_swap_reloadable(struct config *running, struct config *fresh)
 {
+        swap_merged(running, fresh);
         SWAP(running->node_meta, fresh->node_meta);
         SWAP(running->node_meta_count, fresh->node_meta_count);
         SWAP(running->dns, fresh->dns);
