@@ -38,6 +38,24 @@ int socket_address_parse(const char *text, uint16_t port, struct sockaddr_storag
         return -EINVAL;
 }
 
+bool cidr_is_valid(const char *text)
+{
+        const char *slash = strchr(text, '/');
+        char address[INET6_ADDRSTRLEN + 1], *end;
+        struct sockaddr_storage parsed;
+        unsigned long prefix;
+
+        if (slash == NULL || slash == text || (size_t)(slash - text) >= sizeof(address))
+                return false;
+        memcpy(address, text, (size_t)(slash - text));
+        address[slash - text] = '\0';
+        prefix = strtoul(slash + 1, &end, 10);
+        if (slash[1] < '0' || slash[1] > '9' || *end != '\0')
+                return false;
+        return socket_address_parse(address, 0, &parsed) == 0 &&
+               prefix <= (parsed.ss_family == AF_INET ? 32u : 128u);
+}
+
 bool socket_address_is_unspecified(const char *text)
 {
         return strcmp(text, "0.0.0.0") == 0 || strcmp(text, "::") == 0 || strcmp(text, "[::]") == 0;

@@ -116,9 +116,10 @@ static int build_all(struct build *build)
         static const struct {
                 int (*run)(struct build *);
                 bool listed;
-        } steps[] = {{build_templates, true}, {build_general, true},  {build_definitions, true},
-                     {build_process, false},  {build_dns, false},     {build_addresses, false},
-                     {build_check, false},    {build_cluster, false}, {build_dataplane, false}};
+        } steps[] = {{build_templates, true}, {build_general, true}, {build_definitions, true},
+                     {build_process, false},  {build_dns, false},    {build_addresses, false},
+                     {build_check, false},    {build_limits, false}, {build_cluster, false},
+                     {build_dataplane, false}};
         int ret = schema_check_durations(config_schema, build->merged, &build->errors);
 
         build->listed = true;

@@ -35,24 +35,6 @@ static bool is_mac(const char *text)
                                             &byte[2], &byte[3], &byte[4], &byte[5], &end) == 6;
 }
 
-static bool is_cidr(const char *text)
-{
-        const char *slash = strchr(text, '/');
-        char address[INET6_ADDRSTRLEN + 1], *end;
-        struct sockaddr_storage parsed;
-        unsigned long prefix;
-
-        if (slash == NULL || slash == text || (size_t)(slash - text) >= sizeof(address))
-                return false;
-        memcpy(address, text, (size_t)(slash - text));
-        address[slash - text] = '\0';
-        prefix = strtoul(slash + 1, &end, 10);
-        if (slash[1] < '0' || slash[1] > '9' || *end != '\0')
-                return false;
-        return socket_address_parse(address, 0, &parsed) == 0 &&
-               prefix <= (parsed.ss_family == AF_INET ? 32u : 128u);
-}
-
 static int check_port(struct build *build, size_t i, const json_t *port)
 {
         const char *device = setting_string(port, "device", "");
@@ -82,7 +64,7 @@ static int check_port(struct build *build, size_t i, const json_t *port)
         for (size_t k = 0; ret == 0 && k < json_array_size(addresses); k++) {
                 const char *text = json_string_value(json_array_get(addresses, k));
 
-                if (!is_cidr(text))
+                if (!cidr_is_valid(text))
                         ret = lines_add(errors,
                                         "dataplane.ports[%zu].addresses[%zu]: invalid "
                                         "address with prefix length: \"%s\"; write it as "

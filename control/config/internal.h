@@ -127,6 +127,7 @@ int build_templates(struct build *build); /* addresses written as templates; cha
 int build_general(struct build *build);
 int build_dns(struct build *build);
 int build_definitions(struct build *build);
+int build_limits(struct build *build);  /* what single settings may be */
 int build_process(struct build *build); /* logging, sockets in the file system, the interface */
 int build_addresses(struct build *build);
 int build_cluster(struct build *build);
@@ -155,5 +156,8 @@ void config_dataplane_fini(struct runtime_config *dataplane);
 /** Numeric IPv4 or IPv6 address, "[::1]" accepted, port set. returns 0 or -EINVAL. */
 int socket_address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
 bool socket_address_is_unspecified(const char *text);
+
+/** Whether a text is an address with a prefix length, as in "10.0.0.0/8". */
+bool cidr_is_valid(const char *text);
 
 #endif

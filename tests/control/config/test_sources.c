@@ -177,3 +177,40 @@ Test(sources, a_directory_is_read_in_order_and_other_names_are_passed_over)
         remove_file(directory, "40.hcl");
         rmdir(directory);
 }
+
+Test(sources, a_reload_takes_and_gives_back_the_output_settings)
+{
+        struct built running = build_fragment(BASE "discard_check_output = true");
+        struct built fresh = build_fragment(BASE "check_output_max_size = 7");
+
+        config_swap_reloadable(running.config, fresh.config);
+        cr_expect_null(setting_get(running.config->merged, "discard_check_output"));
+        cr_expect_eq(setting_int(running.config->merged, "check_output_max_size", 0), 7);
+        config_swap_reloadable(running.config, fresh.config);
+        cr_expect(setting_bool(running.config->merged, "discard_check_output", false));
+        cr_expect_null(setting_get(running.config->merged, "check_output_max_size"));
+        built_fini(&running);
+        built_fini(&fresh);
+}
+
+Test(sources, what_has_no_effect_or_another_name_is_told)
+{
+        struct built built = build_fragment(BASE "ui = true\nports { https = 8501 }\naudit {}");
+        static const char *const expected[] = {
+            "The 'ui' field is deprecated. Use the 'ui_config.enabled' field instead.",
+            "ports.https: accepted, but nothing is served there in this version",
+            "audit: accepted, but has no effect in this version",
+        };
+
+        cr_assert_not_null(built.config, "%s", built.report.error);
+        cr_expect_str_eq(built.config->ui_path, "/ui/");
+        for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+                size_t k = 0;
+
+                while (k < built.report.warning_count &&
+                       strcmp(built.report.warnings[k], expected[i]) != 0)
+                        k++;
+                cr_expect_lt(k, built.report.warning_count, "%s", expected[i]);
+        }
+        built_fini(&built);
+}

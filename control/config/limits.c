@@ -1,0 +1,108 @@
+#include <errno.h>
+
+#include "control/config/internal.h"
+#include "lictor/bytes.h"
+
+static int check_cidrs(struct build *build)
+{
+        // Consul names the first one without its block.
+        static const struct {
+                const char *path, *name;
+        } lists[] = {{"http_config.allow_write_http_from", "allow_write_http_from"},
+                     {"serf_lan_allowed_cidrs", "serf_lan_allowed_cidrs"},
+                     {"serf_wan_allowed_cidrs", "serf_wan_allowed_cidrs"}};
+        int ret = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+                const json_t *list = setting_get(build->merged, lists[i].path);
+
+                for (size_t k = 0; ret == 0 && k < json_array_size(list); k++) {
+                        const char *text = json_string_value(json_array_get(list, k));
+
+                        if (!cidr_is_valid(text))
+                                ret = lines_add(&build->errors, "%s: invalid cidr: %s",
+                                                lists[i].name, text);
+                }
+        }
+        return ret;
+}
+
+static int check_counts(struct build *build)
+{
+        int64_t trailing = setting_int(build->merged, "autopilot.max_trailing_logs", 250);
+        int64_t output = setting_int(build->merged, "check_output_max_size", 4096);
+
+        if (trailing < 0)
+                return lines_add(&build->errors,
+                                 "autopilot.max_trailing_logs cannot be %lld. Must be greater than "
+                                 "or equal to zero",
+                                 (long long)trailing);
+        if (output < 1)
+                return lines_add(&build->errors,
+                                 "check_output_max_size must be positive, to discard check output "
+                                 "use the discard_check_output flag");
+        return 0;
+}
+
+static int check_ranges(struct build *build)
+{
+        const struct config_ports *ports = &build->config->ports;
+
+        if (ports->sidecar_max_port < ports->sidecar_min_port)
+                return lines_add(&build->errors, "sidecar_min_port must be less than "
+                                                 "sidecar_max_port. To disable, set both to zero.");
+        if (ports->expose_max_port < ports->expose_min_port)
+                return lines_add(&build->errors, "expose_min_port must be less than "
+                                                 "expose_max_port. To disable, set both to zero.");
+        return 0;
+}
+
+static int warn_ports(struct build *build)
+{
+        const struct {
+                const char *name;
+                int port;
+        } unserved[] = {{"https", build->config->ports.https}, {"grpc", build->config->ports.grpc}};
+
+        for (size_t i = 0; i < ARRAY_LEN(unserved); i++) {
+                if (unserved[i].port > 0 &&
+                    lines_add(&build->warnings,
+                              "ports.%s: accepted, but nothing is served there in this version",
+                              unserved[i].name) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int warn_deprecated(struct build *build)
+{
+        static const struct {
+                const char *old, *new;
+        } renamed[] = {{"acl_datacenter", "primary_datacenter"},
+                       {"ui", "ui_config.enabled"},
+                       {"ui_content_path", "ui_config.content_path"},
+                       {"ui_dir", "ui_config.dir"}};
+
+        for (size_t i = 0; i < ARRAY_LEN(renamed); i++) {
+                if (setting_get(build->merged, renamed[i].old) != NULL &&
+                    lines_add(&build->warnings,
+                              "The '%s' field is deprecated. Use the '%s' field instead.",
+                              renamed[i].old, renamed[i].new) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int build_limits(struct build *build)
+{
+        static int (*const steps[])(struct build *) = {check_cidrs, check_counts, check_ranges,
+                                                       warn_ports, warn_deprecated};
+
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+                int ret = steps[i](build);
+
+                if (ret < 0)
+                        return ret;
+        }
+        return 0;
+}
