@@ -46,6 +46,8 @@ int raft_collect(struct raft *r, uint64_t now_ms, struct raft_effects *out)
                 mark_batch(r);
         out->hard_state_changed = r->hard_state_changed;
         out->hard_state = r->hard_state;
+        if (r->hard_state_changed)
+                r->batch_hard_state = r->batch;
         r->hard_state_changed = false;
         out->messages_now = r->now.items;
         out->messages_now_count = r->now.count;
@@ -71,6 +73,8 @@ void raft_durable(struct raft *r, uint64_t batch)
         }
         if (r->role == RAFT_LEADER)
                 replicate_advance_commit(r);
+        else if (batch >= r->batch_hard_state && !r->hard_state_changed)
+                election_vote_stored(r);
 }
 
 void raft_status(const struct raft *r, struct raft_status *out)

@@ -83,12 +83,16 @@ static void stand(struct raft *r, bool pre_vote, bool transfer)
 void election_start(struct raft *r, bool pre_vote, bool transfer)
 {
         stand(r, pre_vote, transfer);
-        if (tally(r) <= 0)
-                return;
-        // The only voter there is.
-        if (pre_vote)
+        // The only voter there is asks nobody, but like any other has to know that its vote is
+        // kept: election_vote_stored.
+        if (pre_vote && tally(r) > 0)
                 stand(r, false, transfer);
-        election_become_leader(r);
+}
+
+void election_vote_stored(struct raft *r)
+{
+        if (r->role == RAFT_CANDIDATE && tally(r) > 0)
+                election_become_leader(r);
 }
 
 static bool may_vote_for(const struct raft *r, raft_server_id candidate)

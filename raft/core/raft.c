@@ -276,14 +276,22 @@ static int restore_log(struct raft *r, const struct raft_restored *restored)
         return 0;
 }
 
-// Alone there is nobody to wait for, unless this server may have promised another leader not to
-// stand: then its current term is not one it voted for itself in.
+// Whether this server cannot have promised another leader not to stand: it voted for itself in its
+// term, or there is nothing but the first configuration, which no leader wrote.
+static bool owes_nobody(const struct raft *r)
+{
+        if (r->hard_state.vote == r->options.id)
+                return true;
+        return r->hard_state.term == RAFT_BOOTSTRAP_TERM && log_last_index(&r->log) == 1 &&
+               r->configuration_index == 1;
+}
+
+// Alone there is nobody to wait for.
 static void start_election_timer(struct raft *r)
 {
         raft_restart_election_timer(r);
         if (configuration_voter_count(&r->configuration) == 1 &&
-            configuration_is_voter(&r->configuration, r->options.id) &&
-            (r->hard_state.vote == r->options.id || r->hard_state.term <= RAFT_BOOTSTRAP_TERM))
+            configuration_is_voter(&r->configuration, r->options.id) && owes_nobody(r))
                 r->deadline_ms = r->now_ms;
 }
 

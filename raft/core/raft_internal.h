@@ -87,6 +87,7 @@ struct raft {
         raft_index durable;
         uint64_t batch;                          /* the last one collected */
         uint64_t batch_durable;                  /* the last one durable */
+        uint64_t batch_hard_state;               /* the last one with a hard state */
         struct batch_mark marks[RAFT_BATCH_MAX]; /* batches in flight with entries, oldest first */
         unsigned mark_start;
         unsigned mark_count;
@@ -187,6 +188,8 @@ uint64_t raft_quorum_heard_ms(const struct raft *r);
 void election_start(struct raft *r, bool pre_vote, bool transfer);
 void election_handle_request(struct raft *r, const struct raft_message *m);
 void election_handle_response(struct raft *r, const struct raft_message *m);
+/** The hard state is durable: a candidate that needs no other votes has won. */
+void election_vote_stored(struct raft *r);
 int election_become_leader(struct raft *r);
 
 /* append.c: the follower's side */

@@ -355,3 +355,69 @@ Test(raft_rules, entries_behind_a_snapshot_may_be_forgotten_bit_by_bit)
         }
         raft_destroy(r);
 }
+
+// Leading before that, it could lead the same term twice, with two logs, around a crash.
+Test(raft_rules, the_only_voter_leads_once_its_vote_is_durable)
+{
+        struct raft_options options = {.id = 1,
+                                       .seed = 42,
+                                       .election_timeout_ms = ELECTION_MS,
+                                       .heartbeat_ms = 20,
+                                       .message_bytes_max = 1024,
+                                       .inflight_max = 4};
+        struct raft_restored restored = {.configuration = {.server_count = 1}};
+        struct raft_status status;
+        struct raft_effects e;
+        struct raft *r;
+
+        restored.configuration.servers[0] = three_servers().servers[0];
+        cr_assert_eq(raft_create(&options, &restored, 0, &r), 0);
+        cr_assert_eq(raft_tick(r, QUIET_MS), 0);
+        cr_assert_eq(raft_collect(r, QUIET_MS, &e), 0);
+        cr_expect(e.hard_state_changed);
+        cr_expect_eq(e.hard_state.vote, 1);
+        raft_status(r, &status);
+        cr_expect_eq(status.role, RAFT_CANDIDATE);
+        raft_durable(r, e.batch);
+        raft_status(r, &status);
+        cr_expect_eq(status.role, RAFT_LEADER);
+        raft_destroy(r);
+}
+
+static struct raft_buffer *first_configuration(unsigned voters)
+{
+        struct raft_configuration c = three_servers();
+        struct raft_buffer *data;
+
+        c.server_count = voters;
+        data = raft_configuration_encode(&c);
+        cr_assert_not_null(data);
+        return data;
+}
+
+Test(raft_rules, only_an_empty_log_is_given_a_first_configuration)
+{
+        struct raft_entry entry = {.index = 1, .term = 1, .type = RAFT_ENTRY_NOOP};
+        struct raft_buffer *data = first_configuration(3);
+        struct raft *r = server_1(&entry, 1, 1);
+
+        cr_expect_eq(raft_bootstrap(r, data, 0), -EEXIST);
+        raft_destroy(r);
+        r = server_1(NULL, 0, 0);
+        cr_expect_eq(raft_bootstrap(r, data, 0), 0);
+        cr_expect_eq(raft_configuration(r)->server_count, 3);
+        data = first_configuration(3);
+        cr_expect_eq(raft_bootstrap(r, data, 0), -EEXIST);
+        raft_buffer_unref(data);
+        raft_destroy(r);
+}
+
+Test(raft_rules, a_lone_voter_with_nothing_but_that_need_not_wait)
+{
+        struct raft_buffer *data = first_configuration(1);
+        struct raft *r = server_1(NULL, 0, 0);
+
+        cr_expect_eq(raft_bootstrap(r, data, 5), 0);
+        cr_expect_eq(raft_deadline_ms(r), 5);
+        raft_destroy(r);
+}

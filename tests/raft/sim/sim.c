@@ -168,8 +168,11 @@ static void start_cluster(struct sim *sim)
         struct raft_configuration bootstrap = {0};
         unsigned voters;
 
+        sim->adversary = sim_one_in(&sim->random, 8);
         sim->server_count = 1 + (unsigned)sim_below(&sim->random, SIM_SERVER_MAX);
         voters = 1 + (unsigned)sim_below(&sim->random, sim->server_count);
+        if (sim->adversary)
+                voters = sim->server_count = 3 + 2 * (unsigned)sim_below(&sim->random, 2);
         for (unsigned i = 0; i < voters; i++) {
                 struct raft_server server = {.id = i + 1, .voter = true};
 
@@ -242,6 +245,8 @@ void sim_run(const struct sim_options *options, struct sim_outcome *out)
         // Busy clusters and idle ones fail differently: an idle follower's log is soon up to date.
         sim->client_pause_us = 2000u << sim_below(&sim->random, 8);
         sim->crash_one_in = 500u << sim_below(&sim->random, 6);
+        if (sim->adversary)
+                sim->chaos_pause_us = 300000;
         for (unsigned i = 0; i < SIM_CLIENT_MAX; i++)
                 sim_schedule(sim, 1000 * i, SIM_CLIENT, i, NULL);
         sim_schedule(sim, 100000, SIM_CHAOS, 0, NULL);

@@ -71,6 +71,8 @@ struct sim_disk {
         struct sim_batch *pending; /* oldest first */
         struct sim_batch **pending_end;
         bool syncing;
+        uint64_t syncing_since_us;
+        bool fails; /* the next sync does, which ends the server */
 };
 
 /* A client's operation a server has promised to answer. */
@@ -98,7 +100,9 @@ struct sim_server {
         unsigned waiting_count;
         int clock_skew_permille; /* its clock runs this much fast or slow */
         uint64_t clock_offset_ms;
-        uint32_t sync_us; /* how long its disk takes */
+        uint32_t sync_us;               /* how long its disk takes */
+        uint64_t handing_over_until_us; /* its disk has stalled; 0: not */
+        bool led;                       /* after the last event */
 };
 
 enum sim_event_kind {
@@ -158,6 +162,9 @@ struct sim {
         uint32_t chaos_pause_us;                           /* the most between two faults */
         uint32_t crash_one_in; /* chance that a server crashes in the middle of an event */
         bool healed;
+        /* Figure 8 of the paper: leaders that reach one other server, die as they are elected or as
+           they commit, and replicate an entry a message. */
+        bool adversary;
 
         struct sim_client clients[SIM_CLIENT_MAX];
         uint32_t client_pause_us; /* the most between two looks of a client */
@@ -166,6 +173,7 @@ struct sim {
         uint64_t writes_done;
         uint64_t reads_done;
         uint64_t elections;
+        uint64_t handovers;
 
         struct sim_truth *truth;
         const char *failure; /* the first broken promise */

@@ -3,6 +3,8 @@
 
 #include "tests/raft/sim/sim.h"
 
+#define STALL_US 1000000u
+
 static unsigned any_server(struct sim *sim)
 {
         return (unsigned)sim_below(&sim->random, sim->server_count);
@@ -87,6 +89,9 @@ void sim_calm(struct sim *sim)
         memset(sim->cut, 0, sizeof(sim->cut));
         sim->loss_permille = 0;
         sim->duplicate_permille = 0;
+        for (unsigned i = 0; i < sim->server_count; i++)
+                if (sim->servers[i].sync_us == STALL_US)
+                        sim->servers[i].sync_us = 2000;
         for (unsigned a = 0; a < sim->server_count; a++)
                 for (unsigned b = 0; b < sim->server_count; b++)
                         sim->delay_us[a][b] = 5000;
@@ -115,6 +120,32 @@ static void slow_leader(struct sim *sim)
 static void slow_disk(struct sim *sim)
 {
         sim->servers[any_server(sim)].sync_us = 1000 + (uint32_t)sim_below(&sim->random, 300000);
+}
+
+// Far longer than an election timeout: a leader has to make way.
+static void stall_disk(struct sim *sim)
+{
+        struct sim_server *leader = find_leader(sim);
+        unsigned i = leader != NULL ? (unsigned)(leader->id - 1) : any_server(sim);
+
+        sim->servers[i].sync_us = STALL_US;
+}
+
+static void fail_sync(struct sim *sim)
+{
+        sim->servers[any_server(sim)].disk.fails = true;
+}
+
+// One other server is all the leader reaches.
+static void weaken_leader(struct sim *sim)
+{
+        struct sim_server *leader = find_leader(sim);
+        unsigned friend = any_server(sim);
+
+        memset(sim->cut, 0, sizeof(sim->cut));
+        for (unsigned i = 0; leader != NULL && i < sim->server_count; i++)
+                if (i != friend)
+                        sim->cut[leader->id - 1][i] = sim->cut[i][leader->id - 1] = true;
 }
 
 static void take_snapshot(struct sim *sim)
@@ -159,12 +190,16 @@ void sim_chaos(struct sim *sim)
             bad_network,   bad_network,   cut_link,      cut_link,          cut_link,
             sim_calm,      sim_calm,      slow_leader,   slow_leader,       slow_disk,
             take_snapshot, take_snapshot, take_snapshot, change_membership, change_membership,
-            transfer,      transfer};
+            transfer,      transfer,      stall_disk,    fail_sync};
+        static void (*const adversary[])(struct sim *) = {weaken_leader, weaken_leader,
+                                                          crash_leader, sim_calm, sim_calm};
         size_t fault = sim_below(&sim->random, sizeof(faults) / sizeof(faults[0]) + 1);
 
         if (sim->healed)
                 return;
-        if (fault == sizeof(faults) / sizeof(faults[0]))
+        if (sim->adversary)
+                adversary[fault % (sizeof(adversary) / sizeof(adversary[0]))](sim);
+        else if (fault == sizeof(faults) / sizeof(faults[0]))
                 sim_crash(sim, any_server(sim));
         else
                 faults[fault](sim);
@@ -177,6 +212,7 @@ void sim_heal(struct sim *sim)
         sim_calm(sim);
         for (unsigned i = 0; i < sim->server_count; i++) {
                 sim->servers[i].sync_us = 2000;
+                sim->servers[i].disk.fails = false;
                 if (!sim->servers[i].up)
                         sim_schedule(sim, 1, SIM_RESTART, i, NULL);
         }

@@ -93,6 +93,7 @@ static void queue_batch(struct sim *sim, struct sim_server *server, const struct
         server->disk.pending_end = &batch->next;
         if (!server->disk.syncing) {
                 server->disk.syncing = true;
+                server->disk.syncing_since_us = sim->now_us;
                 sim_schedule(sim, 1 + sim_below(&sim->random, server->sync_us), SIM_SYNC_DONE,
                              (unsigned)(server->id - 1), NULL);
         }
@@ -181,15 +182,33 @@ static void maybe_crash(struct sim *sim, struct sim_server *server)
         sim_crash(sim, (unsigned)(server->id - 1));
 }
 
+// A leader that has just been elected, or has just committed, dies before it says so.
+static bool adversary_strikes(struct sim *sim, struct sim_server *server,
+                              const struct raft_effects *e)
+{
+        struct raft_status status;
+        bool elected;
+
+        if (!sim->adversary || sim->healed)
+                return false;
+        raft_status(server->raft, &status);
+        elected = status.role == RAFT_LEADER && !server->led;
+        server->led = status.role == RAFT_LEADER;
+        return (elected && sim_one_in(&sim->random, 3)) ||
+               (server->led && e->committed_count > 0 && sim_one_in(&sim->random, 6));
+}
+
 void sim_server_pump(struct sim *sim, struct sim_server *server)
 {
         struct raft_effects e;
+        bool strikes;
 
         // Twice, because applying may let the core say more; the rest comes with the next event.
         for (unsigned round = 0; round < 2 && server->up; round++) {
                 if (raft_collect(server->raft, sim_server_now_ms(sim, server), &e) != 0)
                         return;
-                for (unsigned i = 0; i < e.messages_now_count; i++) {
+                strikes = adversary_strikes(sim, server, &e);
+                for (unsigned i = 0; i < e.messages_now_count && !strikes; i++) {
                         if (e.messages_now[i].type == RAFT_SNAPSHOT_REQUEST)
                                 send_chunk(sim, server, &e.messages_now[i]);
                         else
@@ -201,6 +220,10 @@ void sim_server_pump(struct sim *sim, struct sim_server *server)
                 for (unsigned i = 0; i < e.read_count; i++)
                         take_read(sim, server, &e.reads[i]);
                 answer_waiting(sim, server, NULL);
+                if (strikes) {
+                        sim_crash(sim, (unsigned)(server->id - 1));
+                        return;
+                }
                 if (!has_work(&e))
                         break;
                 raft_applied(server->raft, server->applied);
@@ -226,7 +249,7 @@ int sim_server_start(struct sim *sim, struct sim_server *server,
                                        .election_timeout_ms = SIM_ELECTION_MS,
                                        .heartbeat_ms = SIM_HEARTBEAT_MS,
                                        .clock_drift_permille = 110,
-                                       .message_bytes_max = 256,
+                                       .message_bytes_max = sim->adversary ? 1 : 256,
                                        .inflight_max = 4};
         struct sim_disk *disk = &server->disk;
         struct raft_restored restored = {.hard_state = disk->hard_state,
@@ -266,6 +289,9 @@ void sim_server_fini(struct sim_server *server)
         }
         disk->pending_end = &disk->pending;
         disk->syncing = false;
+        disk->fails = false;
+        server->handing_over_until_us = 0;
+        server->led = false;
         server->up = false;
         server->waiting_count = 0;
 }
@@ -338,10 +364,53 @@ void sim_server_deliver(struct sim *sim, struct sim_server *server, const struct
         sim_server_pump(sim, server);
 }
 
+static raft_server_id best_successor(const struct sim_server *server)
+{
+        struct raft_peer_status peers[RAFT_SERVER_MAX];
+        unsigned count = raft_peers(server->raft, peers);
+        raft_server_id best = RAFT_NO_SERVER;
+        raft_index match = 0;
+
+        for (unsigned i = 0; i < count; i++)
+                if (peers[i].id != server->id && peers[i].voter &&
+                    (best == RAFT_NO_SERVER || peers[i].match_index > match)) {
+                        best = peers[i].id;
+                        match = peers[i].match_index;
+                }
+        return best;
+}
+
+// A leader whose disk has not answered for an election timeout makes way: to the voter that has
+// most, and if that comes to nothing, to anybody.
+static void watch_disk(struct sim *sim, struct sim_server *server)
+{
+        uint64_t now_ms = sim_server_now_ms(sim, server);
+        struct raft_status status;
+        raft_server_id to;
+
+        raft_status(server->raft, &status);
+        if (status.role != RAFT_LEADER || !server->disk.syncing ||
+            sim->now_us < server->disk.syncing_since_us + 1000u * SIM_ELECTION_MS) {
+                server->handing_over_until_us = 0;
+                return;
+        }
+        to = best_successor(server);
+        if (server->handing_over_until_us != 0 || to == RAFT_NO_SERVER) {
+                if (to != RAFT_NO_SERVER && sim->now_us >= server->handing_over_until_us)
+                        raft_step_down(server->raft, now_ms);
+                return;
+        }
+        server->handing_over_until_us = sim->now_us + 1000u * SIM_ELECTION_MS;
+        sim->handovers++;
+        raft_transfer(server->raft, to, now_ms);
+}
+
 void sim_server_tick(struct sim *sim, struct sim_server *server)
 {
-        if (raft_tick(server->raft, sim_server_now_ms(sim, server)) == 0)
+        if (raft_tick(server->raft, sim_server_now_ms(sim, server)) == 0) {
+                watch_disk(sim, server);
                 sim_server_pump(sim, server);
+        }
         if (server->up)
                 schedule_tick(sim, server);
 }
@@ -352,6 +421,11 @@ void sim_server_sync_done(struct sim *sim, struct sim_server *server)
         struct sim_batch *batch;
         uint64_t number = 0;
 
+        // What was not synced may or may not be there; the server must not guess, and stops.
+        if (disk->fails) {
+                sim_crash(sim, (unsigned)(server->id - 1));
+                return;
+        }
         // Group commit: one sync covers all that had queued up.
         disk->syncing = false;
         while ((batch = disk->pending) != NULL) {
