@@ -57,7 +57,8 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 {
         struct watch *watch = poll->data;
         struct transfers *transfers = watch->transfers;
-        int flags = status < 0 ? CURL_CSELECT_ERR : 0, running;
+        // An error is libcurl's to find: it asks the socket why.
+        int flags = status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : 0, running;
 
         if (events & UV_READABLE)
                 flags |= CURL_CSELECT_IN;
@@ -230,6 +231,8 @@ struct transfer *transfer_create(struct transfers *transfers, transfer_done_fn d
         curl_easy_setopt(transfer->easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
         curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+        // Answers are short and only their end is kept.
+        curl_easy_setopt(transfer->easy, CURLOPT_BUFFERSIZE, 4096L);
         curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, transfers->no_proxy);
         return transfer;
 }
