@@ -162,6 +162,13 @@ static int start_publisher(struct agent *agent, char *error, size_t error_size)
         return ret;
 }
 
+static void wait_for_store(void *arg, local_catalog_ready_fn done, void *done_arg)
+{
+        struct agent *agent = arg;
+
+        server_read(agent->server, SERVER_READ_DEFAULT, done, done_arg);
+}
+
 static int start_local(struct agent *agent, char *error, size_t error_size)
 {
         const struct local_options options = {
@@ -173,9 +180,9 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
         };
         int ret;
 
-        local_store_catalog_init(&agent->local_catalog, agent->store);
+        local_store_catalog_init(&agent->local_catalog, agent->store,
+                                 agent->server != NULL ? wait_for_store : NULL, agent);
         ret = local_create(&agent->local, &options);
-
         if (ret < 0) {
                 snprintf(error, error_size, "cannot set up the local state: %s", strerror(-ret));
                 return ret;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct list {
         const void **items;
@@ -57,10 +58,8 @@ static int gather(const struct store *store, const char *node, struct list *serv
         return 0;
 }
 
-static void read_node(struct local_catalog *self, const char *name, local_catalog_fn done,
-                      void *arg)
+static void read_now(struct store *store, const char *name, local_catalog_fn done, void *arg)
 {
-        struct store *store = ((struct local_store_catalog *)self)->store;
         const struct node_record *node = store_node_get(store, name);
         struct list services = {0}, checks = {0};
         struct local_catalog_view view;
@@ -92,6 +91,46 @@ free_all:
         release_all(&services, &checks, node);
 }
 
+// A reading that waits for the store.
+struct reading {
+        struct store *store;
+        local_catalog_fn done;
+        void *arg;
+        char node[];
+};
+
+static void on_ready(void *arg, const char *error)
+{
+        struct reading *reading = arg;
+
+        if (error != NULL)
+                reading->done(reading->arg, -EAGAIN, NULL);
+        else
+                read_now(reading->store, reading->node, reading->done, reading->arg);
+        free(reading);
+}
+
+static void read_node(struct local_catalog *self, const char *name, local_catalog_fn done,
+                      void *arg)
+{
+        struct local_store_catalog *catalog = (struct local_store_catalog *)self;
+        size_t size = strlen(name) + 1;
+        struct reading *reading;
+
+        if (catalog->wait == NULL) {
+                read_now(catalog->store, name, done, arg);
+                return;
+        }
+        reading = malloc(sizeof(*reading) + size);
+        if (reading == NULL) {
+                done(arg, -ENOMEM, NULL);
+                return;
+        }
+        *reading = (struct reading){.store = catalog->store, .done = done, .arg = arg};
+        memcpy(reading->node, name, size);
+        catalog->wait(catalog->wait_arg, on_ready, reading);
+}
+
 static void on_change(void *arg, uint64_t index, const struct store_change changes[], size_t count)
 {
         struct local_store_catalog *catalog = arg;
@@ -116,8 +155,12 @@ static void listen_store(struct local_catalog *self, local_catalog_change_fn fn,
                 catalog->fn = NULL;
 }
 
-void local_store_catalog_init(struct local_store_catalog *catalog, struct store *store)
+void local_store_catalog_init(struct local_store_catalog *catalog, struct store *store,
+                              local_catalog_wait_fn wait, void *wait_arg)
 {
         *catalog = (struct local_store_catalog){
-            .catalog = {.read_node = read_node, .listen = listen_store}, .store = store};
+            .catalog = {.read_node = read_node, .listen = listen_store},
+            .store = store,
+            .wait = wait,
+            .wait_arg = wait_arg};
 }

@@ -35,15 +35,27 @@ struct local_catalog {
         void (*listen)(struct local_catalog *self, local_catalog_change_fn fn, void *arg);
 };
 
+/** @error  NULL: the store may be read. Otherwise why not. */
+typedef void (*local_catalog_ready_fn)(void *arg, const char *error);
+
+/** Wait until a store may be read. @done  called exactly once, perhaps before return. */
+typedef void (*local_catalog_wait_fn)(void *arg, local_catalog_ready_fn done, void *done_arg);
+
 /** A catalog that reads a store of this process. */
 struct local_store_catalog {
         struct local_catalog catalog;
         struct store *store; // borrowed
+        local_catalog_wait_fn wait;
+        void *wait_arg;
         local_catalog_change_fn fn;
         void *arg;
 };
 
-/** @store  borrowed for the catalog's life. */
-void local_store_catalog_init(struct local_store_catalog *catalog, struct store *store);
+/**
+ * @store  borrowed for the catalog's life.
+ * @wait   asked before the store is read; NULL when it always may be.
+ */
+void local_store_catalog_init(struct local_store_catalog *catalog, struct store *store,
+                              local_catalog_wait_fn wait, void *wait_arg);
 
 #endif

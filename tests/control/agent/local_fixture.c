@@ -60,7 +60,7 @@ void local_fixture_start(struct local_fixture *f, const char *settings)
                                          .proposer = &f->proposer,
                                          .log = &f->log,
                                          .node_id = "11111111-2222-3333-4444-555555555555"};
-        local_store_catalog_init(&f->catalog, f->store);
+        local_store_catalog_init(&f->catalog, f->store, NULL, NULL);
         if (f->with_catalog)
                 options.catalog = &f->catalog.catalog;
         cr_assert_eq(local_create(&f->local, &options), 0);
