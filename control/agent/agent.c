@@ -164,9 +164,7 @@ static int start_publisher(struct agent *agent, char *error, size_t error_size)
 
 static void wait_for_store(void *arg, local_catalog_ready_fn done, void *done_arg)
 {
-        struct agent *agent = arg;
-
-        server_read(agent->server, SERVER_READ_DEFAULT, done, done_arg);
+        server_read(arg, SERVER_READ_DEFAULT, done, done_arg);
 }
 
 static int start_local(struct agent *agent, char *error, size_t error_size)
@@ -181,7 +179,7 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
         int ret;
 
         local_store_catalog_init(&agent->local_catalog, agent->store,
-                                 agent->server != NULL ? wait_for_store : NULL, agent);
+                                 agent->server != NULL ? wait_for_store : NULL, agent->server);
         ret = local_create(&agent->local, &options);
         if (ret < 0) {
                 snprintf(error, error_size, "cannot set up the local state: %s", strerror(-ret));
