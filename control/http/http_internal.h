@@ -35,6 +35,7 @@ struct http_server {
         uv_timer_t timer;           // the daemon's own deadlines
         uv_timer_t accept_timer;    // when accepting is paused
         uv_poll_t gone_poll;        // of gone_fd
+        uv_timer_t gone_timer;      // puts those there who have waited for a while
         int gone_fd;                // an epoll set that tells of waiting clients that went away
         unsigned open_handle_count; // to be closed before the memory goes
         bool accept_paused;

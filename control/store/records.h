@@ -173,7 +173,7 @@ struct record {
 
 /*
  * The byte strings named *_key are what the store's indexes are ordered by. They lie one inside the
- * other, each a suffix of the longer one, so a record holds them once.
+ * other, each a suffix of the longer one, so a record holds them once. A NUL follows each.
  */
 struct node_record {
         struct record head;

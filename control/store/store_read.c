@@ -185,25 +185,33 @@ static bool worse(enum store_health a, enum store_health b)
         return rank[a] > rank[b];
 }
 
+static enum store_health worst_of(struct store_iter *it, enum store_health worst,
+                                  const struct text_list *ignored)
+{
+        const struct check_record *check;
+
+        while ((check = store_next_check(it))) {
+                enum store_health health = store_health_of(check->check.status);
+
+                if (worse(health, worst) &&
+                    (ignored == NULL || !text_list_has(ignored, check->check.id)))
+                        worst = health;
+        }
+        return worst;
+}
+
 enum store_health store_instance_health(const struct store *s, const struct service_record *service,
                                         const struct text_list *ignored)
 {
-        const char *const owners[] = {service->service.id, ""};
-        enum store_health worst = STORE_PASSING;
-        const struct check_record *check;
+        enum store_health worst;
         struct store_iter it;
 
-        for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
-                store_checks_of_instance(s, service->service.node, owners[i], &it);
-                while ((check = store_next_check(&it))) {
-                        enum store_health health = store_health_of(check->check.status);
-
-                        if (worse(health, worst) &&
-                            (ignored == NULL || !text_list_has(ignored, check->check.id)))
-                                worst = health;
-                }
-        }
-        return worst;
+        // With the NUL that follows it, the instance's key begins its checks' keys.
+        ordered_index_seek_prefix(s->tables.checks_by_instance, service->instance_key,
+                                  service->instance_key_len + 1, &it.cursor);
+        worst = worst_of(&it, STORE_PASSING, ignored);
+        store_checks_of_instance(s, service->service.node, "", &it);
+        return worst_of(&it, worst, ignored);
 }
 
 uint64_t store_table_index(const struct store *s, enum store_table table)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/store/watch.h"
 #include "tests/control/api/fixture.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -114,6 +115,45 @@ Test(api_agent, configured_headers_and_blocks_apply)
                        "Endpoint is blocked by agent configuration");
         fixture_expect(&f, "PUT", "/v1/agent/maintenance?enable=1", NULL, 403,
                        "Access is restricted");
+        fixture_stop(&f);
+}
+
+// Once somebody waits for the agent's own services, the one it waits for goes.
+static void on_turn(uv_prepare_t *prepare)
+{
+        struct fixture *f = prepare->data;
+
+        if (watch_count(local_watches(f->agent.local)) == 0)
+                return;
+        uv_prepare_stop(prepare);
+        local_deregister_service(f->agent.local, "w1", NULL, NULL);
+}
+
+Test(api_agent, a_known_hash_waits_for_the_service_to_change)
+{
+        char target[128], hash[64];
+        struct exchange got;
+        uv_prepare_t turn;
+        struct fixture f;
+
+        fixture_start(&f, "{}");
+        fixture_expect(&f, "PUT", "/v1/agent/service/register", "{\"ID\":\"w1\",\"Name\":\"w\"}",
+                       200, "");
+        fixture_ask(&f, "GET", "/v1/agent/service/w1?hash=other", NULL, &got);
+        cr_assert_eq(got.status, 200, "another hash is answered at once");
+        snprintf(hash, sizeof(hash), "%s", exchange_header(&got, "X-Consul-ContentHash"));
+        exchange_fini(&got);
+        snprintf(target, sizeof(target), "/v1/agent/service/w1?wait=10ms&hash=%s", hash);
+        fixture_ask(&f, "GET", target, NULL, &got);
+        cr_expect_str_eq(exchange_header(&got, "X-Consul-ContentHash"), hash);
+        exchange_fini(&got);
+        uv_prepare_init(&f.agent.loop, &turn);
+        turn.data = &f;
+        uv_prepare_start(&turn, on_turn);
+        snprintf(target, sizeof(target), "/v1/agent/service/w1?hash=%s", hash);
+        fixture_expect(&f, "GET", target, NULL, 404, "unknown service ID: w1");
+        cr_expect_eq(watch_count(local_watches(f.agent.local)), 0);
+        uv_close((uv_handle_t *)&turn, NULL);
         fixture_stop(&f);
 }
 
