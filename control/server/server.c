@@ -361,7 +361,9 @@ struct log_proposer *server_proposer(struct server *server)
 void server_read(struct server *server, enum server_consistency consistency, leader_read_fn done,
                  void *arg)
 {
-        if (consistency == SERVER_READ_STALE)
+        // Most reads: whoever was told of a change was told by this server, after it had applied it.
+        if (consistency == SERVER_READ_STALE ||
+            (consistency == SERVER_READ_DEFAULT && server_reads_at_once(server)))
                 done(arg, NULL);
         else
                 leader_calls_read(server->calls, consistency == SERVER_READ_DEFAULT, done, arg);
@@ -372,7 +374,7 @@ bool server_reads_at_once(const struct server *server)
         struct raft_node_status status;
 
         raft_node_status(raft_log_node(server->log), &status);
-        return status.leading && status.has_lease;
+        return status.leading && status.has_lease && status.applied_index >= status.commit_index;
 }
 
 void server_operate(struct server *server, const struct operator_request *request,
