@@ -37,6 +37,7 @@ enum command_type {
         COMMAND_SESSION_DESTROY = 8,
         COMMAND_TOMBSTONE_REAP = 9,
         COMMAND_COORDINATES = 10,
+        COMMAND_SETTING = 11,
         COMMAND_TYPE_COUNT
 };
 
@@ -96,6 +97,13 @@ struct command_txn {
         uint32_t op_count;
 };
 
+/* One of the cluster's settings. With cas only when index is its modify index, 0: none is set. */
+struct command_setting {
+        struct catalog_setting setting;
+        bool cas;
+        uint64_t index;
+};
+
 /* Coordinates of several nodes; those of unknown ones are passed over. */
 struct command_coordinates {
         struct catalog_coordinate *items;
@@ -122,6 +130,7 @@ struct command {
                 const char *session_destroy; /* its id */
                 uint64_t reap_index;         /* of the last deletion to forget */
                 struct command_coordinates coordinates;
+                struct command_setting setting;
         };
 };
 

@@ -138,6 +138,15 @@ static int put_body(const struct command *command, struct byte_buffer *out)
                 return 0;
         case COMMAND_COORDINATES:
                 return put_coordinates(&command->coordinates, out);
+        case COMMAND_SETTING:
+                msgpack_put_map(out, 3);
+                msgpack_put_text(out, "Cas");
+                msgpack_put_bool(out, command->setting.cas);
+                msgpack_put_text(out, "Index");
+                msgpack_put_uint(out, command->setting.index);
+                msgpack_put_text(out, "Setting");
+                catalog_setting_encode(&command->setting.setting, out);
+                return 0;
         case COMMAND_TYPE_COUNT:
                 break;
         }
@@ -354,6 +363,15 @@ static int get_coordinates(struct input *in, uint32_t key_count, struct command_
         return 0;
 }
 
+static int get_setting(struct input *in, uint32_t key_count, struct command_setting *out)
+{
+        if (key_count != 3 || !at_key(in, "Cas") || msgpack_get_bool(&in->reader, &out->cas) < 0 ||
+            !at_key(in, "Index") || msgpack_get_uint(&in->reader, &out->index) < 0 ||
+            !at_key(in, "Setting"))
+                return -EBADMSG;
+        return catalog_setting_decode(&in->reader, in->arena, &out->setting);
+}
+
 static int get_body(struct input *in, struct command *out)
 {
         uint32_t key_count;
@@ -384,6 +402,8 @@ static int get_body(struct input *in, struct command *out)
                 return get_locks(in, key_count, out);
         case COMMAND_COORDINATES:
                 return get_coordinates(in, key_count, &out->coordinates);
+        case COMMAND_SETTING:
+                return get_setting(in, key_count, &out->setting);
         case COMMAND_TYPE_COUNT:
                 break;
         }

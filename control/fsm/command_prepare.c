@@ -244,6 +244,11 @@ int command_prepare(struct command *command, struct fsm_result *result)
                 return prepare_session(&command->session_create, error);
         case COMMAND_SESSION_DESTROY:
                 return *command->session_destroy ? 0 : store_error_set(error, "Must provide ID");
+        case COMMAND_SETTING:
+                return *command->setting.setting.name &&
+                               strlen(command->setting.setting.value) <= SETTING_VALUE_MAX
+                           ? 0
+                           : store_error_set(error, "a setting needs a name and a short value");
         case COMMAND_TOMBSTONE_REAP:
         case COMMAND_COORDINATES:
                 return 0;

@@ -82,6 +82,17 @@ static int apply_session_create(struct store *s, const struct catalog_session *s
         return store_error_set(error, "apply failed: %.480s", cause.text);
 }
 
+static void apply_setting(struct store *s, const struct command_setting *setting,
+                          struct fsm_result *result)
+{
+        const struct setting_record *old = store_setting_get(s, setting->setting.name);
+
+        if (setting->cas && setting->index != (old ? old->head.modify_index : 0))
+                result->refused = true;
+        else
+                store_set_setting(s, &setting->setting);
+}
+
 static int apply_command(struct store *s, const struct command *command, struct fsm_result *result)
 {
         switch (command->type) {
@@ -114,6 +125,9 @@ static int apply_command(struct store *s, const struct command *command, struct 
         case COMMAND_COORDINATES:
                 for (uint32_t i = 0; i < command->coordinates.count; i++)
                         store_set_coordinate(s, &command->coordinates.items[i]);
+                return 0;
+        case COMMAND_SETTING:
+                apply_setting(s, &command->setting, result);
                 return 0;
         case COMMAND_TYPE_COUNT:
                 break;

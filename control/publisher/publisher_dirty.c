@@ -132,6 +132,7 @@ void dirty_note(struct dirty *d, const struct store *s, const struct store_chang
         case STORE_KV:
         case STORE_TOMBSTONES:
         case STORE_COORDINATES:
+        case STORE_SETTINGS:
         case STORE_TABLE_COUNT:
                 break;
         }

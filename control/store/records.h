@@ -160,7 +160,8 @@ enum record_kind {
         RECORD_KV,
         RECORD_TOMBSTONE,
         RECORD_SESSION,
-        RECORD_COORDINATE
+        RECORD_COORDINATE,
+        RECORD_SETTING
 };
 
 /* The part every record begins with. */

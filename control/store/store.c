@@ -109,8 +109,8 @@ void store_abort(struct store *s)
 static void touch_table(struct store *s, enum store_table table)
 {
         static const uint8_t keys[STORE_TABLE_COUNT] = {
-            STORE_NODES,    STORE_SERVICES, STORE_CHECKS,     STORE_QUERIES,
-            STORE_SESSIONS, STORE_KV,       STORE_TOMBSTONES, STORE_COORDINATES};
+            STORE_NODES, STORE_SERVICES,   STORE_CHECKS,      STORE_QUERIES, STORE_SESSIONS,
+            STORE_KV,    STORE_TOMBSTONES, STORE_COORDINATES, STORE_SETTINGS};
 
         store_touch(s, STORE_WATCH_TABLE, &keys[table], 1);
 }
@@ -227,6 +227,7 @@ static void mark_change(struct store *s, const struct store_change *c, uint64_t 
                 break;
         case STORE_QUERIES:
         case STORE_TOMBSTONES:
+        case STORE_SETTINGS:
         case STORE_TABLE_COUNT:
                 break;
         }

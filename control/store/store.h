@@ -16,6 +16,7 @@
 #include "control/store/kv_record.h"
 #include "control/store/ordered_index.h"
 #include "control/store/records.h"
+#include "control/store/setting_record.h"
 #include "control/store/watch.h"
 
 struct store;
@@ -29,6 +30,7 @@ enum store_table {
         STORE_KV,
         STORE_TOMBSTONES, /* of deleted keys */
         STORE_COORDINATES,
+        STORE_SETTINGS,
         STORE_TABLE_COUNT
 };
 
@@ -47,6 +49,7 @@ const struct check_record *store_check_get(const struct store *s, const char *no
                                            const char *check_id);
 const struct query_record *store_query_get(const struct store *s, const char *id);
 const struct query_record *store_query_find(const struct store *s, const char *name);
+const struct setting_record *store_setting_get(const struct store *s, const char *name);
 const struct session_record *store_session_get(const struct store *s, const char *id);
 const struct kv_record *store_kv_get(const struct store *s, const char *key);
 
@@ -201,6 +204,7 @@ union store_row {
         const struct kv_record *kv;
         const struct tombstone_record *tombstone;
         const struct coordinate_record *coordinate;
+        const struct setting_record *setting;
 };
 
 struct store_change {

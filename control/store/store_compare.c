@@ -22,6 +22,8 @@ static bool row_equal(union store_row a, union store_row b)
         case RECORD_KV:
                 entry = kv_record_entry(b.kv);
                 return kv_record_equals(a.kv, &entry);
+        case RECORD_SETTING:
+                return catalog_setting_equal(&a.setting->setting, &b.setting->setting);
         case RECORD_COORDINATE:
                 return catalog_coordinate_equal(&a.coordinate->coordinate,
                                                 &b.coordinate->coordinate);

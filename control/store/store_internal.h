@@ -39,6 +39,7 @@ struct store_tables {
         struct ordered_index *tombstones;          /* by key */
         struct ordered_index *tombstones_by_index; /* by index, key */
         struct ordered_index *coordinates;         /* by node, segment */
+        struct ordered_index *settings;            /* by name */
         struct ordered_index *node_marks;
         struct ordered_index *service_marks;
         uint64_t table_index[STORE_TABLE_COUNT];
@@ -63,7 +64,7 @@ struct store_touch {
  * indexes, the vanished index; for each table its row count and rows (create index, modify index,
  * value); the marks of nodes and services in key order, whose number follows from the rows.
  */
-#define SNAPSHOT_VERSION 3
+#define SNAPSHOT_VERSION 4
 extern const uint8_t store_snapshot_magic[8];
 
 /* What has left the tables but is still held: a chain of blocks of pointers. */

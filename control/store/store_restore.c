@@ -116,6 +116,7 @@ static bool has_owner(struct source *src, union store_row row)
         case RECORD_NODE:
         case RECORD_QUERY:
         case RECORD_TOMBSTONE:
+        case RECORD_SETTING:
                 return true;
         }
         return false;
@@ -140,6 +141,7 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
                 struct kv_entry kv;
                 const char *key;
                 struct catalog_coordinate coordinate;
+                struct catalog_setting setting;
         } value;
         int ret = -EBADMSG;
 
@@ -189,6 +191,12 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
                 if (ret == 0)
                         out->coordinate =
                             coordinate_record_create(&value.coordinate, create_index, modify_index);
+                break;
+        case STORE_SETTINGS:
+                ret = catalog_setting_decode(&src->reader, &src->arena, &value.setting);
+                if (ret == 0)
+                        out->setting =
+                            setting_record_create(&value.setting, create_index, modify_index);
                 break;
         case STORE_TABLE_COUNT:
                 break;

@@ -53,6 +53,9 @@ static void encode_row(struct byte_buffer *out, const union store_row *row)
                 entry = kv_record_entry(row->kv);
                 kv_entry_encode(&entry, out);
                 break;
+        case RECORD_SETTING:
+                catalog_setting_encode(&row->setting->setting, out);
+                break;
         case RECORD_COORDINATE:
                 catalog_coordinate_encode(&row->coordinate->coordinate, out);
                 break;

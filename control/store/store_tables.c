@@ -20,6 +20,7 @@ static const struct {
     [STORE_KV] = {2, {AT(kv), AT(kv_by_session)}},
     [STORE_TOMBSTONES] = {2, {AT(tombstones), AT(tombstones_by_index)}},
     [STORE_COORDINATES] = {1, {AT(coordinates)}},
+    [STORE_SETTINGS] = {1, {AT(settings)}},
 };
 
 unsigned store_table_index_count(enum store_table table)
@@ -133,6 +134,9 @@ void store_row_keys(union store_row row, struct ordered_entry keys[STORE_INDEX_M
                 break;
         case RECORD_COORDINATE:
                 keys[0] = KEY(row.coordinate, key);
+                break;
+        case RECORD_SETTING:
+                keys[0] = KEY(row.setting, key);
                 break;
         case RECORD_SESSION:
         case RECORD_KV:

@@ -70,6 +70,9 @@ int store_create_session(struct store *s, const struct catalog_session *session,
 /** End a session: what it holds is given back or deleted. returns  whether there was one. */
 bool store_destroy_session(struct store *s, const char *id);
 
+/** Set one of the cluster's settings. */
+void store_set_setting(struct store *s, const struct catalog_setting *setting);
+
 /** Set a node's coordinate. returns  false for an unknown node, where nothing is done. */
 bool store_set_coordinate(struct store *s, const struct catalog_coordinate *coordinate);
 

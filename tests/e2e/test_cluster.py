@@ -1,0 +1,204 @@
+"""Three real servers on 127.0.0.2 to .4: they find each other, agree, survive, and change."""
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+import lictor_e2e as e2e
+from lictor_e2e import eventually
+
+NODE_IDS = [f"{n}{n}{n}{n}{n}{n}{n}{n}-1111-4111-8111-111111111111" for n in range(1, 8)]
+HEADERS = ("X-Consul-KnownLeader", "X-Consul-LastContact")
+
+
+class Server(e2e.Agent):
+    """One of several: its own address, the ports of all."""
+
+    def __init__(self, number, ports, config=None):
+        self.address = f"127.0.0.{number + 1}"
+        self.name = f"node{number}"
+        super().__init__({
+            "server": True, "bootstrap": False, "node_name": self.name,
+            "node_id": NODE_IDS[number - 1], "bind_addr": self.address,
+            "client_addr": self.address, "ports": ports, "leave_on_terminate": False,
+            "performance": {"raft_multiplier": 1, "rpc_hold_timeout": "2s"},
+            "autopilot": {"server_stabilization_time": "300ms"}, **(config or {})})
+        self.http_port, self.dns_port = ports["http"], ports["dns"]
+        self.server_address = f"{self.address}:{ports['server']}"
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the agent ended with {self.process.returncode}:\n{self.log()}")
+        try:
+            return self.get("/v1/status/leader")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def request(self, method, path, body=None, host=None):
+        return super().request(method, path, body, host or self.address)
+
+    def dig(self, name, kind="A", *options, server=None):
+        return super().dig(name, kind, *options, server=server or self.address)
+
+    def try_put(self, path, body=None):
+        try:
+            return self.request("PUT", path, body)[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def leader(self):
+        try:
+            return self.get("/v1/status/leader")[1]
+        except (OSError, http.client.HTTPException):
+            return ""
+
+    def peers(self):
+        return sorted(self.get("/v1/status/peers")[1])
+
+    def voters(self):
+        status, body = self.get("/v1/operator/raft/configuration")
+        if status != 200:
+            return []
+        return sorted(s["Node"] for s in body["Servers"] if s["Voter"])
+
+
+class Cluster:
+    """Servers that are stopped, and their folders removed, with the with block."""
+
+    def __init__(self, count=3, config=None):
+        self.ports = {"http": e2e.free_port(), "dns": e2e.free_port(), "serf_lan": e2e.free_port(),
+                      "serf_wan": e2e.free_port(), "server": e2e.free_port(), "https": -1,
+                      "grpc": -1}
+        self.count = count
+        self.config = {"bootstrap_expect": count, **(config or {})}
+        self.servers = []
+
+    def add(self, number, config=None):
+        joins = [f"127.0.0.{n + 2}:{self.ports['server']}" for n in range(3)]
+        server = Server(number, self.ports, {"retry_join": joins, "retry_interval": "300ms",
+                                             **self.config, **(config or {})})
+        self.servers.append(server)
+        return server
+
+    def __enter__(self):
+        try:
+            for number in range(1, self.count + 1):
+                self.add(number)
+            for server in self.servers:
+                server.start()
+            self.wait_for_leader()
+        except BaseException:
+            self.__exit__(Exception, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        failures = []
+        for server in self.servers:
+            log = server.log() if os.path.exists(server.log_path) else ""
+            server.kill()
+            server.clean()
+            if "Sanitizer" in log or "runtime error:" in log or kind is not None:
+                failures.append(f"--- log of {server.name}:\n{log}")
+        if kind is not None:
+            print("\n".join(failures))
+        elif failures:
+            raise AssertionError("\n".join(failures))
+
+    def alive(self):
+        return [s for s in self.servers if s.process and s.process.poll() is None]
+
+    def wait_for_leader(self, within_s=20.0):
+        def agreed():
+            said = {s.leader() for s in self.alive()}
+            return len(said) == 1 and said.pop()
+        address = eventually(agreed, within_s)
+        assert address, "no leader: " + str([s.leader() for s in self.alive()])
+        return next(s for s in self.servers if s.server_address == address)
+
+    def others(self, server):
+        return [s for s in self.alive() if s is not server]
+
+
+def services(server, mode=""):
+    return server.get("/v1/catalog/services" + mode)
+
+
+class ThreeServers(e2e.TestCase):
+    def test_begin_write_anywhere_read_everywhere(self):
+        with Cluster() as cluster:
+            leader = cluster.wait_for_leader()
+            addresses = sorted(s.server_address for s in cluster.servers)
+            for server in cluster.servers:
+                self.assertEqual(server.peers(), addresses)
+                self.assertEqual(server.voters(), ["node1", "node2", "node3"])
+            follower = cluster.others(leader)[0]
+            follower.put("/v1/catalog/register",
+                         {"Node": "web1", "Address": "10.0.0.1", "Service": {"Service": "web"}})
+            for server in cluster.servers:
+                for mode in ("", "?consistent"):
+                    status, body, headers = server.request("GET", "/v1/catalog/services" + mode)
+                    self.assertEqual((status, "web" in body), (200, True), server.name + mode)
+                    self.assertEqual([headers[h] for h in HEADERS], ["true", "0"])
+                self.assertTrue(eventually(lambda s=server: "web" in services(s, "?stale")[1]))
+                self.assertEqual(server.dig_until(["10.0.0.1"], "web.service.consul").data,
+                                 ["10.0.0.1"])
+            for server in cluster.servers:
+                # The leader registers every server.
+                self.assertTrue(eventually(lambda s=server: len(
+                    s.get("/v1/health/service/consul?passing")[1]) == 3), server.name)
+            # A refusal comes through whole, too.
+            status, text, _headers = follower.request(
+                "PUT", "/v1/txn", [{"KV": {"Verb": "check-index", "Key": "none", "Index": 5}}])
+            self.assertEqual(status, 409, text)
+            self.assertIn("Errors", text)
+
+    def test_leader_dies_and_comes_back(self):
+        with Cluster() as cluster:
+            first = cluster.wait_for_leader()
+            first.put("/v1/kv/before", "1")
+            follower = cluster.others(first)[0]
+            first.kill()
+            self.assertTrue(eventually(lambda: follower.try_put("/v1/kv/after", "2"), 10))
+            second = cluster.wait_for_leader()
+            self.assertNotEqual(second, first)
+            for server in cluster.alive():
+                self.assertEqual(server.get("/v1/kv/before?raw"), (200, 1))
+                self.assertEqual(server.get("/v1/kv/after?raw"), (200, 2))
+            self.assertTrue(eventually(lambda: any(
+                c["CheckID"] == "serfHealth" and c["Status"] == "critical"
+                for c in second.get(f"/v1/health/node/{first.name}")[1]), 15))
+            first.start()
+            self.assertTrue(eventually(lambda: first.get("/v1/kv/after?raw") == (200, 2), 15))
+            self.assertTrue(eventually(lambda: second.voters() == ["node1", "node2", "node3"], 20),
+                            second.voters())
+            self.assertTrue(eventually(lambda: len(
+                second.get("/v1/health/service/consul?passing")[1]) == 3, 15))
+
+    def test_without_quorum_only_stale_reads_and_dns_go_on(self):
+        with Cluster() as cluster:
+            leader = cluster.wait_for_leader()
+            leader.put("/v1/catalog/register",
+                       {"Node": "web1", "Address": "10.0.0.1", "Service": {"Service": "web"}})
+            last = cluster.others(leader)[0]
+            self.assertTrue(eventually(lambda: "web" in services(last, "?stale")[1]))
+            for server in cluster.servers:
+                if server is not last:
+                    server.kill()
+            self.assertTrue(eventually(lambda: last.leader() == "", 10))
+            for mode in ("", "?consistent"):
+                self.assertEqual(services(last, mode), (500, "No cluster leader"))
+            self.assertEqual(last.request("PUT", "/v1/kv/x", "1")[:2], (500, "No cluster leader"))
+            status, body, headers = last.request("GET", "/v1/catalog/services?stale")
+            self.assertEqual((status, "web" in body), (200, True))
+            self.assertEqual(headers["X-Consul-KnownLeader"], "false")
+            self.assertGreater(int(headers["X-Consul-LastContact"]), 0)
+            self.assertEqual(last.dig("web.service.consul").data, ["10.0.0.1"])
+
+
+if __name__ == "__main__":
+    e2e.main()
