@@ -215,6 +215,16 @@ void api_acl_disabled(struct http_request *request, void *app);
 void api_status_leader(struct http_request *request, void *app);
 void api_status_peers(struct http_request *request, void *app);
 
+void api_operator_raft_configuration(struct http_request *request, void *app);
+void api_operator_raft_peer(struct http_request *request, void *app);
+void api_operator_raft_transfer(struct http_request *request, void *app);
+void api_operator_autopilot_configuration(struct http_request *request, void *app);
+void api_operator_autopilot_set(struct http_request *request, void *app);
+void api_operator_autopilot_health(struct http_request *request, void *app);
+void api_operator_keyring(struct http_request *request, void *app);
+void api_operator_keyring_change(struct http_request *request, void *app);
+void api_operator_autopilot_state(struct http_request *request, void *app);
+
 void api_agent_self(struct http_request *request, void *app);
 void api_agent_members(struct http_request *request, void *app);
 void api_agent_host(struct http_request *request, void *app);

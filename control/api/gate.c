@@ -13,9 +13,15 @@
 static bool reads_cluster(struct http_request *request, const struct http_route *route)
 {
         static const char *const areas[] = {
-            "/v1/catalog/", "/v1/health/",   "/v1/kv/",
-            "/v1/query",    "/v1/session/",  "/v1/operator/autopilot/configuration",
-            API_TXN_PATH,   "/v1/internal/",
+            "/v1/catalog/",
+            "/v1/health/",
+            "/v1/kv/",
+            "/v1/query",
+            "/v1/session/",
+            "/v1/operator/autopilot/configuration",
+            "/v1/operator/raft/configuration",
+            API_TXN_PATH,
+            "/v1/internal/",
         };
 
         if (strcmp(route->pattern, "/v1/catalog/datacenters") == 0)

@@ -92,7 +92,8 @@ const struct autopilot_server *autopilot_promotion(const struct autopilot *autop
 }
 
 const struct autopilot_server *autopilot_removal(const struct autopilot *autopilot,
-                                                 const struct autopilot_config *config)
+                                                 const struct autopilot_config *config,
+                                                 int64_t now_unix_ms)
 {
         const struct autopilot_server *failed_voter = NULL;
         unsigned voters = 0, failed = 0;
@@ -104,13 +105,14 @@ const struct autopilot_server *autopilot_removal(const struct autopilot *autopil
                 bool dead = server->sight.known && server->sight.life == SERVER_FAILED &&
                             !server->sight.leader;
 
-                if (dead && !server->sight.voter)
+                bool due = now_unix_ms - server->stable_since_unix_ms >= AUTOPILOT_REMOVE_MS;
+
+                if (dead && due && !server->sight.voter)
                         return server;
                 voters += server->sight.voter;
-                if (dead) {
-                        failed++;
+                failed += dead && server->sight.voter;
+                if (dead && due && server->sight.voter)
                         failed_voter = server;
-                }
         }
         // Half of them or more failing at once is rather this server's being cut off.
         if (failed_voter == NULL || failed > (voters - 1) / 2 || voters - 1 < config->min_quorum)

@@ -10,6 +10,7 @@
 
 #define AUTOPILOT_TAG_MAX     128u
 #define AUTOPILOT_SERVER_MAX  32u
+#define AUTOPILOT_REMOVE_MS   10000
 #define AUTOPILOT_PROMOTE_NOW 110u /* per cent of the stabilization time, see autopilot_judge */
 
 /* An operator's settings; times in nanoseconds, as the API shows them. */
@@ -71,10 +72,12 @@ const struct autopilot_server *autopilot_promotion(const struct autopilot *autop
                                                    int64_t now_unix_ms);
 
 /**
- * A failed server to be removed, or NULL: any without a vote; one with a vote only while no
- * majority would go with the failed ones, and min_quorum voters stay.
+ * A server that failed AUTOPILOT_REMOVE_MS ago or more and is to be removed, or NULL: any without a
+ * vote; one with a vote only while no majority would go with the failed ones, and min_quorum voters
+ * stay.
  */
 const struct autopilot_server *autopilot_removal(const struct autopilot *autopilot,
-                                                 const struct autopilot_config *config);
+                                                 const struct autopilot_config *config,
+                                                 int64_t now_unix_ms);
 
 #endif

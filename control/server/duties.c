@@ -51,7 +51,7 @@ void duties_judge(struct duties *duties)
 
         raft_node_status(node, &status);
         raft_node_options_init(&timing, cluster->raft_multiplier);
-        duties_autopilot_config(duties->server, &config);
+        server_autopilot_config(duties->server, &config);
         for (unsigned i = 0; i < count; i++) {
                 const struct server_member *member =
                     find_member(duties->server, peers[i].server.node_id);
@@ -149,7 +149,7 @@ static void fly(struct duties *duties)
         struct autopilot_config config;
         const char *name;
 
-        duties_autopilot_config(duties->server, &config);
+        server_autopilot_config(duties->server, &config);
         server = autopilot_promotion(&duties->autopilot, &config, now_unix_ms());
         if (server != NULL) {
                 name = server_name_of(duties->server, server->sight.node_id);
@@ -159,7 +159,7 @@ static void fly(struct duties *duties)
                                  "promoting a server to voter", name != NULL ? name : ""))
                         return;
         }
-        server = autopilot_removal(&duties->autopilot, &config);
+        server = autopilot_removal(&duties->autopilot, &config, now_unix_ms());
         if (server != NULL) {
                 name = server_name_of(duties->server, server->sight.node_id);
                 if (begin_change(duties,
@@ -185,6 +185,7 @@ static void on_tick(uv_timer_t *timer)
         if (!duties->was_leading)
                 duties->leading_since_ms = uv_now(server->options.loop);
         duties->was_leading = true;
+        duties_settle_autopilot(duties);
         duties_judge(duties);
         duties_reconcile(duties);
         if (!duties->change_pending && !change_membership(duties))
@@ -222,18 +223,4 @@ void duties_wake(struct duties *duties)
 {
         if (!duties->closing)
                 uv_timer_start(&duties->timer, on_tick, 0, TICK_MS);
-}
-
-void duties_autopilot_config(const struct server *server, struct autopilot_config *out)
-{
-        const struct config_autopilot *initial = &server->options.config->cluster.autopilot;
-
-        *out = (struct autopilot_config){
-            .cleanup_dead_servers = initial->cleanup_dead_servers,
-            .last_contact_threshold_ns = (int64_t)initial->last_contact_threshold_ms * 1000000,
-            .server_stabilization_time_ns =
-                (int64_t)initial->server_stabilization_time_ms * 1000000,
-            .max_trailing_logs = initial->max_trailing_logs,
-            .min_quorum = initial->min_quorum,
-        };
 }

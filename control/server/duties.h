@@ -13,6 +13,7 @@ struct duties {
         uint64_t leading_since_ms;
         bool was_leading;
         bool change_pending;     /* a membership change is on its way */
+        bool setting_pending;    /* the first settings are on their way to the log */
         unsigned writes_pending; /* of the catalog */
         unsigned reference_count;
         bool closing;
@@ -23,13 +24,17 @@ struct duties {
 /** Give back a reference. */
 void duties_release(struct duties *duties);
 
-/** The settings in force: the log's, or those of this server's files while the log has none. */
-void duties_autopilot_config(const struct server *server, struct autopilot_config *out);
-
 /** Look at all servers of the Raft configuration and judge them. */
 void duties_judge(struct duties *duties);
 
 /** Bring the catalog in line with the servers that are known. */
 void duties_reconcile(struct duties *duties);
+
+/** Report health or state to an operator; this server leads. */
+void duties_report(struct duties *duties, const struct operator_request *request,
+                   operator_done_fn done, void *arg);
+
+/** Put this server's settings for autopilot into the log when it has none. */
+void duties_settle_autopilot(struct duties *duties);
 
 #endif

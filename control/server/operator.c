@@ -150,7 +150,7 @@ void duties_operate(void *arg, const struct operator_request *request, operator_
                 break;
         case OPERATOR_HEALTH:
         case OPERATOR_STATE:
-                operator_answer_text(done, done_arg, 500, "not known");
+                duties_report(server->duties, request, done, done_arg);
                 break;
         }
 }

@@ -67,8 +67,13 @@ static void on_leader(void *arg, const struct raft_server *leader)
 static void on_configuration(void *arg, const struct raft_configuration *configuration)
 {
         struct server *server = arg;
+        struct raft_node_status status;
 
         (void)configuration;
+        if (server->log != NULL) {
+                raft_node_status(raft_log_node(server->log), &status);
+                server->configuration_index = status.last_index;
+        }
         if (server->calls == NULL)
                 return;
         server_refresh(server);
@@ -410,6 +415,11 @@ bool server_leads(const struct server *server)
 bool server_is_registered(const struct server *server)
 {
         return store_check_get(server->options.store, server->own.name, "serfHealth") != NULL;
+}
+
+uint64_t server_configuration_index(const struct server *server)
+{
+        return server->configuration_index;
 }
 
 struct raft_node *server_raft_node(const struct server *server)

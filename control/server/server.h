@@ -11,6 +11,7 @@
 #include "control/config/config.h"
 #include "control/fsm/propose.h"
 #include "control/log/log.h"
+#include "control/server/autopilot.h"
 #include "control/server/discovery.h"
 #include "control/server/forward_codec.h"
 #include "control/server/leader_call.h"
@@ -84,6 +85,12 @@ bool server_leads(const struct server *server);
 
 /** Whether the catalog here shows this server itself: a single one is ready then. */
 bool server_is_registered(const struct server *server);
+
+/** Autopilot's settings in force: the log's, or this server's files' while the log has none. */
+void server_autopilot_config(const struct server *server, struct autopilot_config *out);
+
+/** Where the latest configuration stands in the log, as far as this server saw it come. */
+uint64_t server_configuration_index(const struct server *server);
 
 /** The node below, for what it tells of itself; borrowed. */
 struct raft_node *server_raft_node(const struct server *server);

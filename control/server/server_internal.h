@@ -19,6 +19,7 @@ struct server {
         struct duties *duties;
         struct server_info own;
         struct raft_node_status status; /* refreshed by server_leader_address */
+        uint64_t configuration_index;
         bool leading;
         bool closing;
         unsigned parts_open;

@@ -129,6 +129,28 @@ static bool row_fits(struct source *src, const struct rows *rows, const struct o
                has_owner(src, (union store_row){.record = key->value});
 }
 
+static int decode_coordinate(struct source *src, uint64_t create_index, uint64_t modify_index,
+                             union store_row *out)
+{
+        struct catalog_coordinate value;
+
+        if (catalog_coordinate_decode(&src->reader, &src->arena, &value) < 0)
+                return -EBADMSG;
+        out->coordinate = coordinate_record_create(&value, create_index, modify_index);
+        return 0;
+}
+
+static int decode_setting(struct source *src, uint64_t create_index, uint64_t modify_index,
+                          union store_row *out)
+{
+        struct catalog_setting value;
+
+        if (catalog_setting_decode(&src->reader, &src->arena, &value) < 0)
+                return -EBADMSG;
+        out->setting = setting_record_create(&value, create_index, modify_index);
+        return 0;
+}
+
 static int decode_row(struct source *src, enum store_table table, uint64_t create_index,
                       uint64_t modify_index, union store_row *out)
 {
@@ -140,8 +162,6 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
                 struct catalog_session session;
                 struct kv_entry kv;
                 const char *key;
-                struct catalog_coordinate coordinate;
-                struct catalog_setting setting;
         } value;
         int ret = -EBADMSG;
 
@@ -181,22 +201,16 @@ static int decode_row(struct source *src, enum store_table table, uint64_t creat
                 break;
         case STORE_TOMBSTONES:
                 ret = arena_decode_text(&src->reader, &src->arena, &value.key);
-                if (create_index != modify_index)
+                if (ret == 0 && create_index != modify_index)
                         ret = -EBADMSG;
                 if (ret == 0)
                         out->tombstone = tombstone_record_create(value.key, modify_index);
                 break;
         case STORE_COORDINATES:
-                ret = catalog_coordinate_decode(&src->reader, &src->arena, &value.coordinate);
-                if (ret == 0)
-                        out->coordinate =
-                            coordinate_record_create(&value.coordinate, create_index, modify_index);
+                ret = decode_coordinate(src, create_index, modify_index, out);
                 break;
         case STORE_SETTINGS:
-                ret = catalog_setting_decode(&src->reader, &src->arena, &value.setting);
-                if (ret == 0)
-                        out->setting =
-                            setting_record_create(&value.setting, create_index, modify_index);
+                ret = decode_setting(src, create_index, modify_index, out);
                 break;
         case STORE_TABLE_COUNT:
                 break;

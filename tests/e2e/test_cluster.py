@@ -1,12 +1,10 @@
 """Three real servers on 127.0.0.2 to .4: they find each other, agree, survive, and change."""
+import contextlib
 import http.client
-import json
 import os
 import signal
 import socket
-import subprocess
-import time
-import unittest
+import sys
 
 import lictor_e2e as e2e
 from lictor_e2e import eventually
@@ -167,13 +165,13 @@ class ThreeServers(e2e.TestCase):
             second = cluster.wait_for_leader()
             self.assertNotEqual(second, first)
             for server in cluster.alive():
-                self.assertEqual(server.get("/v1/kv/before?raw"), (200, 1))
-                self.assertEqual(server.get("/v1/kv/after?raw"), (200, 2))
+                self.assertEqual(server.get("/v1/kv/before?raw"), (200, "1"))
+                self.assertEqual(server.get("/v1/kv/after?raw"), (200, "2"))
             self.assertTrue(eventually(lambda: any(
                 c["CheckID"] == "serfHealth" and c["Status"] == "critical"
                 for c in second.get(f"/v1/health/node/{first.name}")[1]), 15))
             first.start()
-            self.assertTrue(eventually(lambda: first.get("/v1/kv/after?raw") == (200, 2), 15))
+            self.assertTrue(eventually(lambda: first.get("/v1/kv/after?raw") == (200, "2"), 15))
             self.assertTrue(eventually(lambda: second.voters() == ["node1", "node2", "node3"], 20),
                             second.voters())
             self.assertTrue(eventually(lambda: len(
@@ -198,6 +196,145 @@ class ThreeServers(e2e.TestCase):
             self.assertEqual(headers["X-Consul-KnownLeader"], "false")
             self.assertGreater(int(headers["X-Consul-LastContact"]), 0)
             self.assertEqual(last.dig("web.service.consul").data, ["10.0.0.1"])
+
+    def test_operators_hand_over_and_remove(self):
+        with Cluster(config={"autopilot": {"server_stabilization_time": "300ms"}}) as cluster:
+            leader = cluster.wait_for_leader()
+            follower = cluster.others(leader)[0]
+            # Asked of a follower, done by the leader.
+            status, body, _headers = follower.request("PUT", "/v1/operator/raft/transfer-leader")
+            self.assertEqual((status, body), (200, {"Success": True}))
+            self.assertTrue(eventually(lambda: cluster.wait_for_leader() is not leader))
+            second = cluster.wait_for_leader()
+            target = next(s for s in cluster.servers if s not in (leader, second))
+            status, _body, _headers = second.request(
+                "PUT", f"/v1/operator/raft/transfer-leader?id={target.config['node_id']}")
+            self.assertEqual(status, 200)
+            self.assertTrue(eventually(lambda: cluster.wait_for_leader() is target))
+            self.assertTrue(eventually(
+                lambda: leader.get("/v1/operator/autopilot/health")[0] == 200))
+            health = leader.get("/v1/operator/autopilot/health")[1]
+            self.assertEqual((health["FailureTolerance"], len(health["Servers"])), (1, 3))
+            state = leader.get("/v1/operator/autopilot/state")[1]
+            self.assertEqual(state["Leader"], target.config["node_id"])
+            self.assertEqual(len(state["Voters"]), 3)
+            # One that is gone for good.
+            second.kill()
+            status, text, _headers = leader.request(
+                "DELETE", f"/v1/operator/raft/peer?id={second.config['node_id']}")
+            self.assertEqual(status, 200, text)
+            self.assertTrue(eventually(
+                lambda: leader.peers() == sorted([leader.server_address, target.server_address])))
+            self.assertTrue(leader.try_put("/v1/kv/still", "here"))
+
+    def test_a_failed_server_is_cleaned_up_and_a_new_one_joins(self):
+        with Cluster() as cluster:
+            leader = cluster.wait_for_leader()
+            lost = cluster.others(leader)[0]
+            lost.kill()
+            self.assertTrue(eventually(lambda: len(leader.peers()) == 2, 30), leader.peers())
+            fresh = cluster.add(4, {"bootstrap_expect": 0}).start()
+            self.assertTrue(eventually(lambda: "node4" in leader.voters(), 20), leader.voters())
+            self.assertTrue(eventually(lambda: fresh.leader() == leader.server_address))
+            fresh.put("/v1/kv/through", "the new one")
+            self.assertEqual(leader.get("/v1/kv/through?raw")[0], 200)
+
+    def test_leaving_hands_over_and_goes(self):
+        with Cluster(config={"leave_on_terminate": True}) as cluster:
+            leader = cluster.wait_for_leader()
+            others = cluster.others(leader)
+            leader.signal(signal.SIGTERM)
+            self.assertEqual(leader.wait(), 0)
+            self.assertTrue(eventually(lambda: others[0].try_put("/v1/kv/x", "1"), 5))
+            self.assertTrue(eventually(lambda: len(others[0].peers()) == 2, 10))
+            self.assertTrue(eventually(lambda: others[0].get(
+                f"/v1/catalog/node/{leader.name}")[1] is None, 10))
+
+    def test_everything_survives_the_death_of_all(self):
+        with Cluster() as cluster:
+            leader = cluster.wait_for_leader()
+            for n in range(20):
+                cluster.servers[n % 3].put(f"/v1/kv/k{n}", str(n))
+            leader.put("/v1/catalog/register",
+                       {"Node": "web1", "Address": "10.0.0.1", "Service": {"Service": "web"}})
+            for server in cluster.servers:
+                server.kill()
+            for server in cluster.servers:
+                server.start()
+            cluster.wait_for_leader()
+            for server in cluster.servers:
+                keys = server.get("/v1/kv/k?keys")[1]
+                self.assertEqual(len(keys), 20, server.name)
+                self.assertEqual(server.dig_until(["10.0.0.1"], "web.service.consul").data,
+                                 ["10.0.0.1"])
+
+
+class BadCompany(e2e.TestCase):
+    def test_disagreement_is_told_and_nobody_begins(self):
+        cluster = Cluster(2)
+        with contextlib.closing(Stopped(cluster)):
+            first = cluster.add(1, {"bootstrap_expect": 2}).start()
+            second = cluster.add(2, {"bootstrap_expect": 3}).start()
+            self.assertTrue(eventually(lambda: "conflicting expect value" in first.log()))
+            self.assertTrue(eventually(lambda: "conflicting expect value" in second.log()))
+            other = cluster.add(3, {"datacenter": "dc2"}).start()
+            self.assertTrue(eventually(lambda: 'is of datacenter "dc2"' in first.log()))
+            twin = cluster.add(4, {"node_name": "node1"}).start()
+            self.assertTrue(eventually(lambda: "have one node name" in first.log()))
+            for server in (first, second, other, twin):
+                self.assertEqual(server.leader(), "")
+
+    def test_two_clusters_do_not_mix(self):
+        cluster = Cluster(2)
+        with contextlib.closing(Stopped(cluster)):
+            alone = {"bootstrap_expect": 0, "bootstrap": True}
+            first = cluster.add(1, {**alone, "retry_join": []}).start()
+            self.assertTrue(eventually(first.leader))
+            second = cluster.add(2, alone).start()
+            self.assertTrue(eventually(lambda: "belongs to another cluster" in first.log()))
+            self.assertEqual(first.peers(), [first.server_address])
+            self.assertEqual(second.peers(), [second.server_address])
+
+    def test_a_data_dir_of_another_node_is_refused(self):
+        cluster = Cluster(1)
+        with contextlib.closing(Stopped(cluster)):
+            server = cluster.add(1, {"bootstrap_expect": 1}).start()
+            self.assertTrue(eventually(server.leader))
+            server.kill()
+            server.config["node_id"] = NODE_IDS[6]
+            with self.assertRaises(AssertionError) as caught:
+                server.start()
+            self.assertIn("ended with 1", str(caught.exception))
+
+    def test_garbage_on_the_server_port_harms_nothing(self):
+        cluster = Cluster(1)
+        with contextlib.closing(Stopped(cluster)):
+            server = cluster.add(1, {"bootstrap_expect": 1}).start()
+            self.assertTrue(eventually(server.leader))
+            head = bytes([0, 0, 0, 1, 1, 1, 0, 0]) + bytes(16)
+            rows = [b"GET / HTTP/1.1\r\n\r\n", b"\x46" + b"\xff" * 64,
+                    b"\x46\x00\x00\x00\x01\x09" + b"\x00" * 60, b"\x46" + head + b"x",
+                    b"\x46" + head[:5] + b"\x04" + head[6:] + b"\xc1",
+                    b"\x4c" + os.urandom(300), b"\x46", b"", os.urandom(4000)]
+            for row in rows:
+                with socket.create_connection((server.address, cluster.ports["server"]), 5) as to:
+                    to.sendall(row)
+                    to.settimeout(0.3)
+                    with contextlib.suppress(OSError):
+                        to.recv(4096)
+            self.assertIn("another version", server.log())
+            self.assertTrue(server.try_put("/v1/kv/x", "1"))
+
+
+class Stopped:
+    """Ends a cluster that was put together by hand."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    def close(self):
+        kind = sys.exc_info()[0]
+        self.cluster.__exit__(kind, None, None)
 
 
 if __name__ == "__main__":

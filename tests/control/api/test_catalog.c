@@ -107,12 +107,12 @@ Test(api_catalog, a_registered_node_has_the_reference_shape)
         fixture_expect(
             &f, "GET", "/v1/catalog/node/foo", NULL, 200,
             "{\"Node\":{\"ID\":\"\",\"Node\":\"foo\",\"Address\":\"10.1.0.1\",\"Datacenter\":"
-            "\"dc1\",\"TaggedAddresses\":null,\"Meta\":{\"rack\":\"a\"},\"CreateIndex\":5,"
-            "\"ModifyIndex\":5},\"Services\":{\"web1\":{\"ID\":\"web1\",\"Service\":\"web\","
+            "\"dc1\",\"TaggedAddresses\":null,\"Meta\":{\"rack\":\"a\"},\"CreateIndex\":6,"
+            "\"ModifyIndex\":6},\"Services\":{\"web1\":{\"ID\":\"web1\",\"Service\":\"web\","
             "\"Tags\":[\"primary\",\"v1\"],\"Address\":\"\",\"Meta\":{\"v\":\"1\"},\"Port\":8000,"
             "\"Weights\":{\"Passing\":1,\"Warning\":1},\"EnableTagOverride\":false,\"Proxy\":{"
-            "\"Mode\":\"\",\"MeshGateway\":{},\"Expose\":{}},\"Connect\":{},\"CreateIndex\":5,"
-            "\"ModifyIndex\":5}}}");
+            "\"Mode\":\"\",\"MeshGateway\":{},\"Expose\":{}},\"Connect\":{},\"CreateIndex\":6,"
+            "\"ModifyIndex\":6}}}");
         fixture_stop(&f);
 }
 

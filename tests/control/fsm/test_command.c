@@ -118,6 +118,8 @@ static struct command some_command(enum command_type type, struct txn_op ops[5],
                 c.session_destroy = "s";
         } else if (type == COMMAND_TOMBSTONE_REAP) {
                 c.reap_index = UINT64_MAX;
+        } else if (type == COMMAND_SETTING) {
+                c.setting = (struct command_setting){{"autopilot", "{}"}, true, 7};
         }
         return c;
 }

@@ -127,8 +127,8 @@ Test(autopilot, failed_servers_go_unless_a_majority_would)
                         for (unsigned i = 0; i < failed; i++)
                                 sights[count - 1 - i].life = SERVER_FAILED;
                         judge(&autopilot, count, 1000);
-                        cr_expect_eq(autopilot_removal(&autopilot, &settings) != NULL, expected,
-                                     "%u of %u failed", failed, count);
+                        cr_expect_eq(autopilot_removal(&autopilot, &settings, 20000) != NULL,
+                                     expected, "%u of %u failed", failed, count);
                 }
         }
 }
@@ -142,20 +142,22 @@ Test(autopilot, what_is_not_wanted_is_not_removed)
         sights[2].life = SERVER_FAILED;
         judge(&autopilot, 3, 1000);
         keep.cleanup_dead_servers = false;
-        cr_expect_null(autopilot_removal(&autopilot, &keep));
+        cr_expect_null(autopilot_removal(&autopilot, &keep, 20000));
         keep = settings;
         keep.min_quorum = 3;
-        cr_expect_null(autopilot_removal(&autopilot, &keep));
+        cr_expect_null(autopilot_removal(&autopilot, &keep, 20000));
         keep.min_quorum = 2;
-        cr_expect_not_null(autopilot_removal(&autopilot, &keep));
+        cr_expect_not_null(autopilot_removal(&autopilot, &keep, 20000));
+        cr_expect_null(autopilot_removal(&autopilot, &keep, 1000 + AUTOPILOT_REMOVE_MS - 1));
+        cr_expect_not_null(autopilot_removal(&autopilot, &keep, 1000 + AUTOPILOT_REMOVE_MS));
         // Nobody has met it: it may be on its way.
         sights[2].known = false;
         judge(&autopilot, 3, 2000);
-        cr_expect_null(autopilot_removal(&autopilot, &settings));
+        cr_expect_null(autopilot_removal(&autopilot, &settings, 20000));
         // A server that left is removed by its leaving; one without a vote always may go.
         see(2);
         sights[1].voter = false;
         sights[1].life = SERVER_FAILED;
         judge(&autopilot, 2, 3000);
-        cr_expect_not_null(autopilot_removal(&autopilot, &settings));
+        cr_expect_not_null(autopilot_removal(&autopilot, &settings, 20000));
 }
