@@ -45,15 +45,14 @@ void introductions_complain(struct introductions *introductions, const char *tex
         log_error(introductions->options.log, "server", "%s", text);
 }
 
-void introductions_encode(struct introductions *introductions, bool leaving,
-                          struct byte_buffer *out)
+void introductions_encode(struct introductions *introductions, struct byte_buffer *out)
 {
         struct introduction *said = calloc(1, sizeof(*said));
 
         if (said == NULL)
                 return;
         said->own = introductions->members[0].info;
-        said->leaving = leaving;
+        said->leaving = introductions->leaving;
         for (size_t i = 1; i < introductions->member_count; i++) {
                 const struct server_member *member = &introductions->members[i];
 
@@ -210,7 +209,7 @@ void introductions_receive(struct introductions *introductions,
             !introductions_learn(introductions, said, reason, sizeof(reason))) {
                 forward_answer_text(take_incoming, FORWARD_REFUSED, reason);
         } else {
-                introductions_encode(introductions, false, &answer);
+                introductions_encode(introductions, &answer);
                 forward_answer(take_incoming, FORWARD_OK, answer.bytes, answer.len);
                 byte_buffer_fini(&answer);
         }
@@ -268,7 +267,7 @@ static void ask_members(struct introductions *introductions, uint64_t now_ms)
 {
         struct byte_buffer bytes = BYTE_BUFFER_INIT;
 
-        introductions_encode(introductions, false, &bytes);
+        introductions_encode(introductions, &bytes);
         for (size_t i = 1; i < introductions->member_count; i++) {
                 const struct contact *contact = &introductions->contacts[i];
 
@@ -349,7 +348,8 @@ static void leave(struct discovery *self, void (*done)(void *arg), void *arg)
         struct introductions *introductions = of(self);
         struct byte_buffer bytes = BYTE_BUFFER_INIT;
 
-        introductions_encode(introductions, true, &bytes);
+        introductions->leaving = true;
+        introductions_encode(introductions, &bytes);
         introductions->left = done;
         introductions->left_arg = arg;
         introductions->leave_pending = 1;

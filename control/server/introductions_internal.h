@@ -51,6 +51,7 @@ struct introductions {
         uv_timer_t timer;
         unsigned reference_count;
         bool closing;
+        bool leaving; /* and whoever asks is told */
         void (*closed)(void *arg);
         void *closed_arg;
         void (*left)(void *arg);
@@ -61,8 +62,7 @@ struct introductions {
 void introductions_release(struct introductions *introductions);
 
 /** What this server says now. */
-void introductions_encode(struct introductions *introductions, bool leaving,
-                          struct byte_buffer *out);
+void introductions_encode(struct introductions *introductions, struct byte_buffer *out);
 
 /** Take in what another server said. @reason why not. returns  whether it is accepted. */
 bool introductions_learn(struct introductions *introductions, const struct introduction *said,

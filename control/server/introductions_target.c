@@ -185,7 +185,7 @@ void introductions_ask_targets(struct introductions *introductions, uint64_t now
                 target->asking = true;
                 introductions->reference_count++;
                 bytes.len = 0;
-                introductions_encode(introductions, false, &bytes);
+                introductions_encode(introductions, &bytes);
                 forward_send(introductions->options.forward, asking->address, FORWARD_INTRODUCE,
                              bytes.bytes, bytes.len, ASK_TIMEOUT_MS, on_answer, asking);
         }
