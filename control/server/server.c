@@ -366,7 +366,8 @@ struct log_proposer *server_proposer(struct server *server)
 void server_read(struct server *server, enum server_consistency consistency, leader_read_fn done,
                  void *arg)
 {
-        // Most reads: whoever was told of a change was told by this server, after it had applied it.
+        // Most reads: whoever was told of a change was told by this server, after it had applied
+        // it.
         if (consistency == SERVER_READ_STALE ||
             (consistency == SERVER_READ_DEFAULT && server_reads_at_once(server)))
                 done(arg, NULL);

@@ -87,9 +87,9 @@ void raft_node_status(const struct raft_node *node, struct raft_node_status *out
         out->has_leader = status.leader != RAFT_NO_SERVER;
         out->is_voter = configuration_is_voter(configuration, node->id);
         // A majority of one needs no messages either.
-        out->has_lease = raft_has_lease(node->raft, now_ms) ||
-                         (status.role == RAFT_LEADER && out->is_voter &&
-                          configuration_voter_count(configuration) == 1);
+        out->has_lease =
+            raft_has_lease(node->raft, now_ms) || (status.role == RAFT_LEADER && out->is_voter &&
+                                                   configuration_voter_count(configuration) == 1);
         if (out->has_leader)
                 find_leader(node, status.leader, &out->leader);
         out->cluster_id = configuration->cluster_id;
