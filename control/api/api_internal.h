@@ -87,8 +87,8 @@ void api_cache_destroy(struct api_cache *take_cache);
 void api_cache_clear(struct api_cache *cache);
 // Keep the answer just given to a read, if its like comes often and it may be kept.
 void api_cache_keep(const struct api_read *read, uint64_t index, size_t size);
-// Whether a question with ?cached was asked before: what X-Cache says. Notes that it is asked now.
-bool api_cache_was_asked(struct api_cache *cache, const char *target);
+// Adds what a read with ?cached says of the cache: a miss the first time, a hit from then on.
+void api_reply_cached(const struct api *api, struct http_request *request);
 // http_server_config.recall
 struct http_answer *api_cache_recall(void *app, const char *target, bool gzip);
 

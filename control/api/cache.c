@@ -160,7 +160,8 @@ static bool comes_often(struct api_cache *cache, uint64_t hash)
         return is_known;
 }
 
-bool api_cache_was_asked(struct api_cache *cache, const char *target)
+// Whether a question with ?cached was asked before, which it now has been.
+static bool was_asked(struct api_cache *cache, const char *target)
 {
         uint64_t hash = XXH3_64bits_withSeed(target, strlen(target), ~cache->seed);
         uint32_t *asked = &cache->asked[hash % SEEN_COUNT];
@@ -168,6 +169,19 @@ bool api_cache_was_asked(struct api_cache *cache, const char *target)
 
         *asked = (uint32_t)(hash >> 32);
         return was;
+}
+
+void api_reply_cached(const struct api *api, struct http_request *request)
+{
+        bool hit;
+
+        if (http_request_param(request, "cached") == NULL)
+                return;
+        // The agent's own store is the cache, and it is never behind.
+        hit = was_asked(api->cache, http_request_target(request));
+        http_reply_header(request, "X-Cache", hit ? "HIT" : "MISS");
+        if (hit)
+                http_reply_header(request, "Age", "0");
 }
 
 static struct kept **find_place(struct api_cache *cache, uint64_t hash)

@@ -222,10 +222,12 @@ static bool check_ttl(struct http_request *request, const char *ttl, int32_t *tt
         if (ttl[0] == '\0')
                 return true;
         if (duration_parse(ttl, &ttl_ns) < 0) {
+                bool is_number = ttl[strspn(ttl, "+-.0123456789")] == '\0';
+
                 http_reply_text(request, 500,
-                                "Invalid prepared query: Bad DNS TTL '%.60s': time: invalid "
-                                "duration \"%.60s\"",
-                                ttl, ttl);
+                                "Invalid prepared query: Bad DNS TTL '%.60s': time: %s duration "
+                                "\"%.60s\"",
+                                ttl, is_number ? "missing unit in" : "invalid", ttl);
                 return false;
         }
         if (ttl_ns < 0 || ttl_ns / 1000000000 > INT32_MAX)

@@ -230,6 +230,29 @@ static bool prepare(struct api *api, struct http_request *request, const char *n
         return false;
 }
 
+// strconv.ParseBool's texts and words.
+static bool parse_connect(struct http_request *request, bool *out)
+{
+        static const char *const flags[] = {"1", "t", "T", "true",  "True",  "TRUE",
+                                            "0", "f", "F", "false", "False", "FALSE"};
+        const char *text = http_request_param(request, "connect");
+
+        *out = false;
+        if (text == NULL || *text == '\0')
+                return true;
+        for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+                if (strcmp(text, flags[i]) != 0)
+                        continue;
+                *out = i < sizeof(flags) / sizeof(flags[0]) / 2;
+                return true;
+        }
+        http_reply_text(request, 500,
+                        "Error parsing 'connect' value: strconv.ParseBool: parsing \"%.60s\": "
+                        "invalid syntax",
+                        text);
+        return false;
+}
+
 void api_query_execute(struct api *api, struct http_request *request, const char *name)
 {
         const char *near = http_request_param(request, "near");
@@ -239,10 +262,11 @@ void api_query_execute(struct api *api, struct http_request *request, const char
         bool connect;
         size_t limit;
 
-        if (!parse_limit(request, &limit) || !prepare(api, request, name, &record, &plan))
+        if (!parse_limit(request, &limit) || !parse_connect(request, &connect) ||
+            !prepare(api, request, name, &record, &plan))
                 return;
-        connect = http_request_param(request, "connect") != NULL ||
-                  json_schema_bool(json_object_get(plan.definition, "Service"), "Connect");
+        connect =
+            connect || json_schema_bool(json_object_get(plan.definition, "Service"), "Connect");
         if (near == NULL || *near == '\0')
                 near = plan.query.near;
         if (strcmp(near, "_agent") == 0)
@@ -250,6 +274,7 @@ void api_query_execute(struct api *api, struct http_request *request, const char
         if (select_instances(api->agent->store, &plan, connect, &selection)) {
                 shuffle(&selection);
                 put_nearest_first(api->agent->store, &selection, near);
+                api_reply_cached(api, request);
                 answer_nodes(api, request, &plan, &selection, limit);
         } else {
                 http_reply_text(request, 500, "out of memory");

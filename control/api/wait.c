@@ -74,14 +74,7 @@ void api_reply_index(const struct api_read *read)
 
         http_reply_header_uint(request, "X-Consul-Index", current_index(read));
         api_reply_contact(read->api, request);
-        if (http_request_param(request, "cached") != NULL) {
-                bool hit = api_cache_was_asked(read->api->cache, http_request_target(request));
-
-                // The agent's own store is the cache, and it is never behind.
-                http_reply_header(request, "X-Cache", hit ? "HIT" : "MISS");
-                if (hit)
-                        http_reply_header(request, "Age", "0");
-        }
+        api_reply_cached(read->api, request);
 }
 
 void api_reply_read(const struct api_read *read)
