@@ -56,6 +56,19 @@ static const char *describe(int error)
         }
 }
 
+// A server that connects anew has lost the connection it had, whatever TCP believes.
+static void supersede(const struct inbound *in)
+{
+        struct inbound *next;
+
+        for (struct inbound *other = in->transport->inbound; other != NULL; other = next) {
+                next = other->next;
+                if (other != in && other->greeted && other->from == in->from &&
+                    other->channel == in->channel)
+                        inbound_end(other);
+        }
+}
+
 static void greet(struct inbound *in, const uint8_t *frame, size_t length)
 {
         struct raft_transport *t = in->transport;
@@ -75,6 +88,8 @@ static void greet(struct inbound *in, const uint8_t *frame, size_t length)
         }
         in->greeted = true;
         in->from = hello.from;
+        in->channel = hello.channel;
+        supersede(in);
         if (hello.address[0] != 0)
                 transport_learn(t, hello.from, hello.address);
 }

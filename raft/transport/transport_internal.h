@@ -80,6 +80,7 @@ struct inbound {
         bool greeted;
         bool closing;
         raft_server_id from;
+        enum codec_channel channel;
         uint8_t *buffer;
         size_t length;
         size_t capacity;
