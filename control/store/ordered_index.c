@@ -29,6 +29,7 @@ void ordered_index_destroy(struct ordered_index *ix)
         if (ix == NULL)
                 return;
         assert(ix->newest == NULL);
+        ordered_index_collect(ix, SIZE_MAX);
         if (ix->depth == 0)
                 free(ix->root);
         else

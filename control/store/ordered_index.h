@@ -100,8 +100,11 @@ struct ordered_frozen_cursor {
  * returns  owned by the caller; to be released before the index is destroyed.
  */
 struct ordered_frozen *ordered_index_freeze(struct ordered_index *ix);
-/** NULL is let pass. */
+/** What only it held becomes garbage, for ordered_index_collect. NULL is let pass. */
 void ordered_frozen_release(struct ordered_frozen *take_frozen);
+
+/** Free pieces of garbage, @limit at most. returns  how many of the limit were not needed. */
+size_t ordered_index_collect(struct ordered_index *ix, size_t limit);
 
 /** Entries in it. context  any thread. */
 size_t ordered_frozen_count(const struct ordered_frozen *f);

@@ -9,14 +9,16 @@
 // old one kept with the newest list until that is released. The `next` of a leaf in a list may
 // change at any time; readers of the list do not look at it.
 
-static void free_retired(struct ordered_frozen *f)
+size_t ordered_index_collect(struct ordered_index *ix, size_t limit)
 {
-        while (f->retired) {
-                struct leaf *leaf = f->retired;
+        while (ix->garbage && limit > 0) {
+                struct leaf *leaf = ix->garbage;
 
-                f->retired = leaf->next;
+                ix->garbage = leaf->next;
                 free(leaf);
+                limit--;
         }
+        return limit;
 }
 
 static size_t copy_leaves(const struct ordered_index *ix, const struct leaf *out[])
@@ -84,8 +86,9 @@ void ordered_frozen_release(struct ordered_frozen *f)
                                 older->last_retired = f->last_retired;
                         older->retired = f->retired;
                 }
-        } else {
-                free_retired(f);
+        } else if (f->retired) {
+                f->last_retired->next = f->index->garbage;
+                f->index->garbage = f->retired;
         }
         free(f);
 }

@@ -44,6 +44,7 @@ struct ordered_index {
         uint64_t generation; /* moves with every change */
         uint32_t version;    /* moves with every freeze */
         struct ordered_frozen *newest;
+        struct leaf *garbage; /* held by nobody any more */
 };
 
 struct ordered_frozen {

@@ -114,6 +114,11 @@ void store_collect(struct store *s, size_t limit)
                 free(item);
                 limit--;
         }
+        for (int i = 0; i < STORE_TABLE_COUNT; i++)
+                limit = ordered_index_collect(
+                    *store_table_index_at(&s->tables, (enum store_table)i, 0), limit);
+        limit = ordered_index_collect(s->tables.node_marks, limit);
+        ordered_index_collect(s->tables.service_marks, limit);
 }
 
 struct store_snapshot *store_snapshot_gather(struct store *s)
