@@ -132,6 +132,8 @@ class Server:
             "retry_join": [f"{address}:{ports['server']}" for address in self.cluster.addresses
                            if address != self.address],
             "retry_interval": "1s", "performance": {"raft_multiplier": self.cluster.multiplier},
+            # A server that is away for a while stays a voter: the next fault may need it.
+            "autopilot": {"cleanup_dead_servers": False},
             **self.cluster.settings}
 
     def start(self):

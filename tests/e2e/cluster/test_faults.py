@@ -17,7 +17,7 @@ from linearizable import explain
 from servers import Cluster, eventually, need_root_or_skip, run
 from workload import Workload
 
-ROUNDS = int(os.environ.get("LICTOR_FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("LICTOR_FAULT_ROUNDS", "2"))
 SEED = int(os.environ.get("LICTOR_FAULT_SEED", random.randrange(1 << 30)))
 
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The checker has to accept what can have happened and refuse what cannot."""
 import random
 import unittest
