@@ -231,8 +231,6 @@ struct transfer *transfer_create(struct transfers *transfers, transfer_done_fn d
         curl_easy_setopt(transfer->easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
         curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
-        // Answers are short and only their end is kept.
-        curl_easy_setopt(transfer->easy, CURLOPT_BUFFERSIZE, 4096L);
         curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, transfers->no_proxy);
         return transfer;
 }
