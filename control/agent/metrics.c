@@ -9,6 +9,7 @@
 #include "control/agent/agent.h"
 #include "control/dns/dns_tcp.h"
 #include "control/publisher/publisher.h"
+#include "control/server/server.h"
 #include "control/store/store.h"
 #include "lictor/bytes.h"
 
@@ -212,6 +213,66 @@ static void add_dns_tcp(struct list *list, const struct agent *agent)
         add(list, METRIC_COUNTER, "lictor.dns_tcp.answered", "DNS answers over TCP.", tcp.answered);
 }
 
+// Milliseconds, as Consul's.
+static void add_latency(struct list *list, const char *name, const char *help,
+                        const struct raft_latency *latency)
+{
+        struct metric *metric = add(list, METRIC_SAMPLE, name, help, 0);
+
+        metric->value = (double)latency->sum_us / 1000;
+        metric->count = latency->count;
+        metric->max = (double)latency->max_us / 1000;
+}
+
+static void add_raft(struct list *list, const struct server *server)
+{
+        struct raft_node *node = server_raft_node(server);
+        struct raft_node_metrics raft;
+        struct raft_node_status status;
+        struct server_contact contact;
+
+        raft_node_metrics(node, &raft);
+        raft_node_status(node, &status);
+        server_contact(server, &contact);
+        add_latency(list, "consul.raft.commitTime",
+                    "Time from proposing on the leader to having applied.", &raft.commit);
+        add_latency(list, "consul.raft.fsm.apply", "Time to apply a batch of entries.",
+                    &raft.apply);
+        add_latency(list, "lictor.raft.sync", "Time to write a batch to disk and sync it.",
+                    &raft.sync);
+        const struct {
+                enum metric_kind kind;
+                const char *name, *help;
+                uint64_t value;
+        } figures[] = {
+            {METRIC_COUNTER, "consul.raft.apply", "Commands proposed here.", raft.proposals},
+            {METRIC_COUNTER, "consul.raft.state.leader", "Times the leader changed.",
+             raft.leader_changes},
+            {METRIC_COUNTER, "consul.raft.state.candidate", "Elections started here.",
+             raft.elections_started},
+            {METRIC_GAUGE, "consul.raft.leader.lastContact",
+             "Milliseconds since the leader was heard; 0 on the leader.", contact.last_contact_ms},
+            {METRIC_GAUGE, "consul.raft.appliedIndex", "Last log entry applied.",
+             status.applied_index},
+            {METRIC_GAUGE, "consul.raft.commitIndex", "Last log entry known to be committed.",
+             status.commit_index},
+            {METRIC_GAUGE, "consul.raft.lastIndex", "Last entry of the log.", status.last_index},
+            {METRIC_GAUGE, "consul.server.isLeader", "1 on the leader.", status.leading},
+            {METRIC_GAUGE, "lictor.raft.log_entries", "Log entries in memory.", raft.log_entries},
+            {METRIC_GAUGE, "lictor.raft.log_bytes", "Bytes of log entries in memory.",
+             raft.log_bytes},
+            {METRIC_COUNTER, "lictor.raft.disk_bytes_written", "Bytes written to disk.",
+             raft.disk_bytes_written},
+            {METRIC_COUNTER, "lictor.raft.snapshots_taken", "Snapshots taken.",
+             raft.snapshots_taken},
+            {METRIC_COUNTER, "lictor.raft.messages_dropped", "Messages to servers dropped.",
+             raft.messages_dropped},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(figures); i++)
+                add(list, figures[i].kind, figures[i].name, figures[i].help, figures[i].value);
+}
+
 static void add_process(struct list *list, const struct agent *agent)
 {
         unsigned long pages = 0;
@@ -250,6 +311,8 @@ int metrics_gather(const struct agent *agent, struct metric **out, size_t *count
                 add_registry(&list, agent);
         if (agent->dns_tcp != NULL)
                 add_dns_tcp(&list, agent);
+        if (agent->server != NULL)
+                add_raft(&list, agent->server);
         add_process(&list, agent);
         if (list.status < 0) {
                 free(list.items);

@@ -4,11 +4,12 @@
 /** What /v1/agent/metrics shows: figures of the data plane, the table and the process. */
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct agent;
 
-enum metric_kind { METRIC_GAUGE, METRIC_COUNTER };
+enum metric_kind { METRIC_GAUGE, METRIC_COUNTER, METRIC_SAMPLE };
 
 #define METRIC_LABEL_MAX 2u
 
@@ -24,7 +25,9 @@ struct metric {
         enum metric_kind kind;
         unsigned label_count;
         struct metric_label labels[METRIC_LABEL_MAX];
-        double value;
+        double value;   /* of samples their sum */
+        uint64_t count; /* of samples */
+        double max;     /* likewise */
 };
 
 /**

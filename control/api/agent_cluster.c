@@ -35,7 +35,7 @@ static void on_leave_closed(uv_handle_t *handle)
 
 static void on_leave(uv_timer_t *timer)
 {
-        agent_shutdown(timer->data, 0);
+        agent_leave(timer->data);
         uv_close((uv_handle_t *)timer, on_leave_closed);
 }
 

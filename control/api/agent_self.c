@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "control/api/api_internal.h"
+#include "control/server/introduction.h"
+#include "control/server/server.h"
 #include "lictor/version.h"
 
 static void put_number_text(struct json_writer *w, const char *key, uint64_t value)
@@ -92,34 +94,96 @@ static void put_protocols(struct json_writer *w)
                 json_writer_put_int(w, protocols[i].key, protocols[i].value);
 }
 
-void api_write_member(const struct api *api, struct json_writer *w, bool wan)
+/* A member as listings show it. */
+struct member {
+        const char *name, *address, *node_id, *version;
+        int port, server_port;
+        unsigned expect;
+        bool bootstrap, server;
+        int status; // Serf's numbers: 1 alive, 3 left, 4 failed
+};
+
+static void write_member(const struct api *api, struct json_writer *w, const struct member *member,
+                         bool wan)
 {
         const struct config *config = api->agent->config;
-        char name[512];
+        char name[600];
 
-        snprintf(name, sizeof(name), wan ? "%s.%s" : "%s", config->node_name, config->datacenter);
+        snprintf(name, sizeof(name), wan ? "%.255s.%.255s" : "%.255s", member->name,
+                 config->datacenter);
         json_writer_begin_object(w);
         json_writer_put_string(w, "Name", name);
-        json_writer_put_string(w, "Addr",
-                               wan ? config->advertise_address_wan : config->advertise_address);
-        json_writer_put_int(w, "Port", wan ? config->ports.serf_wan : config->ports.serf_lan);
+        json_writer_put_string(w, "Addr", member->address);
+        json_writer_put_int(w, "Port", member->port);
         json_writer_key(w, "Tags");
         json_writer_begin_object(w);
         json_writer_put_string(w, "acls", "0");
-        if (config->bootstrap)
+        if (member->bootstrap)
                 json_writer_put_string(w, "bootstrap", "1");
-        json_writer_put_string(w, "build", LICTOR_CONSUL_API_VERSION ":");
+        json_writer_put_string(w, "build", member->version);
         json_writer_put_string(w, "dc", config->datacenter);
-        json_writer_put_string(w, "id", api->agent->node_id);
+        if (member->expect > 0)
+                put_number_text(w, "expect", member->expect);
+        json_writer_put_string(w, "id", member->node_id);
         json_writer_put_string(w, "lictor", LICTOR_VERSION);
-        put_number_text(w, "port", (uint64_t)config->ports.server);
-        json_writer_put_string(w, "role", config->server ? "consul" : "node");
+        put_number_text(w, "port", (uint64_t)member->server_port);
+        json_writer_put_string(w, "role", member->server ? "consul" : "node");
         put_number_text(w, "wan_join_port", (uint64_t)config->ports.serf_wan);
         json_writer_put_string(w, "vsn", "2");
         json_writer_end_object(w);
-        json_writer_put_int(w, "Status", 1);
+        json_writer_put_int(w, "Status", member->status);
         put_protocols(w);
         json_writer_end_object(w);
+}
+
+void api_write_member(const struct api *api, struct json_writer *w, bool wan)
+{
+        const struct config *config = api->agent->config;
+        const struct member own = {
+            .name = config->node_name,
+            .address = wan ? config->advertise_address_wan : config->advertise_address,
+            .node_id = api->agent->node_id,
+            .version = LICTOR_CONSUL_API_VERSION ":",
+            .port = wan ? config->ports.serf_wan : config->ports.serf_lan,
+            .server_port = config->ports.server,
+            .expect = config->bootstrap_expect > 1 ? (unsigned)config->bootstrap_expect : 0,
+            .bootstrap = config->bootstrap,
+            .server = config->server,
+            .status = 1,
+        };
+
+        write_member(api, w, &own, wan);
+}
+
+// The other servers, as far as they have been met.
+static void write_others(const struct api *api, struct json_writer *w)
+{
+        static const int statuses[] = {[SERVER_ALIVE] = 1, [SERVER_LEFT] = 3, [SERVER_FAILED] = 4};
+        const struct server_member *members;
+        size_t count = 0;
+
+        if (api->agent->server == NULL)
+                return;
+        members = server_members(api->agent->server, &count);
+        for (size_t i = 1; i < count; i++) {
+                const struct server_info *info = &members[i].info;
+                char host[SERVER_ADDRESS_MAX] = "", version[40];
+                struct member member = {
+                    .name = info->name,
+                    .address = host,
+                    .node_id = info->node_id,
+                    .version = version,
+                    .port = info->serf_port,
+                    .server_port = server_address_split(info->address, host),
+                    .expect = info->expect,
+                    .bootstrap = info->bootstrap,
+                    .server = true,
+                    .status = statuses[members[i].life],
+                };
+
+                snprintf(version, sizeof(version), "%s:", info->version);
+                write_member(api, w, &member, false);
+        }
 }
 
 static void begin_group(struct json_writer *w, const char *name)
@@ -128,31 +192,64 @@ static void begin_group(struct json_writer *w, const char *name)
         json_writer_begin_object(w);
 }
 
+static void write_raft_stats(const struct server *server, struct json_writer *w)
+{
+        static const char *const states[] = {[RAFT_FOLLOWER] = "Follower",
+                                             [RAFT_PRE_CANDIDATE] = "Candidate",
+                                             [RAFT_CANDIDATE] = "Candidate",
+                                             [RAFT_LEADER] = "Leader"};
+        const struct raft_configuration *configuration =
+            raft_node_configuration(server_raft_node(server));
+        struct raft_node_status status;
+        struct server_contact contact;
+        unsigned voters = 0;
+
+        raft_node_status(server_raft_node(server), &status);
+        server_contact(server, &contact);
+        for (unsigned i = 0; i < configuration->server_count; i++)
+                voters += configuration->servers[i].voter;
+        json_writer_put_string(w, "state", states[status.role]);
+        put_number_text(w, "num_peers", voters - (status.is_voter && voters > 0));
+        put_number_text(w, "applied_index", status.applied_index);
+        put_number_text(w, "commit_index", status.commit_index);
+        put_number_text(w, "last_log_index", status.last_index);
+        put_number_text(w, "last_log_term", status.last_term);
+        put_number_text(w, "last_snapshot_index", status.snapshot_index);
+        put_number_text(w, "term", status.term);
+        if (status.role == RAFT_LEADER)
+                json_writer_put_string(w, "last_contact", "0");
+        else if (status.last_contact_ms == UINT64_MAX)
+                json_writer_put_string(w, "last_contact", "never");
+        else
+                put_number_text(w, "last_contact", contact.last_contact_ms);
+}
+
 static void write_cluster_stats(const struct api *api, struct json_writer *w)
 {
         const struct agent *agent = api->agent;
-        uint64_t applied = store_applied_index(agent->store);
+        const struct server_member *members = NULL;
+        size_t count = 1, lives[3] = {1};
 
         begin_group(w, "consul");
         json_writer_put_string(w, "acl", "disabled");
         put_flag_text(w, "bootstrap", agent->config->bootstrap);
         put_number_text(w, "known_datacenters", 1);
-        put_flag_text(w, "leader", agent_leader_address(agent)[0] != '\0');
+        put_flag_text(w, "leader", agent->server != NULL && server_leads(agent->server));
         json_writer_put_string(w, "leader_addr", agent_leader_address(agent));
         put_flag_text(w, "server", agent->config->server);
         json_writer_end_object(w);
-        begin_group(w, "raft");
-        json_writer_put_string(w, "state",
-                               agent_leader_address(agent)[0] != '\0' ? "Leader" : "Follower");
-        put_number_text(w, "num_peers", 0);
-        put_number_text(w, "applied_index", applied);
-        put_number_text(w, "commit_index", applied);
-        put_number_text(w, "last_log_index", applied);
-        json_writer_end_object(w);
+        if (agent->server != NULL) {
+                begin_group(w, "raft");
+                write_raft_stats(agent->server, w);
+                json_writer_end_object(w);
+                members = server_members(agent->server, &count);
+        }
+        for (size_t i = 1; members != NULL && i < count; i++)
+                lives[members[i].life]++;
         begin_group(w, "serf_lan");
-        put_number_text(w, "members", 1);
-        put_number_text(w, "failed", 0);
-        put_number_text(w, "left", 0);
+        put_number_text(w, "members", count);
+        put_number_text(w, "failed", lives[SERVER_FAILED]);
+        put_number_text(w, "left", lives[SERVER_LEFT]);
         json_writer_end_object(w);
 }
 
@@ -216,6 +313,8 @@ void api_agent_members(struct http_request *request, void *app)
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_array(&w);
         api_write_member(api, &w, wan != NULL && wan[0] != '\0');
+        if (wan == NULL || wan[0] == '\0')
+                write_others(api, &w);
         json_writer_end_array(&w);
         http_reply_json(request, 200, &w);
 }

@@ -39,6 +39,26 @@ static void write_counter(struct json_writer *w, const struct metric *metric)
         json_writer_end_object(w);
 }
 
+// So are samples counted, and their sum.
+static void write_sample_json(struct json_writer *w, const struct metric *metric)
+{
+        double mean = metric->count > 0 ? metric->value / (double)metric->count : 0;
+        const struct {
+                const char *key;
+                double value;
+        } numbers[] = {{"Sum", metric->value}, {"Max", metric->max}, {"Mean", mean}};
+
+        json_writer_begin_object(w);
+        json_writer_put_string(w, "Name", metric->name);
+        json_writer_put_uint(w, "Count", metric->count);
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+                json_writer_key(w, numbers[i].key);
+                json_writer_double(w, numbers[i].value);
+        }
+        write_labels(w, metric);
+        json_writer_end_object(w);
+}
+
 static void write_kind(struct json_writer *w, const char *key, const struct metric *metrics,
                        size_t count, enum metric_kind kind)
 {
@@ -49,6 +69,8 @@ static void write_kind(struct json_writer *w, const char *key, const struct metr
                         continue;
                 if (kind == METRIC_GAUGE)
                         write_gauge(w, &metrics[i]);
+                else if (kind == METRIC_SAMPLE)
+                        write_sample_json(w, &metrics[i]);
                 else
                         write_counter(w, &metrics[i]);
         }
@@ -77,7 +99,7 @@ static void reply_json(struct http_request *request, const struct metric *metric
         write_kind(&w, "Gauges", metrics, count, METRIC_GAUGE);
         put_empty(&w, "Points");
         write_kind(&w, "Counters", metrics, count, METRIC_COUNTER);
-        put_empty(&w, "Samples");
+        write_kind(&w, "Samples", metrics, count, METRIC_SAMPLE);
         json_writer_end_object(&w);
         http_reply_json(request, 200, &w);
 }
@@ -100,7 +122,13 @@ static void write_label_value(FILE *file, const char *value)
 
 static void write_sample(FILE *file, const struct metric *metric)
 {
+        if (metric->kind == METRIC_SAMPLE) {
+                write_name(file, metric->name);
+                fprintf(file, "_count %llu\n", (unsigned long long)metric->count);
+        }
         write_name(file, metric->name);
+        if (metric->kind == METRIC_SAMPLE)
+                fputs("_sum", file);
         for (unsigned i = 0; i < metric->label_count; i++) {
                 fprintf(file, "%s%s=\"", i == 0 ? "{" : ",", metric->labels[i].name);
                 write_label_value(file, metric->labels[i].value);
@@ -126,7 +154,10 @@ static void reply_prometheus(struct http_request *request, const struct metric *
                         write_name(file, metrics[i].name);
                         fprintf(file, " %s\n# TYPE ", metrics[i].help);
                         write_name(file, metrics[i].name);
-                        fputs(metrics[i].kind == METRIC_GAUGE ? " gauge\n" : " counter\n", file);
+                        fputs(metrics[i].kind == METRIC_GAUGE    ? " gauge\n"
+                              : metrics[i].kind == METRIC_SAMPLE ? " summary\n"
+                                                                 : " counter\n",
+                              file);
                 }
                 write_sample(file, &metrics[i]);
         }

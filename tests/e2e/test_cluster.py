@@ -149,6 +149,13 @@ class ThreeServers(e2e.TestCase):
                 # The leader registers every server.
                 self.assertTrue(eventually(lambda s=server: len(
                     s.get("/v1/health/service/consul?passing")[1]) == 3), server.name)
+                self.assertEqual(len(server.get("/v1/agent/members")[1]), 3)
+                stats = server.get("/v1/agent/self")[1]["Stats"]
+                self.assertEqual(stats["raft"]["num_peers"], "2")
+                self.assertEqual(stats["consul"]["leader"],
+                                 "true" if server is leader else "false")
+            samples = {s["Name"]: s for s in leader.get("/v1/agent/metrics")[1]["Samples"]}
+            self.assertGreater(samples["consul.raft.commitTime"]["Count"], 0)
             # A refusal comes through whole, too.
             status, text, _headers = follower.request(
                 "PUT", "/v1/txn", [{"KV": {"Verb": "check-index", "Key": "none", "Index": 5}}])
