@@ -76,6 +76,14 @@ static void on_leadership(void *arg, bool leading)
                 leader_set(agent->leader, leading);
 }
 
+static void on_renew_session(void *arg, const char *id)
+{
+        struct agent *agent = arg;
+
+        if (agent->leader != NULL)
+                leader_renew_session(agent->leader, id);
+}
+
 static void on_server_failed(void *arg, const char *text)
 {
         struct agent *agent = arg;
@@ -96,6 +104,7 @@ static int start_log(struct agent *agent, char *error, size_t error_size)
             .node_id = agent->node_id,
             .arg = agent,
             .leadership = on_leadership,
+            .renew_session = on_renew_session,
             .failed = on_server_failed,
         };
         int ret;
@@ -289,19 +298,6 @@ static int start_api(struct agent *agent, char *error, size_t error_size)
         return ret;
 }
 
-static void on_left(void *arg)
-{
-        agent_shutdown(arg, 0);
-}
-
-void agent_leave(struct agent *agent)
-{
-        if (agent->server != NULL)
-                server_leave(agent->server, on_left, agent);
-        else
-                agent_shutdown(agent, 0);
-}
-
 static void on_signal(uv_signal_t *handle, int number)
 {
         struct agent *agent = handle->data;
@@ -491,9 +487,4 @@ void agent_stop(struct agent *agent)
                 close(agent->data_dir_lock);
         log_info(agent->log, "agent", "Exit code: code=%d", agent->exit_status);
         config_destroy(agent->config);
-}
-
-const char *agent_leader_address(const struct agent *agent)
-{
-        return agent->server != NULL ? server_leader_address(agent->server) : "";
 }

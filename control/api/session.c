@@ -4,6 +4,7 @@
 
 #include "control/api/api_internal.h"
 #include "control/leader/leader.h"
+#include "control/server/server.h"
 #include "control/text/duration.h"
 
 #define NS_PER_S       1000000000
@@ -169,27 +170,92 @@ void api_session_info(struct http_request *request, void *app)
                 api_read(app, request, &query, http_request_rest(request));
 }
 
-void api_session_renew(struct http_request *request, void *app)
+static void reply_renewed(const struct api *api, struct http_request *request)
 {
-        const struct session_record *session;
-        struct api *api = app;
+        const struct session_record *session =
+            store_session_get(api->agent->store, http_request_rest(request));
         struct json_writer w;
 
-        if (!api_check_wait(api, request) || !api_check_consistency(request) ||
-            !check_id(request, "") || !api_check_datacenter(api, request))
-                return;
-        session = store_session_get(api->agent->store, http_request_rest(request));
         if (session == NULL) {
                 http_reply_text(request, 404, "Session id '%.60s' not found",
                                 http_request_rest(request));
                 return;
         }
-        leader_renew_session(api->agent->leader, session->session.id);
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_array(&w);
         write_session(api, &w, session);
         json_writer_end_array(&w);
         http_reply_json(request, 200, &w);
+}
+
+/* A renewal that the leader is asked for. The request may end before: it is forgotten then. */
+struct renewal {
+        const struct api *api;
+        struct http_request *request;
+};
+
+static void forget_request(void *arg)
+{
+        struct renewal *renewal = arg;
+
+        renewal->request = NULL;
+}
+
+static void on_readable(void *arg, const char *error)
+{
+        struct renewal *renewal = arg;
+
+        if (renewal->request != NULL) {
+                http_request_on_cancel(renewal->request, NULL, NULL);
+                if (error != NULL)
+                        http_reply_text(renewal->request, 500, "%s", error);
+                else
+                        reply_renewed(renewal->api, renewal->request);
+        }
+        free(renewal);
+}
+
+static void on_renewed(void *arg, const struct operator_answer *answer)
+{
+        struct renewal *renewal = arg;
+
+        if (renewal->request != NULL && answer->status == 200) {
+                server_read(renewal->api->agent->server, SERVER_READ_DEFAULT, on_readable, renewal);
+                return;
+        }
+        if (renewal->request != NULL) {
+                http_request_on_cancel(renewal->request, NULL, NULL);
+                http_reply_text(renewal->request, answer->status, "%.*s", (int)answer->body_len,
+                                answer->body);
+        }
+        free(renewal);
+}
+
+void api_session_renew(struct http_request *request, void *app)
+{
+        struct operator_request wanted = {.action = OPERATOR_RENEW_SESSION};
+        const char *id = http_request_rest(request);
+        struct api *api = app;
+        struct renewal *renewal;
+
+        if (!api_check_wait(api, request) || !api_check_consistency(request) ||
+            !check_id(request, "") || !api_check_datacenter(api, request))
+                return;
+        if (api->agent->server == NULL || server_leads(api->agent->server) ||
+            strlen(id) >= sizeof(wanted.argument)) {
+                leader_renew_session(api->agent->leader, id);
+                reply_renewed(api, request);
+                return;
+        }
+        renewal = malloc(sizeof(*renewal));
+        if (renewal == NULL) {
+                http_reply_text(request, 500, "out of memory");
+                return;
+        }
+        *renewal = (struct renewal){api, request};
+        memcpy(wanted.argument, id, strlen(id) + 1);
+        http_request_on_cancel(request, forget_request, renewal);
+        server_operate(api->agent->server, &wanted, on_renewed, renewal);
 }
 
 // --- Creating and destroying.

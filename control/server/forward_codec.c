@@ -71,7 +71,7 @@ int operator_request_decode(const uint8_t *bytes, size_t len, struct operator_re
         *out = (struct operator_request){0};
         if (msgpack_get_array(&r, &fields) < 0 || fields != 3 ||
             msgpack_get_uint(&r, &action) < 0 || action < OPERATOR_REMOVE_BY_ID ||
-            action > OPERATOR_STATE || msgpack_get_bool(&r, &out->pretty) < 0 ||
+            action > OPERATOR_RENEW_SESSION || msgpack_get_bool(&r, &out->pretty) < 0 ||
             msgpack_get_text(&r, &argument, &argument_len) < 0 ||
             argument_len >= sizeof(out->argument) || !msgpack_at_end(&r))
                 return -EBADMSG;

@@ -75,6 +75,7 @@ enum operator_action {
         OPERATOR_TRANSFER = 3,
         OPERATOR_HEALTH = 4,
         OPERATOR_STATE = 5,
+        OPERATOR_RENEW_SESSION = 6, /* a session's time is kept by the leader */
 };
 
 struct operator_request {

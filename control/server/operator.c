@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/server/duties.h"
+#include "control/store/store.h"
 
 #define REASON_MAX 512
 
@@ -135,6 +136,21 @@ static void transfer(struct server *server, const struct operator_request *reque
         }
 }
 
+static void renew_session(struct server *server, const struct operator_request *request,
+                          operator_done_fn done, void *arg)
+{
+        const struct operator_answer renewed = {.status = 200, .body = ""};
+
+        if (store_session_get(server->options.store, request->argument) == NULL) {
+                operator_answer_text(done, arg, 404, "Session id '%.60s' not found",
+                                     request->argument);
+                return;
+        }
+        if (server->options.renew_session != NULL)
+                server->options.renew_session(server->options.arg, request->argument);
+        done(arg, &renewed);
+}
+
 void duties_operate(void *arg, const struct operator_request *request, operator_done_fn done,
                     void *done_arg)
 {
@@ -147,6 +163,9 @@ void duties_operate(void *arg, const struct operator_request *request, operator_
                 break;
         case OPERATOR_TRANSFER:
                 transfer(server, request, done, done_arg);
+                break;
+        case OPERATOR_RENEW_SESSION:
+                renew_session(server, request, done, done_arg);
                 break;
         case OPERATOR_HEALTH:
         case OPERATOR_STATE:

@@ -29,6 +29,8 @@ struct server_options {
         void *arg;
         /* This server leads and has applied all there was, or leads no more. May be NULL. */
         void (*leadership)(void *arg, bool leading);
+        /* Give a session its full time again; this server leads. May be NULL. */
+        void (*renew_session)(void *arg, const char *id);
         /* The process must end: a disk failed, or nobody could be joined. May be NULL. */
         void (*failed)(void *arg, const char *text);
 };

@@ -156,6 +156,11 @@ class ThreeServers(e2e.TestCase):
                                  "true" if server is leader else "false")
             samples = {s["Name"]: s for s in leader.get("/v1/agent/metrics")[1]["Samples"]}
             self.assertGreater(samples["consul.raft.commitTime"]["Count"], 0)
+            # The leader keeps sessions' time, whoever is asked to renew one.
+            session = follower.put("/v1/session/create", {"TTL": "30s"})["ID"]
+            self.assertEqual(follower.put(f"/v1/session/renew/{session}")[0]["ID"], session)
+            none = "99999999-1111-4111-8111-111111111111"
+            self.assertEqual(follower.request("PUT", f"/v1/session/renew/{none}")[0], 404)
             # A refusal comes through whole, too.
             status, text, _headers = follower.request(
                 "PUT", "/v1/txn", [{"KV": {"Verb": "check-index", "Key": "none", "Index": 5}}])
