@@ -13,6 +13,21 @@ NODE_IDS = [f"{n}{n}{n}{n}{n}{n}{n}{n}-1111-4111-8111-111111111111" for n in ran
 HEADERS = ("X-Consul-KnownLeader", "X-Consul-LastContact")
 
 
+def shared_port():
+    """A port that is free just now on the addresses of all servers."""
+    while True:
+        port = e2e.free_port()
+        with contextlib.ExitStack() as stack:
+            try:
+                for number in range(1, 8):
+                    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                        probe = stack.enter_context(socket.socket(socket.AF_INET, kind))
+                        probe.bind((f"127.0.0.{number + 1}", port))
+                return port
+            except OSError:
+                continue
+
+
 class Server(e2e.Agent):
     """One of several: its own address, the ports of all."""
 
@@ -68,8 +83,8 @@ class Cluster:
     """Servers that are stopped, and their folders removed, with the with block."""
 
     def __init__(self, count=3, config=None):
-        self.ports = {"http": e2e.free_port(), "dns": e2e.free_port(), "serf_lan": e2e.free_port(),
-                      "serf_wan": e2e.free_port(), "server": e2e.free_port(), "https": -1,
+        self.ports = {"http": shared_port(), "dns": shared_port(), "serf_lan": shared_port(),
+                      "serf_wan": shared_port(), "server": shared_port(), "https": -1,
                       "grpc": -1}
         self.count = count
         self.config = {"bootstrap_expect": count, **(config or {})}
