@@ -38,9 +38,14 @@ static void drop(struct broadcast_queue *q, struct broadcast *b)
 
 void broadcast_queue_fini(struct broadcast_queue *q)
 {
-        for (unsigned i = 0; i < BROADCAST_TRANSMITS_MAX; i++)
-                while (q->heads[i])
-                        drop(q, q->heads[i]);
+        for (unsigned i = 0; i < BROADCAST_TRANSMITS_MAX; i++) {
+                for (struct broadcast *b = q->heads[i], *next; b; b = next) {
+                        next = b->next;
+                        free(b);
+                }
+                q->heads[i] = NULL;
+        }
+        q->count = 0;
 }
 
 static struct broadcast *find(const struct broadcast_queue *q, struct pack_slice key)

@@ -134,8 +134,9 @@ static void reset_decoder(struct decoder *d)
 
 static uint8_t first_byte(const struct decoder *d, unsigned code)
 {
+        // Codes have at most WIDTH_MAX bits.
         while (code > CODE_CLEAR)
-                code = d->prefixes[code];
+                code = d->prefixes[code & CODE_MAX];
         return (uint8_t)code;
 }
 

@@ -139,7 +139,12 @@ static void forget_name(struct introductions *introductions, const struct server
 
 static bool same_info(const struct server_info *a, const struct server_info *b)
 {
-        return memcmp(a, b, sizeof(*a)) == 0;
+        return strcmp(a->name, b->name) == 0 && strcmp(a->node_id, b->node_id) == 0 &&
+               strcmp(a->address, b->address) == 0 && strcmp(a->datacenter, b->datacenter) == 0 &&
+               strcmp(a->version, b->version) == 0 && a->expect == b->expect &&
+               a->bootstrap == b->bootstrap && a->empty == b->empty && a->leader == b->leader &&
+               a->serf_port == b->serf_port && a->cluster_id == b->cluster_id &&
+               a->candidates == b->candidates;
 }
 
 static void update_member(struct introductions *introductions, const struct introduction *said)

@@ -54,9 +54,9 @@ void duties_close(struct duties *take_duties, void (*closed)(void *arg), void *a
 /** Leadership, members or the configuration changed: look soon. */
 void duties_wake(struct duties *duties);
 
-/** Carry out an operator's request; this server leads. */
-void duties_operate(void *server, const struct operator_request *request, operator_done_fn done,
-                    void *arg);
+/** Carry out an operator's request; this server (arg) leads. */
+void duties_operate(void *arg, const struct operator_request *request, operator_done_fn done,
+                    void *done_arg);
 
 /** Answer with a line of text. */
 void operator_answer_text(operator_done_fn done, void *arg, uint16_t status, const char *format,

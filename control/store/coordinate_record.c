@@ -66,8 +66,11 @@ bool catalog_coordinate_equal(const struct catalog_coordinate *a,
 
         list_numbers(&a->at, x);
         list_numbers(&b->at, y);
-        return strcmp(a->node, b->node) == 0 && strcmp(a->segment, b->segment) == 0 &&
-               memcmp(x, y, sizeof(x)) == 0;
+        // Their bits, as encoded: -0 is not 0 here, and a not-a-number is itself.
+        for (size_t i = 0; i < NUMBERS; i++)
+                if (load_u64(&x[i]) != load_u64(&y[i]))
+                        return false;
+        return strcmp(a->node, b->node) == 0 && strcmp(a->segment, b->segment) == 0;
 }
 
 // Numbers are written as the bits of their IEEE 754 form.

@@ -43,6 +43,12 @@ unsigned configuration_voter_count(const struct raft_configuration *configuratio
         return count;
 }
 
+static bool same_server(const struct raft_server *a, const struct raft_server *b)
+{
+        return a->id == b->id && a->voter == b->voter && strcmp(a->address, b->address) == 0 &&
+               strcmp(a->node_id, b->node_id) == 0;
+}
+
 int configuration_put(struct raft_configuration *configuration, const struct raft_server *server)
 {
         struct raft_server *old = find(configuration, server->id);
@@ -56,8 +62,7 @@ int configuration_put(struct raft_configuration *configuration, const struct raf
                 configuration->servers[configuration->server_count++] = *server;
                 return 0;
         }
-        if (old->voter == server->voter && strcmp(old->address, server->address) == 0 &&
-            strcmp(old->node_id, server->node_id) == 0)
+        if (same_server(old, server))
                 return -EEXIST;
         if (old->voter && !server->voter && configuration_voter_count(configuration) == 1)
                 return -EINVAL;
@@ -91,6 +96,17 @@ static uint64_t get_u64(const uint8_t *at)
         for (unsigned i = 0; i < 8; i++)
                 value = value << 8 | at[i];
         return value;
+}
+
+bool raft_configuration_equal(const struct raft_configuration *a,
+                              const struct raft_configuration *b)
+{
+        if (a->cluster_id != b->cluster_id || a->server_count != b->server_count)
+                return false;
+        for (unsigned i = 0; i < a->server_count; i++)
+                if (!same_server(&a->servers[i], &b->servers[i]))
+                        return false;
+        return true;
 }
 
 struct raft_buffer *raft_configuration_encode(const struct raft_configuration *configuration)

@@ -321,4 +321,8 @@ struct raft_buffer *raft_configuration_encode(const struct raft_configuration *c
 int raft_configuration_decode(const uint8_t *bytes, size_t length,
                               struct raft_configuration *configuration);
 
+/** Whether both name the same cluster and the same servers, votes and addresses, in this order. */
+bool raft_configuration_equal(const struct raft_configuration *a,
+                              const struct raft_configuration *b);
+
 #endif

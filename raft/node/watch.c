@@ -48,7 +48,7 @@ static void watch_configuration(struct raft_node *node)
         const struct raft_node_events *events = &node->options.events;
         const struct raft_configuration *now = raft_configuration(node->raft);
 
-        if (memcmp(&node->configuration, now, sizeof(*now)) == 0)
+        if (raft_configuration_equal(&node->configuration, now))
                 return;
         node->configuration = *now;
         raft_transport_set_servers(node->transport, now);

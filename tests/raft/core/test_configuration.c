@@ -59,6 +59,28 @@ Test(raft_configuration, there_is_room_for_so_many)
         cr_expect_eq(put(&c, 0, true, "a"), -EINVAL, "0 is nobody");
 }
 
+Test(raft_configuration, any_difference_between_servers_in_use_counts)
+{
+        struct raft_configuration a = {.cluster_id = 7}, b = {.cluster_id = 7}, c;
+
+        put(&a, 1, true, "a");
+        put(&b, 1, true, "a");
+        b.servers[1] = server(2, true, "unused");
+        cr_expect(raft_configuration_equal(&a, &b));
+        c = b, c.cluster_id = 8;
+        cr_expect_not(raft_configuration_equal(&a, &c));
+        c = b, c.server_count = 2;
+        cr_expect_not(raft_configuration_equal(&a, &c));
+        c = b, c.servers[0].id = 2;
+        cr_expect_not(raft_configuration_equal(&a, &c));
+        c = b, c.servers[0].voter = false;
+        cr_expect_not(raft_configuration_equal(&a, &c));
+        c = b, c.servers[0].address[0] = 'b';
+        cr_expect_not(raft_configuration_equal(&a, &c));
+        c = b, c.servers[0].node_id[0] = 'b';
+        cr_expect_not(raft_configuration_equal(&a, &c));
+}
+
 Test(raft_configuration, what_is_encoded_is_decoded)
 {
         struct raft_configuration c = {0}, back;
