@@ -99,8 +99,8 @@ static void make_questions(struct bench *b)
                 struct question *q = &b->questions[i];
                 char name[16];
 
-                q->service = (uint32_t)(draw(&b->random) >> 32) % b->services;
-                q->is_srv = draw(&b->random) >> 63;
+                q->service = (uint32_t)(random_next(&b->random) >> 32) % b->services;
+                q->is_srv = random_next(&b->random) >> 63;
                 snprintf(name, sizeof(name), "\010s%07" PRIu32, q->service);
                 store_be16(q->bytes, (uint16_t)i);
                 q->bytes[2] = 1; // recursion desired
@@ -201,7 +201,7 @@ static void *read_forever(void *argument)
 static void change_some(struct bench *b, unsigned count)
 {
         for (unsigned i = 0; i < count; i++) {
-                const uint32_t service = (uint32_t)(draw(&b->random) >> 32) % b->services;
+                const uint32_t service = (uint32_t)(random_next(&b->random) >> 32) % b->services;
                 struct version *v = &b->versions[service];
                 const uint32_t next = atomic_load(&v->published) + 1;
 

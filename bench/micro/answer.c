@@ -126,7 +126,7 @@ static void receive(struct bench *b)
 {
         for (size_t i = 0; i < BUFFERS; i++) {
                 uint8_t *data = b->buffers + i * BUFFER_STRIDE + BUFFER_HEADROOM;
-                const uint64_t drawn = draw(&b->draw);
+                const uint64_t drawn = random_next(&b->draw);
                 const uint16_t either = drawn >> 63 != 0 ? TYPE_SRV : TYPE_A;
 
                 b->messages[i] = (struct dns_message){

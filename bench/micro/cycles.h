@@ -12,6 +12,8 @@
 #include <time.h>
 #include <x86intrin.h>
 
+#include "lictor/random.h"
+
 static inline uint64_t cycles_now(void)
 {
         return __rdtsc();
@@ -77,15 +79,6 @@ static inline struct cycles slices_result(struct slices *s, size_t per_slice)
         result.p05 = (double)s->cycles[s->count / 20] / (double)per_slice;
         s->count = 0;
         return result;
-}
-
-/* xorshift64*: cheap, and the same questions in every run. */
-static inline uint64_t draw(uint64_t *state)
-{
-        *state ^= *state >> 12;
-        *state ^= *state << 25;
-        *state ^= *state >> 27;
-        return *state * 0x2545f4914f6cdd1du;
 }
 
 #endif

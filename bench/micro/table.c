@@ -72,7 +72,7 @@ static void prepare(struct questions *q, uint64_t first, uint64_t count)
         uint64_t random = 88172645463325252u;
 
         for (size_t i = 0; i < QUESTIONS; i++)
-                q->keys[i] = make_key(q->bytes[i], first + draw(&random) % count);
+                q->keys[i] = make_key(q->bytes[i], first + random_next(&random) % count);
 }
 
 static struct result measure_lookups(const struct svc_table *t, const struct questions *q)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "control/agent/local_internal.h"
+#include "lictor/random.h"
 
 // Anti-entropy: now and then the catalog's picture of this node is read and compared with the local
 // state. What differs is pushed, what is in the catalog alone is removed: the agent has the last
@@ -28,8 +29,7 @@ unsigned local_sync_scale(size_t node_count)
 static uint64_t random_below(struct local_state *local, uint64_t bound)
 {
         // Nobody gains by guessing it: agents are only to be out of step with each other.
-        local->random = local->random * 6364136223846793005u + 1442695040888963407u;
-        return (local->random >> 33) % bound;
+        return random_next(&local->random) % bound;
 }
 
 uint64_t local_retry_delay_ms(struct local_state *local)

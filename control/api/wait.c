@@ -6,24 +6,13 @@
 #include "control/api/api_internal.h"
 #include "control/text/duration.h"
 #include "control/text/filter.h"
+#include "lictor/random.h"
 
 // Limits of ?wait, as Consul's.
 #define WAIT_DEFAULT_MS 300000
 #define WAIT_MAX_MS     600000
 // Up to a sixteenth is added to a wait, so that watchers do not come back together.
 #define WAIT_JITTER_DIVISOR 16
-
-// xorshift64: enough to keep watchers apart, and nobody gains by guessing it.
-static uint64_t next_random(struct api *api)
-{
-        uint64_t x = api->random;
-
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        api->random = x;
-        return x;
-}
 
 static bool parse_wait(struct api *api, struct http_request *request, uint64_t *min_index,
                        uint64_t *wait_ms)
@@ -49,7 +38,7 @@ static bool parse_wait(struct api *api, struct http_request *request, uint64_t *
         *wait_ms = wait_ns > 0 ? (uint64_t)wait_ns / 1000000 : WAIT_DEFAULT_MS;
         if (*wait_ms > WAIT_MAX_MS)
                 *wait_ms = WAIT_MAX_MS;
-        *wait_ms += next_random(api) % (*wait_ms / WAIT_JITTER_DIVISOR + 1);
+        *wait_ms += random_next(&api->random) % (*wait_ms / WAIT_JITTER_DIVISOR + 1);
         return true;
 }
 
@@ -216,6 +205,6 @@ void api_read(struct api *api, struct http_request *request, const struct api_qu
 void api_read_start(struct api *api)
 {
         // Zero would stay zero.
-        api->random = uv_hrtime() | 1;
-        store_seed_watches(api->agent->store, next_random(api));
+        api->random = uv_hrtime();
+        store_seed_watches(api->agent->store, random_next(&api->random));
 }

@@ -5,6 +5,7 @@
 #include "control/checks/h2_ping.h"
 #include "control/checks/internal.h"
 #include "control/checks/stream.h"
+#include "lictor/random.h"
 
 // TCP, UDP and HTTP/2 PING: kinds that need a connection and little more.
 
@@ -158,7 +159,7 @@ const struct check_ops check_udp_ops = {
 
 static void send_hello(struct probe *probe)
 {
-        uint64_t random = check_random(probe->runner->engine);
+        uint64_t random = random_next(&probe->runner->engine->random);
         uint8_t hello[H2_HELLO_LEN], payload[8];
 
         for (unsigned i = 0; i < sizeof(payload); i++)

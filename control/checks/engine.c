@@ -6,6 +6,7 @@
 
 #include "control/checks/internal.h"
 #include "control/checks/transfer.h"
+#include "lictor/random.h"
 
 static const struct check_ops *const kinds[CHECK_KIND_COUNT] = {
     [CHECK_HTTP] = &check_http_ops,     [CHECK_TCP] = &check_tcp_ops,
@@ -109,16 +110,6 @@ void check_engine_destroy(struct check_engine *take_engine)
         uv_close((uv_handle_t *)&take_engine->timer, on_closed);
 }
 
-// splitmix64
-uint64_t check_random(struct check_engine *engine)
-{
-        uint64_t z = engine->random += 0x9e3779b97f4a7c15u;
-
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return z ^ (z >> 31);
-}
-
 int check_start(struct check_engine *engine, const struct check_spec *spec, void *owner,
                 struct check_runner **out)
 {
@@ -144,7 +135,7 @@ int check_start(struct check_engine *engine, const struct check_spec *spec, void
                 goto free_runner;
         ret = deadlines_set(&engine->deadlines, &runner->deadline,
                             uv_now(engine->options.loop) +
-                                check_random(engine) % runner->spec.interval_ms);
+                                random_next(&engine->random) % runner->spec.interval_ms);
         if (ret < 0)
                 goto forget;
         rearm(engine);

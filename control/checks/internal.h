@@ -65,9 +65,6 @@ void check_report(struct check_runner *runner, enum check_health health, const c
 /** A run's end whose result has been reported already. */
 void check_rest(struct check_runner *runner);
 
-/** A number of 64 random bits. */
-uint64_t check_random(struct check_engine *engine);
-
 // What Go calls an errno: "connection refused".
 const char *check_errno_text(int error, char *out, size_t size);
 

@@ -1,4 +1,5 @@
 #include "control/gossip/coordinate.h"
+#include "lictor/random.h"
 
 #include <errno.h>
 #include <math.h>
@@ -43,10 +44,7 @@ static double raw_distance_s(const struct coordinate *a, const struct coordinate
 /* A direction by chance, for two in one place. */
 static double random_unit(struct coordinate_client *c)
 {
-        c->random ^= c->random << 13;
-        c->random ^= c->random >> 7;
-        c->random ^= c->random << 17;
-        return (double)(c->random >> 11) / (double)(UINT64_C(1) << 53) - 0.5;
+        return (double)(random_next(&c->random) >> 11) / (double)(UINT64_C(1) << 53) - 0.5;
 }
 
 /* The unit vector from b to a. returns their distance, 0 when the direction was drawn. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "control/store/memory.h"
+#include "lictor/random.h"
 
 #define BROADCAST_TIMEOUT_US (UINT64_C(5000) * USEC_PER_MSEC)
 #define ACK_PAYLOAD_VERSION  1u
@@ -28,14 +29,6 @@ void serf_options_wan(struct serf_options *o)
 {
         serf_options_lan(o);
         swim_options_wan(&o->swim);
-}
-
-uint64_t serf_random(struct serf *s)
-{
-        s->random ^= s->random << 13;
-        s->random ^= s->random >> 7;
-        s->random ^= s->random << 17;
-        return s->random;
 }
 
 /* ---- Hooks that swim calls ---- */
@@ -198,7 +191,7 @@ struct serf *serf_create(const struct serf_options *options, const struct serf_h
         s->random = options->swim.seed | 1;
         s->clock = s->event_clock = s->query_clock = 1;
         s->intent_queue.count_max = s->event_queue.count_max = s->query_queue.count_max = QUEUE_MAX;
-        coordinate_client_init(&s->coordinates, serf_random(s));
+        coordinate_client_init(&s->coordinates, random_next(&s->random));
         s->next_reap_us = now_us + options->reap_interval_ms * USEC_PER_MSEC;
         s->next_reconnect_us = now_us + options->reconnect_interval_ms * USEC_PER_MSEC;
         s->swim = swim_create(&options->swim, &swim_hooks, now_us);

@@ -97,7 +97,6 @@ void serf_handle_intent(struct serf *s, enum serf_type type, struct pack_slice b
 bool serf_apply_intent(struct serf *s, enum serf_type type, const struct serf_intent *intent);
 void serf_broadcast_intent(struct serf *s, enum serf_type type, const struct serf_intent *intent);
 void serf_members_tick(struct serf *s);
-uint64_t serf_random(struct serf *s);
 
 /* serf_events.c */
 void serf_handle_user_event(struct serf *s, struct pack_slice body);

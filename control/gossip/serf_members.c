@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "control/store/memory.h"
+#include "lictor/random.h"
 
 #define BUCKETS_MIN 64u
 
@@ -330,9 +331,9 @@ static void reconnect(struct serf *s)
         size_t present = s->entry_count - failed - count_status(s, SERF_LEFT);
         size_t pick;
 
-        if (failed == 0 || serf_random(s) % (present > 0 ? present : 1) >= failed)
+        if (failed == 0 || random_next(&s->random) % (present > 0 ? present : 1) >= failed)
                 return;
-        pick = (size_t)(serf_random(s) % failed);
+        pick = (size_t)(random_next(&s->random) % failed);
         for (size_t i = 0; i < s->entry_count; i++) {
                 if (s->entries[i]->member.status != SERF_FAILED || pick-- > 0)
                         continue;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/store/memory.h"
+#include "lictor/random.h"
 
 #define ANSWERS_MAX   65536u /* of one query; nobody has more members than that */
 #define RELAYS_MAX    8u
@@ -44,7 +45,7 @@ static void relay_answer(struct serf *s, const struct serf_query *query,
                                      .message = serf_slice_of(message),
                                  });
         for (size_t tries = 0; tries < 3 * count && wanted > 0; tries++) {
-                const struct entry *e = s->entries[serf_random(s) % count];
+                const struct entry *e = s->entries[random_next(&s->random) % count];
 
                 if (e == s->self || e->member.status != SERF_ALIVE)
                         continue;
@@ -182,7 +183,7 @@ int serf_ask(struct serf *s, const struct serf_question *question, uint64_t now_
                 return -EBUSY;
         s->now_us = now_us;
         do {
-                m.id = (uint32_t)serf_random(s);
+                m.id = (uint32_t)random_next(&s->random);
         } while (m.id == 0 || find_question(s, m.id));
         *q =
             (struct question){.id = m.id, .lamport = m.lamport, .deadline_us = now_us + timeout_us};

@@ -5,23 +5,14 @@
 #include <string.h>
 
 #include "control/store/memory.h"
+#include "lictor/random.h"
 
 #define PACKET_BYTES         1400u
 #define PUSH_PULL_SCALE_FROM 32.0
 
-uint64_t swim_random(struct swim *s)
-{
-        // SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
-        uint64_t z = s->random += UINT64_C(0x9e3779b97f4a7c15);
-
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        return z ^ (z >> 31);
-}
-
 uint64_t swim_random_below(struct swim *s, uint64_t bound)
 {
-        return bound == 0 ? 0 : swim_random(s) % bound;
+        return bound == 0 ? 0 : random_next(&s->random) % bound;
 }
 
 void swim_options_lan(struct swim_options *o)

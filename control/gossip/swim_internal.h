@@ -86,7 +86,6 @@ unsigned swim_members_pick(struct swim *s, member_fits_fn fits, uint64_t now_us,
                            struct member *picked[], unsigned count);
 
 /* swim.c */
-uint64_t swim_random(struct swim *s);
 uint64_t swim_random_below(struct swim *s, uint64_t bound);
 
 /* swim_state.c: what is said of nodes. */

@@ -20,7 +20,6 @@ static struct worker *worker_create(const struct runtime *rt, const struct runti
         atomic_init(&w->stop, false);
         if (getrandom(&w->random.state, sizeof(w->random.state), 0) < 0)
                 w->random.state = (uintptr_t)w ^ worker_cycles();
-        w->random.state |= 1; // some generators stay at zero
         return w;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lictor/random.h"
 #include "raft/core/raft_internal.h"
 
 #define MESSAGES_PER_INPUT (2 * RAFT_SERVER_MAX)
@@ -59,21 +60,11 @@ struct raft_message *raft_send(struct raft *r, struct message_list *list,
         return m;
 }
 
-// splitmix64: any state is a good one, so any seed is.
-static uint64_t next_random(struct raft *r)
-{
-        uint64_t z = (r->random_state += 0x9e3779b97f4a7c15u);
-
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return z ^ (z >> 31);
-}
-
 void raft_restart_election_timer(struct raft *r)
 {
         uint32_t timeout = r->options.election_timeout_ms;
 
-        r->deadline_ms = r->now_ms + timeout + next_random(r) % timeout;
+        r->deadline_ms = r->now_ms + timeout + random_next(&r->random_state) % timeout;
 }
 
 void raft_set_hard_state(struct raft *r, raft_term term, raft_server_id vote)

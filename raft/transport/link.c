@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lictor/random.h"
 #include "raft/transport/transport_internal.h"
 
 void link_init(struct link *link, struct peer *peer, enum codec_channel channel)
@@ -89,8 +90,8 @@ static void fail(struct link *link)
         else if (link->pause_ms < TRANSPORT_PAUSE_MAX_MS)
                 link->pause_ms *= 2;
         link->state = LINK_PAUSED;
-        link->pause_until_ms =
-            now_ms() + link->pause_ms / 2 + transport_random(t) % (link->pause_ms / 2 + 1);
+        link->pause_until_ms = now_ms() + link->pause_ms / 2 +
+                               random_next(&t->random_state) % (link->pause_ms / 2 + 1);
 }
 
 static void on_trash(uv_handle_t *handle, size_t suggested, uv_buf_t *out)

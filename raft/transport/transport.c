@@ -14,15 +14,6 @@ static uint64_t now_ms(void)
         return uv_hrtime() / 1000000u;
 }
 
-uint64_t transport_random(struct raft_transport *t)
-{
-        uint64_t z = (t->random_state += 0x9e3779b97f4a7c15u);
-
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return z ^ (z >> 31);
-}
-
 static void free_when_done(struct raft_transport *t)
 {
         void (*closed)(void *arg) = t->closed;

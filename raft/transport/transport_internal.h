@@ -106,7 +106,6 @@ struct raft_transport {
 };
 
 /* transport.c */
-uint64_t transport_random(struct raft_transport *t);
 void transport_handle_closed(struct raft_transport *t);
 void transport_warn(struct raft_transport *t, const uv_tcp_t *tcp, const char *what);
 struct peer *transport_peer(struct raft_transport *t, raft_server_id id);

@@ -2,17 +2,10 @@
 #include <stdlib.h>
 
 #include "control/agent/deadlines.h"
+#include "lictor/random.h"
 
 #define ENTRY_COUNT 200
 #define STEP_COUNT  20000
-
-static uint64_t next_random(uint64_t *state)
-{
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        return *state;
-}
 
 // The soonest of a plain array.
 static const struct deadline *soonest(const struct deadline *all)
@@ -34,13 +27,13 @@ Test(deadlines, the_heap_agrees_with_a_plain_array)
         struct deadlines heap = {0};
 
         for (size_t step = 0; step < STEP_COUNT; step++) {
-                struct deadline *entry = &all[next_random(&state) % ENTRY_COUNT];
+                struct deadline *entry = &all[random_next(&state) % ENTRY_COUNT];
                 const struct deadline *want;
 
-                if (next_random(&state) % 3 == 0)
+                if (random_next(&state) % 3 == 0)
                         deadlines_clear(&heap, entry);
                 else
-                        cr_assert_eq(deadlines_set(&heap, entry, next_random(&state) % 1000), 0);
+                        cr_assert_eq(deadlines_set(&heap, entry, random_next(&state) % 1000), 0);
                 want = soonest(all);
                 cr_assert_eq(want == NULL, deadlines_first(&heap) == NULL,
                              "LICTOR_SEED=%#llx step %zu", (unsigned long long)seed, step);

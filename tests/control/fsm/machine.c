@@ -1,5 +1,6 @@
 #include "tests/control/fsm/machine.h"
 #include "lictor/bytes.h"
+#include "lictor/random.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -189,17 +190,9 @@ const char *machine_coordinate(struct machine *m, const char *node, double x)
         return machine_run(m, &c);
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        return *state;
-}
-
 #define PICK(...)                                                                                  \
         (((const char *const[]){                                                                   \
-            __VA_ARGS__})[next_random(state) % ARRAY_LEN(((const char *const[]){__VA_ARGS__}))])
+            __VA_ARGS__})[random_next(state) % ARRAY_LEN(((const char *const[]){__VA_ARGS__}))])
 
 #define SESSION(n) "11111111-2222-3333-4444-55555555555" n
 
@@ -208,7 +201,7 @@ static void random_lock_command(struct machine *m, uint64_t *state, const char *
         const char *key = PICK("k", "k/1", "k/2", "l", "l/1", "l/2");
         const char *session = PICK(SESSION("1"), SESSION("2"), SESSION("a"));
 
-        switch (next_random(state) % 8) {
+        switch (random_next(state) % 8) {
         case 0:
                 machine_session(m, session, node, PICK("release", "delete"), PICK("", "c1", "c2"));
                 break;
@@ -223,7 +216,7 @@ static void random_lock_command(struct machine *m, uint64_t *state, const char *
                 machine_kv(m, TXN_UNLOCK, key, PICK("", "x"), session, 0);
                 break;
         case 5:
-                machine_kv(m, next_random(state) % 2 ? TXN_DELETE : TXN_DELETE_TREE, key, "", "",
+                machine_kv(m, random_next(state) % 2 ? TXN_DELETE : TXN_DELETE_TREE, key, "", "",
                            0);
                 break;
         case 6:
@@ -239,11 +232,11 @@ void machine_random(struct machine *m, uint64_t *state)
         const char *node = PICK("a", "B", "b", "c", "d");
         const char *query = PICK("q1", "q2", "q3");
 
-        if (next_random(state) % 2) {
+        if (random_next(state) % 2) {
                 random_lock_command(m, state, node);
                 return;
         }
-        switch (next_random(state) % 7) {
+        switch (random_next(state) % 7) {
         case 0:
                 machine_node(m, node, PICK("10.0.0.1", "10.0.0.2", "example.org"));
                 break;
@@ -257,7 +250,7 @@ void machine_random(struct machine *m, uint64_t *state)
                               PICK("passing", "critical"));
                 break;
         case 5:
-                machine_coordinate(m, node, (double)(next_random(state) % 4) / 8);
+                machine_coordinate(m, node, (double)(random_next(state) % 4) / 8);
                 break;
         case 4:
                 machine_deregister(m, node, PICK("", "1", "2", "3"), PICK("", "c1", "c2"));

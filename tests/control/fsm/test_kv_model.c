@@ -1,6 +1,7 @@
 // Random operations on keys and sessions, alone and in transactions, beside a plain table.
 
 #include "lictor/bytes.h"
+#include "lictor/random.h"
 #include "tests/control/fsm/machine.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -29,14 +30,6 @@ struct model {
         uint64_t key_index; /* of the table */
         uint64_t index;     /* of the last command */
 };
-
-static uint64_t next_random(uint64_t *state)
-{
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        return *state;
-}
 
 static void write_key(struct model *m, struct key_model *k, struct key_model to)
 {
@@ -183,13 +176,13 @@ static struct txn_op random_op(uint64_t *state, const struct model *m, size_t *k
         static const char *const values[] = {"x", "y"};
         struct txn_op op = {.kind = TXN_KV, .kv = KV_ENTRY_INIT};
 
-        *key = next_random(state) % KEYS;
-        *session = (int)(next_random(state) % SESSIONS);
-        op.verb = verbs[next_random(state) % ARRAY_LEN(verbs)];
-        op.index = next_random(state) % 3 ? m->keys[*key].modify_index : next_random(state) % 50;
+        *key = random_next(state) % KEYS;
+        *session = (int)(random_next(state) % SESSIONS);
+        op.verb = verbs[random_next(state) % ARRAY_LEN(verbs)];
+        op.index = random_next(state) % 3 ? m->keys[*key].modify_index : random_next(state) % 50;
         op.kv.key = keys[*key];
         op.kv.session = sessions[*session];
-        op.kv.value = (const uint8_t *)values[next_random(state) % 2];
+        op.kv.value = (const uint8_t *)values[random_next(state) % 2];
         op.kv.value_len = 1;
         return op;
 }
@@ -197,7 +190,7 @@ static struct txn_op random_op(uint64_t *state, const struct model *m, size_t *k
 static void step_keys(struct machine *machine, struct model *m, uint64_t *state, bool in_txn)
 {
         struct txn_op ops[4];
-        uint32_t count = in_txn ? 1 + (uint32_t)(next_random(state) % 4) : 1;
+        uint32_t count = in_txn ? 1 + (uint32_t)(random_next(state) % 4) : 1;
         struct model before = *m;
         bool all = true;
 
@@ -229,14 +222,14 @@ static void step_keys(struct machine *machine, struct model *m, uint64_t *state,
 
 static void step_session(struct machine *machine, struct model *m, uint64_t *state)
 {
-        size_t i = next_random(state) % SESSIONS;
+        size_t i = random_next(state) % SESSIONS;
 
-        if (next_random(state) % 2) {
+        if (random_next(state) % 2) {
                 end_session(m, i);
                 machine_destroy(machine, sessions[i]);
         } else if (!m->alive[i]) {
                 m->alive[i] = true;
-                m->deletes[i] = next_random(state) % 2;
+                m->deletes[i] = random_next(state) % 2;
                 machine_session(machine, sessions[i], "n", m->deletes[i] ? "delete" : "release",
                                 "");
         } else {
@@ -257,10 +250,10 @@ Test(kv_model, random_operations_agree_with_a_plain_table)
                 machine_node(&machine, "n", "10.0.0.1");
                 for (unsigned step = 0; step < 300; step++) {
                         m.index++;
-                        if (next_random(&state) % 5 == 0)
+                        if (random_next(&state) % 5 == 0)
                                 step_session(&machine, &m, &state);
                         else
-                                step_keys(&machine, &m, &state, next_random(&state) % 2);
+                                step_keys(&machine, &m, &state, random_next(&state) % 2);
                         compare(&m, machine.store, seed, step);
                 }
                 machine_fini(&machine);

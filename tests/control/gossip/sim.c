@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/store/memory.h"
+#include "lictor/random.h"
 
 #define NAME_MAX_BYTES 16
 #define PORT           7946
@@ -44,10 +45,7 @@ struct sim {
 
 static uint64_t chance(struct sim *sim, uint64_t bound)
 {
-        sim->random ^= sim->random << 13;
-        sim->random ^= sim->random >> 7;
-        sim->random ^= sim->random << 17;
-        return bound == 0 ? 0 : sim->random % bound;
+        return bound == 0 ? 0 : random_next(&sim->random) % bound;
 }
 
 static bool is_before(const struct event *a, const struct event *b)
@@ -220,7 +218,7 @@ struct sim *sim_create(const struct sim_options *options)
         struct sim *sim = memory_get_zeroed(1, sizeof(*sim));
 
         sim->options = *options;
-        sim->random = options->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+        sim->random = options->seed;
         sim->nodes = memory_get_zeroed(options->node_count, sizeof(*sim->nodes));
         for (size_t i = 0; i < options->node_count; i++)
                 start_node(sim, (uint32_t)i);

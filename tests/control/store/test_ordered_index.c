@@ -1,5 +1,6 @@
 #include "control/store/ordered_index.h"
 #include "lictor/bytes.h"
+#include "lictor/random.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,22 +11,14 @@ struct item {
         uint8_t key[24];
 };
 
-static uint64_t next_random(uint64_t *state)
-{
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        return *state;
-}
-
 // A small alphabet makes long shared prefixes, equal keys and keys that begin others.
 static struct item *item_create(uint64_t *state)
 {
         struct item *it = calloc(1, sizeof(*it));
 
-        it->len = next_random(state) % sizeof(it->key);
+        it->len = random_next(state) % sizeof(it->key);
         for (size_t i = 0; i < it->len; i++)
-                it->key[i] = (uint8_t)(next_random(state) % 3 ? 'a' : next_random(state) % 256);
+                it->key[i] = (uint8_t)(random_next(state) % 3 ? 'a' : random_next(state) % 256);
         return it;
 }
 
@@ -120,7 +113,7 @@ static void step(struct ordered_index *ix, struct model *m, uint64_t *state, uns
 {
         struct item *it = item_create(state);
 
-        if (next_random(state) % 100 < set_percent && m->count < ARRAY_LEN(m->items) - 1) {
+        if (random_next(state) % 100 < set_percent && m->count < ARRAY_LEN(m->items) - 1) {
                 struct item *old = model_set(m, it);
 
                 cr_assert_eq(ordered_index_set(ix, it->key, it->len, it), old, "seed %llu",
@@ -129,8 +122,8 @@ static void step(struct ordered_index *ix, struct model *m, uint64_t *state, uns
                 return;
         }
         // Half of the removals name a key that is there.
-        if (m->count > 0 && next_random(state) % 2)
-                *it = *m->items[next_random(state) % m->count];
+        if (m->count > 0 && random_next(state) % 2)
+                *it = *m->items[random_next(state) % m->count];
         struct item *old = model_remove(m, it->key, it->len);
 
         cr_assert_eq(ordered_index_get(ix, it->key, it->len), old);
@@ -145,7 +138,7 @@ static void run(uint64_t seed, unsigned steps)
 {
         struct ordered_index *ix = ordered_index_create();
         struct model *m = calloc(1, sizeof(*m));
-        uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+        uint64_t state = seed;
 
         for (unsigned i = 0; i < steps; i++) {
                 // Growing first, shrinking later, so that nodes split and merge at every level.
@@ -210,12 +203,12 @@ static void run_frozen(uint64_t seed, unsigned steps)
         struct held *held = calloc(HELD_MAX, sizeof(*held));
         struct ordered_index *ix = ordered_index_create();
         struct model *m = calloc(1, sizeof(*m));
-        uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+        uint64_t state = seed;
 
         for (unsigned i = 0; i < steps; i++) {
                 step(ix, m, &state, (i / 2000) % 2 ? 25 : 80, seed);
-                if (next_random(&state) % 100 == 0) {
-                        struct held *h = &held[next_random(&state) % HELD_MAX];
+                if (random_next(&state) % 100 == 0) {
+                        struct held *h = &held[random_next(&state) % HELD_MAX];
 
                         if (h->frozen) {
                                 compare_held(h, seed);
@@ -255,7 +248,7 @@ Test(ordered_index, sorting_gives_the_order_of_memcmp)
         static const size_t counts[] = {0, 1, 2, 12, 13, 64, 1000, 5000};
 
         for (uint64_t seed = 1; seed <= 24; seed++) {
-                uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+                uint64_t state = seed;
                 size_t count = counts[seed % ARRAY_LEN(counts)];
                 struct ordered_entry *entries = calloc(count + 1, sizeof(*entries));
                 struct ordered_entry *want = calloc(count + 1, sizeof(*want));

@@ -13,16 +13,7 @@
 #include "dataplane/table/svc_reader.h"
 #include "dataplane/table/svc_table.h"
 #include "dataplane/table/svc_table_internal.h"
-
-/* splitmix64: good enough to draw operations with, and one word of state to print. */
-static inline uint64_t draw(uint64_t *state)
-{
-        uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-        return z ^ z >> 31;
-}
+#include "lictor/random.h"
 
 static inline struct svc_key key_of(const uint8_t *bytes, size_t length)
 {

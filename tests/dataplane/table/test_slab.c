@@ -121,7 +121,7 @@ Test(slab, random_allocations_never_overlap)
 
         slab_init(&s, &source);
         for (size_t step = 0; step < STEPS; step++) {
-                const size_t i = draw(&random) % LIVE;
+                const size_t i = random_next(&random) % LIVE;
 
                 if (live[i].block != NULL) {
                         cr_assert(live[i].block[0] == live[i].fill &&
@@ -131,8 +131,8 @@ Test(slab, random_allocations_never_overlap)
                         live[i].block = NULL;
                         continue;
                 }
-                live[i].bytes = 1 + (draw(&random) >> (44 + draw(&random) % 16));
-                live[i].fill = (uint8_t)draw(&random);
+                live[i].bytes = 1 + (random_next(&random) >> (44 + random_next(&random) % 16));
+                live[i].fill = (uint8_t)random_next(&random);
                 live[i].block = slab_alloc(&s, live[i].bytes);
                 cr_assert_not_null(live[i].block);
                 live[i].block[0] = live[i].fill;

@@ -19,11 +19,11 @@ static void check_burst(const struct svc_table *t, const struct model *model, ui
         struct svc_key burst[SVC_BURST_MAX];
         const struct svc_entry *out[SVC_BURST_MAX];
         uint64_t numbers[SVC_BURST_MAX];
-        const unsigned n = (unsigned)(draw(random) % (SVC_BURST_MAX + 1));
+        const unsigned n = (unsigned)(random_next(random) % (SVC_BURST_MAX + 1));
         unsigned expected = 0;
 
         for (unsigned i = 0; i < n; i++) {
-                numbers[i] = draw(random) % KEYS;
+                numbers[i] = random_next(random) % KEYS;
                 burst[i] = *number_key(&keys[i], numbers[i]);
                 expected += model->version[numbers[i]] != 0;
         }
@@ -40,12 +40,12 @@ static void check_burst(const struct svc_table *t, const struct model *model, ui
 static void step(struct svc_table *t, struct model *model, uint64_t *random, uint64_t seed,
                  uint64_t removals_of_16)
 {
-        const uint64_t number = draw(random) % KEYS;
-        const uint64_t version = draw(random) >> 1 | 1;
+        const uint64_t number = random_next(random) % KEYS;
+        const uint64_t version = random_next(random) >> 1 | 1;
         struct numbered_key k;
 
         number_key(&k, number);
-        if (draw(random) % 16 < removals_of_16) {
+        if (random_next(random) % 16 < removals_of_16) {
                 const int want = model->version[number] != 0 ? 0 : -ENOENT;
 
                 cr_assert_eq(svc_table_remove(t, &k.key), want, "seed %llu",
@@ -54,7 +54,7 @@ static void step(struct svc_table *t, struct model *model, uint64_t *random, uin
                 model->version[number] = 0;
                 return;
         }
-        cr_assert_eq(put_version(t, &k.key, version, draw(random) % 40), 0, "seed %llu",
+        cr_assert_eq(put_version(t, &k.key, version, random_next(random) % 40), 0, "seed %llu",
                      (unsigned long long)seed);
         model->count += model->version[number] == 0;
         model->version[number] = version;
@@ -68,13 +68,13 @@ static void run(uint64_t seed)
         uint64_t random = seed;
 
         memset(&model, 0, sizeof(model));
-        cr_assert_eq(svc_table_create(draw(&random) % 1000, &t), 0);
+        cr_assert_eq(svc_table_create(random_next(&random) % 1000, &t), 0);
         for (unsigned i = 0; i < 150000; i++) {
                 // Phases of growing and of shrinking, so that it fills and empties.
                 step(t, &model, &random, seed, i / 30000 % 2 == 0 ? 3 : 12);
                 if (i % 4 == 0)
                         check_burst(t, &model, &random, seed);
-                if (draw(&random) % 64 == 0)
+                if (random_next(&random) % 64 == 0)
                         svc_table_commit(t);
                 svc_reader_quiescent();
         }

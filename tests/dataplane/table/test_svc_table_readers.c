@@ -28,7 +28,7 @@ static void read_burst(struct reader *r, uint64_t *random, uint64_t seen[STABLE]
         uint64_t numbers[SVC_BURST_MAX], versions[SVC_BURST_MAX];
 
         for (unsigned i = 0; i < SVC_BURST_MAX; i++) {
-                numbers[i] = draw(random) % (i % 2 == 0 ? STABLE : STABLE + CHANGING);
+                numbers[i] = random_next(random) % (i % 2 == 0 ? STABLE : STABLE + CHANGING);
                 burst[i] = *number_key(&keys[i], numbers[i]);
         }
         svc_table_lookup_burst(r->table, burst, out, SVC_BURST_MAX);

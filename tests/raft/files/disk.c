@@ -1,4 +1,5 @@
 #include "tests/raft/files/disk.h"
+#include "lictor/random.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,11 +11,7 @@
 
 uint64_t disk_random(struct disk *disk, uint64_t limit)
 {
-        uint64_t z = (disk->random_state += 0x9e3779b97f4a7c15u);
-
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return (z ^ (z >> 31)) % limit;
+        return random_next(&disk->random_state) % limit;
 }
 
 static void bytes_resize(struct disk_bytes *b, size_t length)

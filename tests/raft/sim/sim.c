@@ -1,4 +1,5 @@
 #include "tests/raft/sim/sim.h"
+#include "lictor/random.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -8,11 +9,7 @@
 
 uint64_t sim_random(struct sim_random *random)
 {
-        uint64_t z = (random->state += 0x9e3779b97f4a7c15u);
-
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return z ^ (z >> 31);
+        return random_next(&random->state);
 }
 
 uint64_t sim_below(struct sim_random *random, uint64_t bound)
