@@ -68,7 +68,4 @@ void check_rest(struct check_runner *runner);
 // What Go calls an errno: "connection refused".
 const char *check_errno_text(int error, char *out, size_t size);
 
-// HOST:PORT of an address, "[HOST]:PORT" for IPv6.
-const char *check_address_text(const struct sockaddr *address, char *out, size_t size);
-
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/checks/stream_internal.h"
+#include "lictor/address.h"
 
 static void try_next(struct stream *stream);
 
@@ -40,24 +41,6 @@ static void drop_socket(struct stream *stream)
                 close(stream->fd);
         stream->poll = NULL;
         stream->fd = -1;
-}
-
-const char *check_address_text(const struct sockaddr *address, char *out, size_t size)
-{
-        char ip[INET6_ADDRSTRLEN] = "";
-
-        if (address->sa_family == AF_INET6) {
-                const struct sockaddr_in6 *six = (const void *)address;
-
-                inet_ntop(AF_INET6, &six->sin6_addr, ip, sizeof(ip));
-                snprintf(out, size, "[%s]:%u", ip, ntohs(six->sin6_port));
-        } else {
-                const struct sockaddr_in *four = (const void *)address;
-
-                inet_ntop(AF_INET, &four->sin_addr, ip, sizeof(ip));
-                snprintf(out, size, "%s:%u", ip, ntohs(four->sin_port));
-        }
-        return out;
 }
 
 static void note_dial_error(struct stream *stream, const char *call, int error)
@@ -167,8 +150,7 @@ static void try_next(struct stream *stream)
                 size_t left = stream->address_count - stream->address_at + 1;
                 int ret;
 
-                check_address_text((const struct sockaddr *)address, stream->peer,
-                                   sizeof(stream->peer));
+                address_text((const struct sockaddr *)address, stream->peer, sizeof(stream->peer));
                 ret = open_socket(stream, address);
                 if (ret == 0) {
                         // With one left, the check's own time is the limit.

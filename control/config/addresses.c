@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "control/config/internal.h"
+#include "lictor/address.h"
 #include "lictor/bytes.h"
 
 int socket_address_parse(const char *text, uint16_t port, struct sockaddr_storage *out)
@@ -64,20 +65,10 @@ bool socket_address_is_unspecified(const char *text)
 const char *config_address_text(const struct sockaddr_storage *address,
                                 char out[CONFIG_ADDRESS_TEXT_MAX])
 {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-        char host[INET6_ADDRSTRLEN] = "?";
-
-        if (address->ss_family == AF_UNIX) {
-                snprintf(out, CONFIG_ADDRESS_TEXT_MAX, "unix://%s",
-                         ((const struct sockaddr_un *)address)->sun_path);
-        } else if (address->ss_family == AF_INET6) {
-                inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-                snprintf(out, CONFIG_ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(v6->sin6_port));
-        } else {
-                inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-                snprintf(out, CONFIG_ADDRESS_TEXT_MAX, "%s:%u", host, ntohs(v4->sin_port));
-        }
+        if (address->ss_family != AF_UNIX)
+                return address_text((const struct sockaddr *)address, out, CONFIG_ADDRESS_TEXT_MAX);
+        snprintf(out, CONFIG_ADDRESS_TEXT_MAX, "unix://%s",
+                 ((const struct sockaddr_un *)address)->sun_path);
         return out;
 }
 

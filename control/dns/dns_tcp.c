@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "control/dns/tcp_internal.h"
+#include "lictor/address.h"
 
 #define DEFAULT_CONNECTION_LIMIT 1024u
 #define DEFAULT_IDLE_TIMEOUT_MS  10000u
@@ -45,16 +46,6 @@ static void on_connection(uv_stream_t *stream, int status)
                 tcp_connection_accept(listener);
 }
 
-static void describe(const struct sockaddr_storage *address, char *out, size_t size)
-{
-        char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
-        bool is_v6 = address->ss_family == AF_INET6;
-
-        getnameinfo((const struct sockaddr *)address, sizeof(*address), host, sizeof(host), port,
-                    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-        snprintf(out, size, "%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
-}
-
 static uint16_t bound_port(const uv_tcp_t *handle)
 {
         struct sockaddr_storage bound = {0};
@@ -86,7 +77,7 @@ static int listen_on(struct dns_tcp *tcp, const struct sockaddr_storage *address
                 ret = uv_listen((uv_stream_t *)&listener->handle, TCP_BACKLOG, on_connection);
         listener->port = bound_port(&listener->handle);
         if (ret < 0) {
-                describe(address, text, sizeof(text));
+                address_text((const struct sockaddr *)address, text, sizeof(text));
                 snprintf(error, error_size, "listen tcp %s: bind: %s", text, uv_strerror(ret));
         }
         return ret;

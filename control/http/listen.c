@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/http/http_internal.h"
+#include "lictor/address.h"
 
 // Accepted in one turn of the loop, so that a flood of connections does not starve the rest.
 #define ACCEPT_BURST 64
@@ -104,23 +105,11 @@ static const char *socket_path(const struct sockaddr_storage *address)
                                              : NULL;
 }
 
-static void format_address(const struct sockaddr_storage *address, char *out, size_t size)
+static const char *describe(const struct sockaddr_storage *address, char *out, size_t size)
 {
-        char host[INET6_ADDRSTRLEN] = "?";
+        const char *path = socket_path(address);
 
-        if (address->ss_family == AF_UNIX) {
-                snprintf(out, size, "%s", socket_path(address));
-        } else if (address->ss_family == AF_INET6) {
-                const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
-
-                inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-                snprintf(out, size, "[%s]:%u", host, ntohs(in6->sin6_port));
-        } else {
-                const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-
-                inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-                snprintf(out, size, "%s:%u", host, ntohs(in->sin_port));
-        }
+        return path != NULL ? path : address_text((const struct sockaddr *)address, out, size);
 }
 
 // A socket left behind by a killed agent would keep the address in use; anything else stays.
@@ -203,10 +192,10 @@ int http_listen_open(struct http_server *server, char *error, size_t error_size)
                                 close(listener->fd);
                 }
                 if (ret < 0) {
-                        char text[128];
+                        char text[ADDRESS_TEXT_MAX];
 
-                        format_address(&server->config.addresses[i], text, sizeof(text));
-                        snprintf(error, error_size, "HTTP cannot listen on %s: %s", text,
+                        snprintf(error, error_size, "HTTP cannot listen on %s: %s",
+                                 describe(&server->config.addresses[i], text, sizeof(text)),
                                  ret == -EADDRINUSE ? "address already in use" : strerror(-ret));
                         return ret;
                 }

@@ -1,4 +1,5 @@
 #include "control/pool/pool_internal.h"
+#include "lictor/address.h"
 
 #include <errno.h>
 #include <gnutls/crypto.h>
@@ -10,7 +11,6 @@
 #define NSEC_PER_USEC       1000u
 #define REFUSAL_INTERVAL_MS 10000u
 #define BACKLOG             128
-#define TEXT_MAX            64u
 
 void pool_options_lan(struct pool_options *o)
 {
@@ -67,23 +67,6 @@ void pool_address_to(const struct swim_address *from, struct sockaddr_storage *o
         }
 }
 
-static void text_of(const struct sockaddr *address, char text[TEXT_MAX])
-{
-        char ip[INET6_ADDRSTRLEN] = "?";
-
-        if (address->sa_family == AF_INET) {
-                const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-
-                uv_ip4_name(in, ip, sizeof(ip));
-                snprintf(text, TEXT_MAX, "%s:%u", ip, ntohs(in->sin_port));
-        } else {
-                const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
-
-                uv_ip6_name(in6, ip, sizeof(ip));
-                snprintf(text, TEXT_MAX, "[%s]:%u", ip, ntohs(in6->sin6_port));
-        }
-}
-
 uint64_t pool_now_us(const struct pool *pool)
 {
         (void)pool;
@@ -99,7 +82,7 @@ void pool_refuse(struct pool *pool, int error, const struct sockaddr *from)
 {
         uint64_t now_ms = uv_now(pool->options.loop), suppressed;
         const char *why = "damaged message";
-        char text[TEXT_MAX];
+        char text[ADDRESS_TEXT_MAX];
 
         if (error == -EACCES) {
                 pool->counters.refused_encryption++;
@@ -109,7 +92,7 @@ void pool_refuse(struct pool *pool, int error, const struct sockaddr *from)
         }
         if (!log_limit_allow(&pool->refusal_limit, now_ms, &suppressed))
                 return;
-        text_of(from, text);
+        address_text(from, text, sizeof(text));
         log_warn(pool->options.log, pool->options.module,
                  "Refused a message: from=%s error=\"%s\" more=%lu", text, why,
                  (unsigned long)suppressed);
@@ -353,7 +336,7 @@ int pool_start(const struct pool_options *options, struct pool **out, char *erro
                size_t error_size)
 {
         struct pool *pool = calloc(1, sizeof(*pool));
-        char text[TEXT_MAX];
+        char text[ADDRESS_TEXT_MAX];
         int ret;
 
         if (pool == NULL)
@@ -367,7 +350,7 @@ int pool_start(const struct pool_options *options, struct pool **out, char *erro
         pool->open_handles = 3;
         ret = bind_sockets(pool);
         if (ret < 0) {
-                text_of((const struct sockaddr *)&options->bind, text);
+                address_text((const struct sockaddr *)&options->bind, text, sizeof(text));
                 snprintf(error, error_size, "cannot gossip on %s: %s", text, uv_strerror(ret));
         } else if ((ret = create_serf(pool)) < 0) {
                 snprintf(error, error_size, "node name or tags are too long for gossip");

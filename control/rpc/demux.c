@@ -1,4 +1,5 @@
 #include "control/rpc/demux.h"
+#include "lictor/address.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -11,7 +12,6 @@
 #define LISTEN_MAX      8u
 #define BACKLOG         128
 #define LOG_INTERVAL_MS 10000u
-#define PEER_TEXT_MAX   64u
 
 struct protocol {
         demux_accept_fn accept;
@@ -55,31 +55,19 @@ static void free_when_done(struct demux *demux)
                 closed(arg);
 }
 
-static void peer_text(const uv_tcp_t *connection, char text[PEER_TEXT_MAX])
+static void peer_text(const uv_tcp_t *connection, char text[ADDRESS_TEXT_MAX])
 {
         struct sockaddr_storage address;
         int length = sizeof(address);
-        char ip[INET6_ADDRSTRLEN] = "?";
 
-        snprintf(text, PEER_TEXT_MAX, "unknown");
         if (uv_tcp_getpeername(connection, (struct sockaddr *)&address, &length) != 0)
-                return;
-        if (address.ss_family == AF_INET) {
-                const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
-
-                uv_ip4_name(in, ip, sizeof(ip));
-                snprintf(text, PEER_TEXT_MAX, "%s:%u", ip, ntohs(in->sin_port));
-        } else if (address.ss_family == AF_INET6) {
-                const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&address;
-
-                uv_ip6_name(in, ip, sizeof(ip));
-                snprintf(text, PEER_TEXT_MAX, "[%s]:%u", ip, ntohs(in->sin6_port));
-        }
+                address.ss_family = AF_UNSPEC;
+        address_text((const struct sockaddr *)&address, text, ADDRESS_TEXT_MAX);
 }
 
 static void complain(struct demux *demux, const uv_tcp_t *connection, const char *what)
 {
-        char peer[PEER_TEXT_MAX];
+        char peer[ADDRESS_TEXT_MAX];
         uint64_t suppressed = 0;
 
         if (demux->options.log == NULL || demux->closing ||
@@ -145,7 +133,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
         struct pending *p = stream->data;
         const struct protocol *protocol;
-        char peer[PEER_TEXT_MAX];
+        char peer[ADDRESS_TEXT_MAX];
         uv_tcp_t *connection;
         uint8_t byte = p->byte;
 

@@ -10,14 +10,15 @@
 
 #include "dataplane/port/port_socket.h"
 #include "dataplane/runtime/runtime_internal.h"
+#include "lictor/address.h"
 
 static int listen_failed(const struct sockaddr_storage *address, int code,
                          const struct port_error *error)
 {
-        char text[RUNTIME_ADDRESS_TEXT];
+        char text[ADDRESS_TEXT_MAX];
         const char *cure = "";
 
-        runtime_address_text(address, text);
+        address_text((const struct sockaddr *)address, text, sizeof(text));
         if (code == -EADDRINUSE)
                 cure = "; another program has this port: stop it (see ss -ulpn) or choose another "
                        "with -dns-port";
@@ -69,14 +70,14 @@ static int add_listener(struct runtime *rt, const struct runtime_config *config,
         const struct sockaddr_storage *address = &config->listen[index];
         unsigned count = config->driver == RUNTIME_DPDK ? 1 : config->socket_worker_count;
         struct port_queue *queues[RUNTIME_LCORE_MAX];
-        char text[RUNTIME_ADDRESS_TEXT];
+        char text[ADDRESS_TEXT_MAX];
         int ret;
 
         ret = socket_port_open(address, is_dual_stack(config, address), queues, count);
         if (ret < 0)
                 return listen_failed(address, ret, error);
         ret = socket_queue_address(queues[0], &rt->listen[index]);
-        runtime_address_text(&rt->listen[index], text);
+        address_text((const struct sockaddr *)&rt->listen[index], text, sizeof(text));
         rt->listen_count = index + 1;
         for (unsigned i = 0; i < count; i++) {
                 if (ret < 0) {

@@ -5,21 +5,6 @@
 
 #include "dataplane/runtime/runtime_internal.h"
 
-void runtime_address_text(const struct sockaddr_storage *address, char *out)
-{
-        const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
-        char host[INET6_ADDRSTRLEN] = "?";
-
-        if (address->ss_family == AF_INET6) {
-                inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-                snprintf(out, RUNTIME_ADDRESS_TEXT, "[%s]:%u", host, ntohs(in6->sin6_port));
-        } else {
-                inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-                snprintf(out, RUNTIME_ADDRESS_TEXT, "%s:%u", host, ntohs(in->sin_port));
-        }
-}
-
 static int check_lcores(const struct runtime_config *c, const cpu_set_t *cpus,
                         const struct port_error *error)
 {

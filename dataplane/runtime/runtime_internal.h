@@ -14,10 +14,6 @@
 #include "dataplane/runtime/runtime.h"
 #include "dataplane/worker/worker.h"
 
-/** "127.0.0.1:8600" or "[::1]:8600". @out holds RUNTIME_ADDRESS_TEXT bytes. */
-#define RUNTIME_ADDRESS_TEXT 64u
-void runtime_address_text(const struct sockaddr_storage *address, char *out);
-
 /** Check what can be told without touching the machine. @cpus those this process may run on. */
 int runtime_config_check(const struct runtime_config *config, const cpu_set_t *cpus,
                          const struct port_error *error);

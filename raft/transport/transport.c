@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lictor/address.h"
 #include "raft/core/configuration.h"
 #include "raft/transport/transport_internal.h"
 
@@ -32,29 +33,11 @@ void transport_handle_closed(struct raft_transport *t)
         free_when_done(t);
 }
 
-static void describe_peer(const uv_tcp_t *tcp, char *out, size_t size)
+void transport_warn(struct raft_transport *t, const uv_tcp_t *tcp, const char *what)
 {
         struct sockaddr_storage address;
         int length = sizeof(address);
-        char ip[INET6_ADDRSTRLEN] = "?";
-        unsigned port = 0;
-
-        memset(&address, 0, sizeof(address));
-        if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &length) == 0) {
-                if (address.ss_family == AF_INET6) {
-                        uv_ip6_name((struct sockaddr_in6 *)&address, ip, sizeof(ip));
-                        port = ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-                } else {
-                        uv_ip4_name((struct sockaddr_in *)&address, ip, sizeof(ip));
-                        port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-                }
-        }
-        snprintf(out, size, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip, port);
-}
-
-void transport_warn(struct raft_transport *t, const uv_tcp_t *tcp, const char *what)
-{
-        char text[256], peer[64];
+        char text[256], peer[ADDRESS_TEXT_MAX];
 
         if (t->options.warn == NULL || t->closing)
                 return;
@@ -63,7 +46,9 @@ void transport_warn(struct raft_transport *t, const uv_tcp_t *tcp, const char *w
                 return;
         }
         t->warn_after_ms = now_ms() + TRANSPORT_LOG_MS;
-        describe_peer(tcp, peer, sizeof(peer));
+        if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &length) != 0)
+                address.ss_family = AF_UNSPEC;
+        address_text((const struct sockaddr *)&address, peer, sizeof(peer));
         snprintf(text, sizeof(text), "closed a Raft connection that %s: from=%s suppressed=%llu",
                  what, peer, (unsigned long long)t->warnings_held);
         t->warnings_held = 0;
