@@ -3,6 +3,7 @@
 import os
 import struct
 import subprocess
+import threading
 
 from frames import checksum
 from namespaces import AGENT_IP, AGENT_IP6, AGENT_MAC, cpus, eventually
@@ -65,9 +66,36 @@ def records(message):
     return found
 
 
+class Feed:
+    """A capture read through a pipe, so that the port has no packet before let_go()."""
+
+    def __init__(self, path):
+        self.capture, self.go = b"", threading.Event()
+        self.thread = threading.Thread(target=self.write, args=(path,), daemon=True)
+        os.mkfifo(path)
+
+    def write(self, path):
+        with open(path, "wb", buffering=0) as pipe:
+            pipe.write(self.capture[:24])
+            self.go.wait()
+            pipe.write(self.capture[24:])
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.capture = self.capture[:24]
+        self.go.set()
+
+    def let_go(self):
+        self.go.set()
+        self.thread.join()
+
+
 class Pcap(TestCase):
-    def write_questions(self, agent, path):
-        """One capture of all kinds; {(source port, id): question's frame}."""
+    def make_questions(self, agent):
+        """One capture of all kinds, {(source port, id): question's frame}."""
         frames, asked = [], {}
         for options in CAPTURES:
             part = os.path.join(agent.folder, "part.pcap")
@@ -75,14 +103,14 @@ class Pcap(TestCase):
                             str(COUNT), "--services", str(SERVICES), "--port",
                             str(agent.dns_port)] + options, check=True, capture_output=True)
             frames.extend(packets(part))
-        with open(part, "rb") as source, open(path, "wb") as target:
-            target.write(source.read(24))
-            for frame in frames:
-                target.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
+        with open(part, "rb") as source:
+            capture = source.read(24)
+        capture += b"".join(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame
+                            for frame in frames)
         for frame in frames:
             source, _destination, message = datagram(frame)
             asked.setdefault((source, message[:2]), []).append(frame)
-        return asked
+        return capture, asked
 
     def check_answer(self, question_frame, frame):
         at = 18 if question_frame[12:14] == b"\x81\0" else 14
@@ -109,7 +137,8 @@ class Pcap(TestCase):
     def test_every_question_of_a_capture_gets_its_own_right_answer(self):
         agent = Agent()
         into, out = (os.path.join(agent.folder, name) for name in ("in.pcap", "out.pcap"))
-        asked = self.write_questions(agent, into)
+        feed = Feed(into)
+        feed.capture, asked = self.make_questions(agent)
         total = len(CAPTURES) * COUNT
         agent.config.update({
             "services": [{"name": f"s{i:07d}", "port": 1000 + i, "address": f"192.0.2.{i + 1}"}
@@ -119,7 +148,11 @@ class Pcap(TestCase):
                 "lcores": [cpus()[0]],
                 "ports": [{"device": f"net_pcap0,rx_pcap={into},tx_pcap={out}", "mac": AGENT_MAC,
                            "addresses": [AGENT_IP + "/24", AGENT_IP6 + "/64"]}]}})
-        with agent:
+        with feed, agent:
+            for i in range(SERVICES):
+                name = f"s{i:07d}.service.consul"
+                self.assertTrue(eventually(lambda: agent.dig(name, "A", "+tcp").data))
+            feed.let_go()
             # The driver writes through a buffer: it is whole when the port is closed.
             self.assertTrue(eventually(lambda: self.answered(agent) >= total))
             os.rename(out, out + ".kept")
