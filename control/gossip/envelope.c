@@ -10,6 +10,11 @@ static bool has_keys(const struct envelope *e)
         return e->keyring != NULL && e->keyring->key_count > 0;
 }
 
+static bool seals(const struct envelope *e)
+{
+        return has_keys(e) && !e->plain_out;
+}
+
 static struct pack_slice slice_of(const struct byte_buffer *b)
 {
         return (struct pack_slice){b->bytes, (uint32_t)b->len};
@@ -34,7 +39,7 @@ int envelope_put_packet(const struct envelope *e, bool checksum, const uint8_t *
                 gossip_put_checksummed(&checked, content);
                 content = slice_of(&checked);
         }
-        if (has_keys(e))
+        if (seals(e))
                 ret = keyring_seal(e->keyring, ENCRYPTION_VERSION, nonce, content,
                                    (struct pack_slice){0}, out);
         else
@@ -51,9 +56,12 @@ int envelope_open_packet(const struct envelope *e, struct pack_slice packet,
         if (!has_keys(e))
                 return 0;
         scratch->len = 0;
-        if (keyring_open(e->keyring, packet, (struct pack_slice){0}, scratch) < 0)
+        if (keyring_open(e->keyring, packet, (struct pack_slice){0}, scratch) < 0) {
+                if (e->plain_in)
+                        return 0;
                 return packet.length > 0 && packet.bytes[0] > ENCRYPTION_VERSION ? -EACCES
                                                                                  : -EBADMSG;
+        }
         *content = slice_of(scratch);
         return 0;
 }
@@ -76,7 +84,7 @@ int envelope_put_stream(const struct envelope *e, const uint8_t *nonce, struct p
                 gossip_put_compressed(&compressed, message);
                 message = slice_of(&compressed);
         }
-        if (has_keys(e)) {
+        if (seals(e)) {
                 // Version, nonce and tag; version 1 does not pad.
                 put_head(head, message.length + 1 + KEYRING_NONCE_BYTES + 16);
                 byte_buffer_append(out, head, sizeof(head));
@@ -169,7 +177,7 @@ int envelope_open_stream(const struct envelope *e, struct pack_slice bytes,
                 ret = decrypt(e, bytes, &scratch[0], &bytes);
                 if (ret <= 0)
                         return ret;
-        } else if (has_keys(e)) {
+        } else if (has_keys(e) && !e->plain_in) {
                 return -EACCES;
         }
         if (bytes.length == 0)

@@ -13,6 +13,7 @@
 struct envelope {
         const struct keyring *keyring; /* borrowed; may be empty or NULL */
         bool compress;
+        bool plain_in, plain_out; /* take, or send, plain bytes although there are keys */
 };
 
 /** Bytes that encryption adds to a packet; 0 without keys. */

@@ -196,9 +196,12 @@ static void on_conflict(void *arg, const struct swim_node *node, const struct sw
 
 static bool on_admits(void *arg, const struct gossip_alive *alive)
 {
-        const struct serf_hooks *upper = &((struct pool *)arg)->options.hooks;
+        struct pool *pool = arg;
+        const struct serf_hooks *upper = &pool->options.hooks;
+        bool admitted = upper->admits == NULL || upper->admits(upper->arg, alive);
 
-        return upper->admits == NULL || upper->admits(upper->arg, alive);
+        pool->members_refused += !admitted;
+        return admitted;
 }
 
 static void on_member_event(void *arg, enum serf_member_event event,
@@ -321,7 +324,10 @@ static int create_serf(struct pool *pool)
         struct pool_options *o = &pool->options;
         size_t overhead;
 
-        pool->envelope = (struct envelope){.keyring = o->serf.keyring, .compress = o->compress};
+        pool->envelope = (struct envelope){.keyring = o->serf.keyring,
+                                           .compress = o->compress,
+                                           .plain_in = o->plain_in,
+                                           .plain_out = o->plain_out};
         overhead = envelope_overhead(&pool->envelope);
         if (o->serf.swim.address.length == 0)
                 o->serf.swim.address = pool->address;

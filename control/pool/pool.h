@@ -24,6 +24,7 @@ struct pool_options {
         struct serf_hooks hooks; /* the transport's (send, push_pull, stream_ping) are the pool's */
         uint32_t stream_timeout_ms;
         bool compress;
+        bool plain_in, plain_out; /* while encryption is being introduced: take and send plain */
 };
 
 /** Defaults as Consul's for one datacenter, or between them. */

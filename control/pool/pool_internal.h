@@ -24,6 +24,7 @@ struct pool {
         void (*closed)(void *arg);
         void *closed_arg;
         struct pool_counters counters;
+        uint64_t members_refused; /* by the hook that admits them */
         struct log_limit refusal_limit;
         struct byte_buffer wire, opened, unpacked;
         uint8_t received[PACKET_MAX];

@@ -210,7 +210,7 @@ static int take_error(struct stream *t, struct pack_slice body)
 static int take_answer(struct stream *t, uint8_t type, struct pack_slice body)
 {
         struct msgpack_reader r = {body.bytes, body.bytes + body.length};
-        uint64_t now_us = pool_now_us(t->pool);
+        uint64_t now_us = pool_now_us(t->pool), refused = t->pool->members_refused;
         struct gossip_ack ack;
         int ret;
 
@@ -218,6 +218,10 @@ static int take_answer(struct stream *t, uint8_t type, struct pack_slice body)
                 return take_error(t, body);
         if (t->purpose == PURPOSE_PUSH_PULL && type == GOSSIP_PUSH_PULL) {
                 ret = serf_merge_state(t->pool->serf, body, now_us);
+                if (ret == 0 && t->join && t->pool->members_refused > refused) {
+                        end(t, -EPERM, "members there cannot be members here");
+                        return 0;
+                }
                 if (ret == 0 && t->join)
                         serf_announce_join(t->pool->serf, now_us);
         } else if (t->purpose == PURPOSE_PING && type == GOSSIP_ACK) {
