@@ -1,29 +1,7 @@
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "control/config/internal.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S  INT64_C(1000000000)
-
-static int copy_strings(const json_t *list, char ***out, size_t *out_count)
-{
-        const json_t *value;
-        size_t i;
-
-        *out = calloc(json_array_size(list) + 1, sizeof(**out));
-        if (*out == NULL)
-                return -ENOMEM;
-        json_array_foreach(list, i, value)
-        {
-                (*out)[i] = strdup(json_string_value(value));
-                if ((*out)[i] == NULL)
-                        return -ENOMEM;
-                *out_count = i + 1;
-        }
-        return 0;
-}
 
 static uint64_t duration_ms(const json_t *merged, const char *path, int64_t fallback_ns)
 {
@@ -69,29 +47,8 @@ int build_cluster(struct build *build)
 {
         struct config_cluster *cluster = &build->config->cluster;
         const json_t *merged = build->merged;
-        int ret;
 
         set_raft(cluster, merged, build->config->dev_mode);
         set_autopilot(&cluster->autopilot, merged);
-        cluster->retry_interval_ms = duration_ms(merged, "retry_interval", 30 * NS_PER_S);
-        cluster->retry_max = (unsigned)count_of(merged, "retry_max", 0);
-        ret = copy_strings(setting_get(merged, "start_join"), &cluster->start_join,
-                           &cluster->start_join_count);
-        if (ret == 0)
-                ret = copy_strings(setting_get(merged, "retry_join"), &cluster->retry_join,
-                                   &cluster->retry_join_count);
-        return ret;
-}
-
-static void free_strings(char **strings, size_t count)
-{
-        for (size_t i = 0; i < count; i++)
-                free(strings[i]);
-        free(strings);
-}
-
-void config_cluster_fini(struct config_cluster *cluster)
-{
-        free_strings(cluster->start_join, cluster->start_join_count);
-        free_strings(cluster->retry_join, cluster->retry_join_count);
+        return 0;
 }

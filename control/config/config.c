@@ -116,10 +116,10 @@ static int build_all(struct build *build)
         static const struct {
                 int (*run)(struct build *);
                 bool listed;
-        } steps[] = {{build_templates, true}, {build_general, true}, {build_definitions, true},
-                     {build_process, false},  {build_dns, false},    {build_addresses, false},
-                     {build_check, false},    {build_limits, false}, {build_cluster, false},
-                     {build_dataplane, false}};
+        } steps[] = {{build_templates, true}, {build_general, true},   {build_definitions, true},
+                     {build_process, false},  {build_dns, false},      {build_addresses, false},
+                     {build_check, false},    {build_limits, false},   {build_cluster, false},
+                     {build_gossip, false},   {build_dataplane, false}};
         int ret = schema_check_durations(config_schema, build->merged, &build->errors);
 
         build->listed = true;
@@ -220,7 +220,7 @@ void config_destroy(struct config *config)
 
         for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
                 free(strings[i]);
-        config_cluster_fini(&config->cluster);
+        config_gossip_fini(&config->gossip);
         free_meta(config->node_meta, config->node_meta_count);
         free_meta(config->tagged_addresses, config->tagged_address_count);
         for (size_t i = 0; i < config->dns.service_ttl_count; i++)

@@ -67,14 +67,8 @@ struct config_autopilot {
         uint64_t server_stabilization_time_ms;
 };
 
-/* How servers find each other and agree. */
+/* How servers agree. */
 struct config_cluster {
-        char **start_join; /* -join: tried once, the agent does not start without any */
-        size_t start_join_count;
-        char **retry_join; /* -retry-join */
-        size_t retry_join_count;
-        uint64_t retry_interval_ms;
-        unsigned retry_max; /* 0: no limit */
         unsigned raft_multiplier;
         uint64_t raft_snapshot_threshold; /* log entries between snapshots */
         uint64_t raft_snapshot_interval_ms;
@@ -82,6 +76,30 @@ struct config_cluster {
         uint64_t rpc_hold_timeout_ms; /* how long a request waits for a leader */
         uint64_t leave_drain_time_ms;
         struct config_autopilot autopilot;
+};
+
+/* One gossip pool; its port and advertised address stand with the others. */
+struct config_pool {
+        char *bind;        /* numeric; may be "0.0.0.0" */
+        char **start_join; /* -join: tried once, the agent does not start without any */
+        size_t start_join_count;
+        char **retry_join; /* -retry-join */
+        size_t retry_join_count;
+        uint64_t retry_interval_ms;
+        unsigned retry_max; /* 0: no limit */
+        uint64_t reconnect_timeout_ms;
+        uint64_t gossip_interval_ms, probe_interval_ms, probe_timeout_ms;
+        unsigned gossip_nodes, suspicion_mult, retransmit_mult;
+};
+
+/* How agents find each other. */
+struct config_gossip {
+        struct config_pool lan, wan;
+        char *key; /* base64; "" without encryption */
+        bool verify_incoming, verify_outgoing;
+        bool disable_keyring_file;
+        bool rejoin_after_leave;
+        char *segment; /* always "" */
 };
 
 struct config {
@@ -141,6 +159,7 @@ struct config {
         char *telemetry_prefix;           /* telemetry.metrics_prefix */
 
         struct config_cluster cluster;
+        struct config_gossip gossip;
         struct config_dns dns;
         struct sockaddr_storage *recursors; /* where foreign names are asked for */
         size_t recursor_count;

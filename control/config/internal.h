@@ -131,6 +131,7 @@ int build_limits(struct build *build);  /* what single settings may be */
 int build_process(struct build *build); /* logging, sockets in the file system, the interface */
 int build_addresses(struct build *build);
 int build_cluster(struct build *build);
+int build_gossip(struct build *build); /* after build_addresses */
 int build_dataplane(struct build *build);
 
 /** Checks that concern several settings at once, in the order an operator should mend them. */
@@ -147,8 +148,8 @@ const char *meta_fault(const char *key, const char *value);
 /** Bytes a base64 text stands for, or -EINVAL. */
 int config_base64_length(const char *text);
 
-/** Free what build_cluster allocated. */
-void config_cluster_fini(struct config_cluster *cluster);
+/** Free what build_gossip allocated. */
+void config_gossip_fini(struct config_gossip *gossip);
 
 /** Free what build_dataplane allocated. */
 void config_dataplane_fini(struct runtime_config *dataplane);

@@ -204,13 +204,13 @@ Test(config, definition_keys_may_leave_out_underscores)
 
 Test(config, known_settings_without_a_feature_warn_once)
 {
-        static const char *const files[] = {"{\"reconnect_timeout\": \"9h\"}",
-                                            "{\"reconnect_timeout\": \"8h\"}"};
+        static const char *const files[] = {"{\"read_replica\": true}",
+                                            "{\"read_replica\": false}"};
         struct built b = build_from(files, 2, "{\"data_dir\": \"/nonexistent/d\"}", false);
 
         cr_assert_not_null(b.config, "%s", b.report.error);
         cr_assert_eq(b.report.warning_count, 1);
-        cr_expect(strstr(b.report.warnings[0], "reconnect_timeout") != NULL);
+        cr_expect(strstr(b.report.warnings[0], "read_replica") != NULL);
         built_fini(&b);
 }
 
