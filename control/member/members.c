@@ -1,0 +1,386 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/member/members_internal.h"
+
+#define SNAPSHOT_INTERVAL_MS 500u
+#define FLOOD_INTERVAL_MS    10000u
+#define LINES_INTERVAL_MS    10000u
+#define LINES_MAX            200u /* about members, in that time */
+#define REFUSAL_INTERVAL_MS  10000u
+
+void members_hold(struct members *members)
+{
+        members->references++;
+}
+
+void members_release(struct members *members)
+{
+        if (--members->references == 0)
+                free(members);
+}
+
+void member_address_text(const struct swim_address *address, char out[64])
+{
+        struct sockaddr_storage socket_address;
+        char ip[INET6_ADDRSTRLEN] = "?";
+
+        pool_address_to(address, &socket_address);
+        uv_ip_name((const struct sockaddr *)&socket_address, ip, sizeof(ip));
+        snprintf(out, 64, address->length == 16 ? "[%s]:%u" : "%s:%u", ip, address->port);
+}
+
+const struct serf *members_serf(const struct members *members, enum member_pool pool)
+{
+        struct pool *found = members != NULL ? members->groups[pool].pool : NULL;
+
+        return found != NULL ? pool_serf(found) : NULL;
+}
+
+bool members_encrypted(const struct members *members, enum member_pool pool)
+{
+        return members->groups[pool].keyring.key_count > 0;
+}
+
+void members_info(const struct serf_member *member, struct member_info *out)
+{
+        member_tags_get(member->meta, out);
+}
+
+/* ---- What the pools say ---- */
+
+static void on_wake(uv_timer_t *timer)
+{
+        struct members *members = timer->data;
+
+        for (int i = 0; i < MEMBER_POOL_COUNT; i++) {
+                struct member_group *group = &members->groups[i];
+
+                if (!group->changed || group->pool == NULL)
+                        continue;
+                group->changed = false;
+                group->snapshot_due = true;
+                members->options.changed(members->options.arg, group->which);
+                if (!members->closing)
+                        members_flood(members);
+        }
+        member_keys_tell(members);
+}
+
+void members_wake(struct members *members)
+{
+        if (!members->closing)
+                uv_timer_start(&members->wake_timer, on_wake, 0, 0);
+}
+
+// Whether one more line about members may be written: a flood of them is counted instead.
+static bool may_log(struct member_group *group)
+{
+        uint64_t now_ms = uv_now(group->members->options.loop);
+
+        if (now_ms >= group->quiet_from_ms) {
+                if (group->lines_held > 0)
+                        log_warn(group->members->options.log, group->module,
+                                 "more members came and went: events=%u", group->lines_held);
+                group->quiet_from_ms = now_ms + LINES_INTERVAL_MS;
+                group->lines = group->lines_held = 0;
+        }
+        if (group->lines < LINES_MAX) {
+                group->lines++;
+                return true;
+        }
+        group->lines_held++;
+        return false;
+}
+
+static void on_member_event(void *arg, enum serf_member_event event,
+                            const struct serf_member *member)
+{
+        static const char *const words[] = {[SERF_MEMBER_JOINED] = "EventMemberJoin",
+                                            [SERF_MEMBER_UPDATED] = "EventMemberUpdate",
+                                            [SERF_MEMBER_FAILED] = "EventMemberFailed",
+                                            [SERF_MEMBER_LEFT] = "EventMemberLeave",
+                                            [SERF_MEMBER_REAPED] = "EventMemberReap"};
+        struct member_group *group = arg;
+        char address[64];
+
+        member_address_text(&member->address, address);
+        if (may_log(group))
+                log_info(group->members->options.log, group->module, "%s: %.*s %s", words[event],
+                         (int)member->name.length, (const char *)member->name.bytes, address);
+        group->changed = true;
+        members_wake(group->members);
+}
+
+static void on_user_event(void *arg, const struct serf_user_event *heard)
+{
+        struct byte_buffer scratch = BYTE_BUFFER_INIT;
+        struct member_group *group = arg;
+        struct members *members = group->members;
+        struct event event;
+
+        group->snapshot_due = true;
+        if (group->which == MEMBER_LAN && !members->closing &&
+            member_event_get(heard, &event, &scratch) == 0) {
+                log_debug(members->options.log, group->module, "new event: name=%s id=%s",
+                          event.name, event.id);
+                members->options.event(members->options.arg, &event);
+        }
+        byte_buffer_fini(&scratch);
+}
+
+static void on_answer(void *arg, uint32_t id, enum serf_answer kind, struct pack_slice from,
+                      struct pack_slice payload)
+{
+        struct member_group *group = arg;
+
+        if (member_keys_answer(group, id, kind, from, payload))
+                members_wake(group->members);
+}
+
+static int on_keys_changed(void *arg, const struct keyring *ring)
+{
+        struct member_group *group = arg;
+
+        (void)ring;
+        return member_group_keep_keys(group);
+}
+
+static void on_conflict(void *arg, const struct swim_node *node, const struct swim_address *other)
+{
+        struct member_group *group = arg;
+        const struct log *log = group->members->options.log;
+        char mine[64], theirs[64];
+        uint64_t held;
+
+        if (!log_limit_allow(&group->conflicts, uv_now(group->members->options.loop), &held))
+                return;
+        member_address_text(&node->address, mine);
+        member_address_text(other, theirs);
+        if (pack_slice_equal(node->name, pack_slice_of(group->node_name)))
+                log_error(log, group->module,
+                          "Node name conflicts with another node at %s. Names must be unique! "
+                          "(Resolution enabled: false)",
+                          theirs);
+        else
+                log_warn(log, group->module, "Name conflict for '%.*s' both %s and %s are claiming",
+                         (int)node->name.length, (const char *)node->name.bytes, mine, theirs);
+}
+
+// Why somebody cannot be a member here; NULL when nothing is against it.
+static const char *fault_of(const struct member_group *group, const struct gossip_alive *alive,
+                            const struct member_info *info, char *text, size_t size)
+{
+        const struct members_options *options = &group->members->options;
+        int length = (int)alive->node.length;
+        const char *name = (const char *)alive->node.bytes;
+        bool own = pack_slice_equal(alive->node, pack_slice_of(group->node_name));
+
+        if (group->which == MEMBER_WAN) {
+                if (info->role == MEMBER_SERVER)
+                        return NULL;
+                snprintf(text, size, "Member '%.*s' is not a server", length, name);
+                return text;
+        }
+        if (!own && strcmp(info->node_id, options->node_id) == 0)
+                snprintf(text, size,
+                         "Member '%.*s' has conflicting node ID '%s' with this agent's ID", length,
+                         name, info->node_id);
+        else if (info->role != MEMBER_STRANGER &&
+                 strcmp(info->datacenter, options->config->datacenter) != 0)
+                snprintf(text, size, "Member '%.*s' part of wrong datacenter '%s'", length, name,
+                         info->datacenter);
+        else if (strcmp(info->segment, options->config->gossip.segment) != 0)
+                snprintf(text, size, "Member '%.*s' part of wrong segment '%s' (expected '%s')",
+                         length, name, info->segment, options->config->gossip.segment);
+        else
+                return NULL;
+        return text;
+}
+
+static bool on_admits(void *arg, const struct gossip_alive *alive)
+{
+        struct member_group *group = arg;
+        struct member_info info;
+        const char *fault;
+        char text[600];
+        uint64_t held;
+
+        member_tags_get(alive->meta, &info);
+        fault = fault_of(group, alive, &info, text, sizeof(text));
+        if (fault == NULL)
+                return true;
+        if (log_limit_allow(&group->refusals, uv_now(group->members->options.loop), &held))
+                log_error(group->members->options.log, group->module,
+                          "ignoring a member: error=\"%s\" more=%lu", fault, (unsigned long)held);
+        return false;
+}
+
+/* ---- Life ---- */
+
+static void on_snapshot(uv_timer_t *timer)
+{
+        struct members *members = timer->data;
+
+        for (int i = 0; i < MEMBER_POOL_COUNT; i++) {
+                struct member_group *group = &members->groups[i];
+
+                if (group->pool != NULL && group->snapshot_due)
+                        member_group_remember(group);
+        }
+}
+
+static void on_flood(uv_timer_t *timer)
+{
+        members_flood(timer->data);
+}
+
+static int start_group(struct members *members, enum member_pool which, char *error,
+                       size_t error_size)
+{
+        const struct config *config = members->options.config;
+        struct member_group *group = &members->groups[which];
+        struct byte_buffer meta = BYTE_BUFFER_INIT;
+        struct pool_options options;
+        char reason[256] = "";
+        int ret;
+
+        snprintf(group->module, sizeof(group->module), "agent.%s.serf.%s",
+                 config->server ? "server" : "client", which == MEMBER_LAN ? "lan" : "wan");
+        ret = member_group_keys(group, error, error_size);
+        if (ret == 0)
+                ret = member_group_settings(group, &options, &meta, error, error_size);
+        if (ret == 0) {
+                options.hooks = (struct serf_hooks){.arg = group,
+                                                    .conflict = on_conflict,
+                                                    .admits = on_admits,
+                                                    .member_event = on_member_event,
+                                                    .user_event = on_user_event,
+                                                    .answer = on_answer,
+                                                    .keys_changed = on_keys_changed};
+                ret = pool_start(&options, &group->pool, reason, sizeof(reason));
+                if (ret < 0)
+                        snprintf(error, error_size,
+                                 "Failed to start Consul %s: Failed to start %s Serf: %s",
+                                 config->server ? "server" : "client",
+                                 which == MEMBER_LAN ? "LAN" : "WAN", reason);
+                else
+                        members_hold(members);
+        }
+        byte_buffer_fini(&meta);
+        return ret;
+}
+
+static uv_timer_t *timer_at(struct members *members, unsigned i)
+{
+        uv_timer_t *const timers[] = {
+            &members->wake_timer,
+            &members->snapshot_timer,
+            &members->flood_timer,
+            &members->leave_timer,
+            &members->groups[MEMBER_LAN].retry_timer,
+            &members->groups[MEMBER_WAN].retry_timer,
+        };
+
+        return i < sizeof(timers) / sizeof(timers[0]) ? timers[i] : NULL;
+}
+
+static void init_group(struct members *members, enum member_pool which)
+{
+        const struct config_gossip *gossip = &members->options.config->gossip;
+        struct member_group *group = &members->groups[which];
+
+        group->members = members;
+        group->which = which;
+        group->config = which == MEMBER_LAN ? &gossip->lan : &gossip->wan;
+        group->refusals.interval_ms = group->conflicts.interval_ms = REFUSAL_INTERVAL_MS;
+}
+
+int members_create(struct members **out, const struct members_options *options, char *error,
+                   size_t error_size)
+{
+        struct members *members = calloc(1, sizeof(*members));
+        uv_timer_t *timer;
+        int ret;
+
+        snprintf(error, error_size, "out of memory");
+        if (members == NULL)
+                return -ENOMEM;
+        members->options = *options;
+        for (unsigned i = 0; (timer = timer_at(members, i)) != NULL; i++) {
+                uv_timer_init(options->loop, timer);
+                timer->data = members;
+                members_hold(members);
+        }
+        init_group(members, MEMBER_LAN);
+        init_group(members, MEMBER_WAN);
+        ret = start_group(members, MEMBER_LAN, error, error_size);
+        if (ret == 0 && options->config->server && options->config->ports.serf_wan > 0)
+                ret = start_group(members, MEMBER_WAN, error, error_size);
+        if (ret < 0) {
+                members_destroy(members);
+                return ret;
+        }
+        for (int i = 0; i < MEMBER_POOL_COUNT; i++) {
+                if (members->groups[i].pool == NULL)
+                        continue;
+                member_group_recall(&members->groups[i]);
+                member_group_join_configured(&members->groups[i]);
+        }
+        uv_timer_start(&members->snapshot_timer, on_snapshot, SNAPSHOT_INTERVAL_MS,
+                       SNAPSHOT_INTERVAL_MS);
+        uv_timer_start(&members->flood_timer, on_flood, FLOOD_INTERVAL_MS, FLOOD_INTERVAL_MS);
+        *out = members;
+        return 0;
+}
+
+static void on_pool_closed(void *arg)
+{
+        members_release(arg);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+        members_release(handle->data);
+}
+
+void members_destroy(struct members *take_members)
+{
+        struct members *members = take_members;
+        uv_timer_t *timer;
+
+        if (members == NULL)
+                return;
+        members->closing = true;
+        members_hold(members);
+        for (int i = 0; i < MEMBER_POOL_COUNT; i++) {
+                struct member_group *group = &members->groups[i];
+
+                if (group->pool == NULL)
+                        continue;
+                member_group_remember(group);
+                pool_stop(group->pool, on_pool_closed, members);
+                group->pool = NULL;
+        }
+        for (unsigned i = 0; (timer = timer_at(members, i)) != NULL; i++)
+                uv_close((uv_handle_t *)timer, on_timer_closed);
+        members_release(members);
+}
+
+int members_fire(struct members *members, const struct event *event)
+{
+        struct byte_buffer name = BYTE_BUFFER_INIT, payload = BYTE_BUFFER_INIT;
+        struct pool *pool = members->groups[MEMBER_LAN].pool;
+        int ret;
+
+        member_event_put(event, &name, &payload);
+        ret = serf_fire(pool_serf(pool), (struct pack_slice){name.bytes, (uint32_t)name.len},
+                        (struct pack_slice){payload.bytes, (uint32_t)payload.len}, false,
+                        pool_now_us(pool));
+        pool_changed(pool);
+        byte_buffer_fini(&name);
+        byte_buffer_fini(&payload);
+        return ret;
+}
