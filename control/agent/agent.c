@@ -19,6 +19,7 @@
 #include "control/event/events.h"
 #include "control/fsm/propose.h"
 #include "control/leader/leader.h"
+#include "control/member/members.h"
 #include "control/publisher/publisher.h"
 #include "control/server/server.h"
 #include "control/store/store.h"
@@ -84,14 +85,6 @@ static void on_renew_session(void *arg, const char *id)
                 leader_renew_session(agent->leader, id);
 }
 
-static void on_server_failed(void *arg, const char *text)
-{
-        struct agent *agent = arg;
-
-        log_error(agent->log, "agent", "shutting down: reason=\"%s\"", text);
-        agent_shutdown(agent, 1);
-}
-
 // A client has no log of its own: what is told to it is applied at once.
 static int start_log(struct agent *agent, char *error, size_t error_size)
 {
@@ -101,11 +94,12 @@ static int start_log(struct agent *agent, char *error, size_t error_size)
             .config = agent->config,
             .store = agent->store,
             .fsm = agent->fsm,
+            .members = agent->members,
             .node_id = agent->node_id,
             .arg = agent,
             .leadership = on_leadership,
             .renew_session = on_renew_session,
-            .failed = on_server_failed,
+            .failed = agent_on_failed,
         };
         int ret;
 
@@ -220,6 +214,7 @@ static int start_events(struct agent *agent, char *error, size_t error_size)
         (void)error;
         (void)error_size;
         agent->events = events_create(agent->config->node_name, agent->local);
+        events_set_carrier(agent->events, agent_carry_event, agent);
         return 0;
 }
 
@@ -321,7 +316,7 @@ static void on_signal(uv_signal_t *handle, int number)
         }
         if (leave) {
                 log_info(agent->log, "agent", "Gracefully shutting down agent...");
-                agent_leave(agent);
+                (void)agent_leave(agent, NULL, NULL);
         } else {
                 agent_shutdown(agent, 1);
         }
@@ -347,7 +342,8 @@ static int start_handles(struct agent *agent, char *error, size_t error_size)
                 agent->signals[i].data = agent;
         }
         uv_timer_init(&agent->loop, &agent->report_timer);
-        agent->report_timer.data = agent;
+        uv_timer_init(&agent->loop, &agent->end_timer);
+        agent->report_timer.data = agent->end_timer.data = agent;
         agent->handles_open = true;
         for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
                 if (uv_signal_start(&agent->signals[i], on_signal, numbers[i]) < 0)
@@ -388,9 +384,9 @@ static int write_pid_file(struct agent *agent, char *error, size_t error_size)
 int agent_start(struct agent *agent, char *error, size_t error_size)
 {
         static int (*const parts[])(struct agent *, char *, size_t) = {
-            check_settings, write_pid_file, start_registry, start_publisher, start_handles,
-            start_log,      start_leader,   start_local,    start_events,    start_resolver,
-            start_dns,      await_registry, start_api,
+            check_settings,      write_pid_file, start_registry, start_publisher, start_handles,
+            agent_start_members, start_log,      start_leader,   start_local,     start_events,
+            start_resolver,      start_dns,      await_registry, start_api,
         };
         int ret = uv_loop_init(&agent->loop);
 
@@ -440,6 +436,7 @@ static void stop_handles(struct agent *agent)
         for (size_t i = 0; i < ARRAY_LEN(agent->signals); i++)
                 uv_close((uv_handle_t *)&agent->signals[i], NULL);
         uv_close((uv_handle_t *)&agent->report_timer, NULL);
+        uv_close((uv_handle_t *)&agent->end_timer, NULL);
 }
 
 // What closes handles gives its memory back in the loop's last turns, so those come before the
@@ -468,6 +465,7 @@ void agent_stop(struct agent *agent)
         agent->leader = NULL;
         if (agent->server != NULL)
                 server_close(agent->server, NULL, NULL);
+        members_destroy(agent->members);
         stop_handles(agent);
         close_loop(agent);
         if (agent->publisher != NULL)

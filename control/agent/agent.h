@@ -19,6 +19,7 @@ struct store;
 struct fsm;
 struct local_log;
 struct server;
+struct members;
 struct log_proposer;
 struct publisher;
 struct leader;
@@ -47,6 +48,7 @@ struct agent {
 
         struct store *store;
         struct fsm *fsm;
+        struct members *members;       /* gossip */
         struct server *server;         /* NULL for a client */
         struct local_log *local_log;   /* NULL for a server */
         struct log_proposer *proposer; /* every change goes through it */
@@ -67,12 +69,15 @@ struct agent {
         int64_t start_unix_s;
         int data_dir_lock; /* descriptor; -1 without data_dir */
         int exit_status;
+        bool leaving;  /* agent_leave was called */
         bool stopping; /* agent_shutdown was called */
+        void (*left)(void *arg);
+        void *left_arg;
         bool loop_open;
-        bool handles_open; /* the signals and the timer */
+        bool handles_open; /* the signals and the timers */
         bool pid_file_written;
         uv_signal_t signals[4]; /* SIGHUP, SIGTERM, SIGINT, SIGUSR1 */
-        uv_timer_t report_timer;
+        uv_timer_t report_timer, end_timer;
         struct drop_report *drop_report;
 };
 
@@ -101,8 +106,12 @@ void agent_stop(struct agent *agent);
 /** End agent_run from inside the loop with this exit status. */
 void agent_shutdown(struct agent *agent, int exit_status);
 
-/** Leave the cluster for good, then end agent_run with status 0. Calling it again does nothing. */
-void agent_leave(struct agent *agent);
+/**
+ * Leave the cluster for good, then end agent_run with status 0.
+ * @left    told before the end, with time for an answer to go out; may be NULL.
+ * returns  0, or -EALREADY and @left will not be called.
+ */
+int agent_leave(struct agent *agent, void (*left)(void *arg), void *arg);
 
 /**
  * Read the configuration again and take over what may change while running: services and checks,

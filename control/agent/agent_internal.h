@@ -4,7 +4,15 @@
 #include "control/agent/agent.h"
 #include "control/publisher/publisher.h"
 
+struct event;
 struct recursor_config;
+
+/** Begin to gossip. returns 0, or a negative errno with @error for the operator. */
+int agent_start_members(struct agent *agent, char *error, size_t error_size);
+/** Send an event to all agents. @arg  the agent. */
+void agent_carry_event(void *arg, const struct event *event);
+/** A part cannot go on: end the process with a line for the operator. @arg  the agent. */
+void agent_on_failed(void *arg, const char *text);
 
 /** Where foreign names are asked for; borrows the configuration. */
 void agent_recursor_settings(const struct config *config, struct recursor_config *out);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "control/api/api_internal.h"
+#include "control/member/members.h"
 #include "control/server/introduction.h"
 #include "control/server/server.h"
 #include "lictor/version.h"
@@ -66,124 +67,13 @@ static void write_debug_config(const struct api *api, struct json_writer *w)
         json_writer_end_object(w);
 }
 
-static void write_coordinate(struct json_writer *w)
+// The place in its datacenter's network, where it started as long as it has not measured.
+static void write_coordinate(const struct api *api, struct json_writer *w)
 {
-        json_writer_begin_object(w);
-        json_writer_key(w, "Vec");
-        json_writer_begin_array(w);
-        for (unsigned i = 0; i < 8; i++)
-                json_writer_int(w, 0);
-        json_writer_end_array(w);
-        json_writer_key(w, "Error");
-        json_writer_double(w, 1.5);
-        json_writer_put_int(w, "Adjustment", 0);
-        json_writer_key(w, "Height");
-        json_writer_double(w, 1e-05);
-        json_writer_end_object(w);
-}
+        const struct serf *serf = members_serf(api->agent->members, MEMBER_LAN);
+        const struct coordinate origin = COORDINATE_ORIGIN;
 
-static void put_protocols(struct json_writer *w)
-{
-        static const struct {
-                const char *key;
-                int value;
-        } protocols[] = {{"ProtocolMin", 1}, {"ProtocolMax", 5}, {"ProtocolCur", 2},
-                         {"DelegateMin", 2}, {"DelegateMax", 5}, {"DelegateCur", 4}};
-
-        for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
-                json_writer_put_int(w, protocols[i].key, protocols[i].value);
-}
-
-/* A member as listings show it. */
-struct member {
-        const char *name, *address, *node_id, *version;
-        int port, server_port;
-        unsigned expect;
-        bool bootstrap, server;
-        int status; // Serf's numbers: 1 alive, 3 left, 4 failed
-};
-
-static void write_member(const struct api *api, struct json_writer *w, const struct member *member,
-                         bool wan)
-{
-        const struct config *config = api->agent->config;
-        char name[600];
-
-        snprintf(name, sizeof(name), wan ? "%.255s.%.255s" : "%.255s", member->name,
-                 config->datacenter);
-        json_writer_begin_object(w);
-        json_writer_put_string(w, "Name", name);
-        json_writer_put_string(w, "Addr", member->address);
-        json_writer_put_int(w, "Port", member->port);
-        json_writer_key(w, "Tags");
-        json_writer_begin_object(w);
-        json_writer_put_string(w, "acls", "0");
-        if (member->bootstrap)
-                json_writer_put_string(w, "bootstrap", "1");
-        json_writer_put_string(w, "build", member->version);
-        json_writer_put_string(w, "dc", config->datacenter);
-        if (member->expect > 0)
-                put_number_text(w, "expect", member->expect);
-        json_writer_put_string(w, "id", member->node_id);
-        json_writer_put_string(w, "lictor", LICTOR_VERSION);
-        put_number_text(w, "port", (uint64_t)member->server_port);
-        json_writer_put_string(w, "role", member->server ? "consul" : "node");
-        put_number_text(w, "wan_join_port", (uint64_t)config->ports.serf_wan);
-        json_writer_put_string(w, "vsn", "2");
-        json_writer_end_object(w);
-        json_writer_put_int(w, "Status", member->status);
-        put_protocols(w);
-        json_writer_end_object(w);
-}
-
-void api_write_member(const struct api *api, struct json_writer *w, bool wan)
-{
-        const struct config *config = api->agent->config;
-        const struct member own = {
-            .name = config->node_name,
-            .address = wan ? config->advertise_address_wan : config->advertise_address,
-            .node_id = api->agent->node_id,
-            .version = LICTOR_CONSUL_API_VERSION ":",
-            .port = wan ? config->ports.serf_wan : config->ports.serf_lan,
-            .server_port = config->ports.server,
-            .expect = config->bootstrap_expect > 1 ? (unsigned)config->bootstrap_expect : 0,
-            .bootstrap = config->bootstrap,
-            .server = config->server,
-            .status = 1,
-        };
-
-        write_member(api, w, &own, wan);
-}
-
-// The other servers, as far as they have been met.
-static void write_others(const struct api *api, struct json_writer *w)
-{
-        static const int statuses[] = {[SERVER_ALIVE] = 1, [SERVER_LEFT] = 3, [SERVER_FAILED] = 4};
-        const struct server_member *members;
-        size_t count = 0;
-
-        if (api->agent->server == NULL)
-                return;
-        members = server_members(api->agent->server, &count);
-        for (size_t i = 1; i < count; i++) {
-                const struct server_info *info = &members[i].info;
-                char host[SERVER_ADDRESS_MAX] = "", version[40];
-                struct member member = {
-                    .name = info->name,
-                    .address = host,
-                    .node_id = info->node_id,
-                    .version = version,
-                    .port = info->serf_port,
-                    .server_port = server_address_split(info->address, host),
-                    .expect = info->expect,
-                    .bootstrap = info->bootstrap,
-                    .server = true,
-                    .status = statuses[members[i].life],
-                };
-
-                snprintf(version, sizeof(version), "%s:", info->version);
-                write_member(api, w, &member, false);
-        }
+        api_write_coordinate(w, serf != NULL ? serf_coordinate(serf) : &origin);
 }
 
 static void begin_group(struct json_writer *w, const char *name)
@@ -227,13 +117,11 @@ static void write_raft_stats(const struct server *server, struct json_writer *w)
 static void write_cluster_stats(const struct api *api, struct json_writer *w)
 {
         const struct agent *agent = api->agent;
-        const struct server_member *members = NULL;
-        size_t count = 1, lives[3] = {1};
 
         begin_group(w, "consul");
         json_writer_put_string(w, "acl", "disabled");
         put_flag_text(w, "bootstrap", agent->config->bootstrap);
-        put_number_text(w, "known_datacenters", 1);
+        put_number_text(w, "known_datacenters", members_datacenters(agent->members, NULL, 0));
         put_flag_text(w, "leader", agent->server != NULL && server_leads(agent->server));
         json_writer_put_string(w, "leader_addr", agent_leader_address(agent));
         put_flag_text(w, "server", agent->config->server);
@@ -242,15 +130,8 @@ static void write_cluster_stats(const struct api *api, struct json_writer *w)
                 begin_group(w, "raft");
                 write_raft_stats(agent->server, w);
                 json_writer_end_object(w);
-                members = server_members(agent->server, &count);
         }
-        for (size_t i = 1; members != NULL && i < count; i++)
-                lives[members[i].life]++;
-        begin_group(w, "serf_lan");
-        put_number_text(w, "members", count);
-        put_number_text(w, "failed", lives[SERVER_FAILED]);
-        put_number_text(w, "left", lives[SERVER_LEFT]);
-        json_writer_end_object(w);
+        api_write_gossip_stats(api, w);
 }
 
 static void write_stats(const struct api *api, struct json_writer *w)
@@ -294,28 +175,13 @@ void api_agent_self(struct http_request *request, void *app)
         json_writer_key(&w, "DebugConfig");
         write_debug_config(api, &w);
         json_writer_key(&w, "Coord");
-        write_coordinate(&w);
+        write_coordinate(api, &w);
         json_writer_key(&w, "Member");
-        api_write_member(api, &w, false);
+        api_write_self(api, &w);
         json_writer_key(&w, "Stats");
         write_stats(api, &w);
         api_put_map(&w, "Meta", &local_node(api->agent->local)->meta, false);
         json_writer_end_object(&w);
-        http_reply_json(request, 200, &w);
-}
-
-void api_agent_members(struct http_request *request, void *app)
-{
-        const char *wan = http_request_param(request, "wan");
-        const struct api *api = app;
-        struct json_writer w;
-
-        json_writer_init(&w, http_request_pretty(request));
-        json_writer_begin_array(&w);
-        api_write_member(api, &w, wan != NULL && wan[0] != '\0');
-        if (wan == NULL || wan[0] == '\0')
-                write_others(api, &w);
-        json_writer_end_array(&w);
         http_reply_json(request, 200, &w);
 }
 

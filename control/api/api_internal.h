@@ -235,7 +235,11 @@ void api_agent_leave(struct http_request *request, void *app);
 void api_agent_force_leave(struct http_request *request, void *app);
 void api_agent_reload(struct http_request *request, void *app);
 void api_agent_metrics(struct http_request *request, void *app);
-void api_write_member(const struct api *api, struct json_writer *w, bool wan);
+// This agent as a member.
+void api_write_self(const struct api *api, struct json_writer *w);
+// Groups of figures, each pool's.
+void api_write_gossip_stats(const struct api *api, struct json_writer *w);
+void api_write_coordinate(struct json_writer *w, const struct coordinate *at);
 
 void api_agent_services(struct http_request *request, void *app);
 void api_agent_service(struct http_request *request, void *app);

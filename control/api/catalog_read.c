@@ -2,15 +2,20 @@
 #include <string.h>
 
 #include "control/api/api_internal.h"
+#include "control/member/members.h"
 
 void api_catalog_datacenters(struct http_request *request, void *app)
 {
+        struct member_datacenter datacenters[MEMBER_DATACENTERS_MAX];
         const struct api *api = app;
+        size_t count =
+            members_datacenters(api->agent->members, datacenters, MEMBER_DATACENTERS_MAX);
         struct json_writer w;
 
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_array(&w);
-        json_writer_string(&w, api->agent->config->datacenter);
+        for (size_t i = 0; i < count; i++)
+                json_writer_string(&w, datacenters[i].name);
         json_writer_end_array(&w);
         http_reply_json(request, 200, &w);
 }

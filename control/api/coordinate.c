@@ -1,16 +1,13 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "control/api/api_internal.h"
+#include "control/member/members.h"
 
 // Network coordinates of nodes.
 
-static void write_coordinate(struct json_writer *w, const char *node, const char *segment,
-                             const struct coordinate *at)
+void api_write_coordinate(struct json_writer *w, const struct coordinate *at)
 {
-        json_writer_begin_object(w);
-        json_writer_put_string(w, "Node", node);
-        json_writer_put_string(w, "Segment", segment);
-        json_writer_key(w, "Coord");
         json_writer_begin_object(w);
         json_writer_key(w, "Vec");
         json_writer_begin_array(w);
@@ -24,26 +21,61 @@ static void write_coordinate(struct json_writer *w, const char *node, const char
         json_writer_key(w, "Height");
         json_writer_double(w, at->height);
         json_writer_end_object(w);
+}
+
+static void write_coordinate(struct json_writer *w, const char *node, const char *segment,
+                             const struct coordinate *at)
+{
+        json_writer_begin_object(w);
+        json_writer_put_string(w, "Node", node);
+        json_writer_put_string(w, "Segment", segment);
+        json_writer_key(w, "Coord");
+        api_write_coordinate(w, at);
         json_writer_end_object(w);
+}
+
+// Servers of one datacenter that have told where they are. Their names end in it in that pool, and
+// not here.
+static void write_servers(struct json_writer *w, const struct serf *wan, const char *datacenter)
+{
+        for (size_t i = 0; i < serf_member_count(wan); i++) {
+                const struct serf_member *member = serf_member_at(wan, i);
+                const struct coordinate *at = serf_coordinate_of(wan, member->name);
+                size_t suffix = strlen(datacenter) + 1;
+                struct member_info info;
+                char name[256];
+
+                members_info(member, &info);
+                if (at == NULL || strcmp(info.datacenter, datacenter) != 0 ||
+                    member->name.length <= suffix)
+                        continue;
+                snprintf(name, sizeof(name), "%.*s", (int)(member->name.length - suffix),
+                         (const char *)member->name.bytes);
+                write_coordinate(w, name, "", at);
+        }
 }
 
 void api_coordinate_datacenters(struct http_request *request, void *app)
 {
-        const struct coordinate origin = COORDINATE_ORIGIN;
+        struct member_datacenter datacenters[MEMBER_DATACENTERS_MAX];
         const struct api *api = app;
+        const struct serf *wan = members_serf(api->agent->members, MEMBER_WAN);
+        size_t count =
+            members_datacenters(api->agent->members, datacenters, MEMBER_DATACENTERS_MAX);
         struct json_writer w;
 
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_array(&w);
-        json_writer_begin_object(&w);
-        json_writer_put_string(&w, "Datacenter", api->agent->config->datacenter);
-        json_writer_put_string(&w, "AreaID", "wan");
-        json_writer_key(&w, "Coordinates");
-        json_writer_begin_array(&w);
-        // A single datacenter's server has nobody to measure its distance to.
-        write_coordinate(&w, api->agent->config->node_name, "", &origin);
-        json_writer_end_array(&w);
-        json_writer_end_object(&w);
+        for (size_t i = 0; wan != NULL && i < count; i++) {
+                json_writer_begin_object(&w);
+                json_writer_put_string(&w, "Datacenter", datacenters[i].name);
+                json_writer_put_string(&w, "AreaID", "wan");
+                json_writer_key(&w, "Coordinates");
+                json_writer_begin_array(&w);
+                write_servers(&w, wan, datacenters[i].name);
+                json_writer_end_array(&w);
+                json_writer_end_object(&w);
+        }
         json_writer_end_array(&w);
         http_reply_json(request, 200, &w);
 }

@@ -209,7 +209,8 @@ int events_fire(struct events *events, const struct event *event, char error[EVE
         timed.lamport_time = events->clock + 1;
         if (events->send != NULL)
                 events->send(events->send_arg, &timed);
-        events_receive(events, &timed);
+        else
+                events_receive(events, &timed);
         return 0;
 }
 

@@ -41,8 +41,9 @@ struct events *events_create(const char *node_name, const struct local_state *lo
 void events_destroy(struct events *take_events);
 
 /**
- * Who carries events to other agents.
- * @send  told each event fired here, borrowed until return; NULL for nobody.
+ * Who carries events to all agents.
+ * @send  told each event fired here, borrowed until return, and hands it to events_receive at once,
+ *        as it does those of others. NULL for nobody: events stay here.
  */
 void events_set_carrier(struct events *events, void (*send)(void *arg, const struct event *event),
                         void *arg);

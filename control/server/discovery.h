@@ -3,8 +3,8 @@
 
 /**
  * Which servers there are, and whether they live: what Raft's membership, the catalog and operators
- * are told. Behind this seam stands whatever finds servers; today they are told addresses and
- * introduce themselves to each other (introductions.h), later they gossip.
+ * are told. Behind this seam gossip finds servers (control/member), and they introduce themselves
+ * to each other (introductions.h).
  */
 
 #include <stdbool.h>

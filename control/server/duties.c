@@ -182,8 +182,10 @@ static void on_tick(uv_timer_t *timer)
                 duties->was_leading = server->leading;
                 return;
         }
-        if (!duties->was_leading)
+        if (!duties->was_leading) {
                 duties->leading_since_ms = uv_now(server->options.loop);
+                duties->reconcile_due = true;
+        }
         duties->was_leading = true;
         duties_settle_autopilot(duties);
         duties_judge(duties);

@@ -15,6 +15,8 @@ struct duties {
         bool change_pending;     /* a membership change is on its way */
         bool setting_pending;    /* the first settings are on their way to the log */
         unsigned writes_pending; /* of the catalog */
+        bool reconcile_due;      /* members changed, or the last look found something to do */
+        uint64_t reconcile_next_ms, reconcile_after_ms;
         unsigned reference_count;
         bool closing;
         void (*closed)(void *arg);
@@ -27,7 +29,7 @@ void duties_release(struct duties *duties);
 /** Look at all servers of the Raft configuration and judge them. */
 void duties_judge(struct duties *duties);
 
-/** Bring the catalog in line with the servers that are known. */
+/** Bring the catalog in line with the members that gossip knows. */
 void duties_reconcile(struct duties *duties);
 
 /** Report health or state to an operator; this server leads. */

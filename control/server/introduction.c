@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD_COUNT 15u
+#define FIELD_COUNT 13u
 
 static void put_founders(const struct introduction *in, struct byte_buffer *out)
 {
@@ -35,10 +35,6 @@ void introduction_encode(const struct introduction *in, struct byte_buffer *out)
         msgpack_put_uint(out, own->serf_port);
         msgpack_put_uint(out, own->cluster_id);
         msgpack_put_uint(out, own->candidates);
-        msgpack_put_bool(out, in->leaving);
-        msgpack_put_array(out, in->known_count);
-        for (unsigned i = 0; i < in->known_count; i++)
-                msgpack_put_text(out, in->known[i]);
         put_founders(in, out);
 }
 
@@ -95,16 +91,10 @@ static int get_own(struct msgpack_reader *r, struct server_info *own)
         return 0;
 }
 
-static int get_lists(struct msgpack_reader *r, struct introduction *out)
+static int get_founders(struct msgpack_reader *r, struct introduction *out)
 {
         uint32_t count;
 
-        if (msgpack_get_array(r, &count) < 0 || count > SERVER_KNOWN_MAX)
-                return -EBADMSG;
-        for (; out->known_count < count; out->known_count++) {
-                if (get_address(r, out->known[out->known_count]) < 0)
-                        return -EBADMSG;
-        }
         if (msgpack_get_array(r, &count) < 0 || count > 2 * FOUNDER_MAX || count % 2 != 0)
                 return -EBADMSG;
         for (; out->founder_count < count / 2; out->founder_count++) {
@@ -123,8 +113,7 @@ int introduction_decode(const uint8_t *bytes, size_t len, struct introduction *o
 
         memset(out, 0, sizeof(*out));
         if (len > INTRODUCTION_BYTES_MAX || msgpack_get_array(&r, &fields) < 0 ||
-            fields != FIELD_COUNT || get_own(&r, &out->own) < 0 ||
-            msgpack_get_bool(&r, &out->leaving) < 0 || get_lists(&r, out) < 0 ||
+            fields != FIELD_COUNT || get_own(&r, &out->own) < 0 || get_founders(&r, out) < 0 ||
             !msgpack_at_end(&r))
                 return -EBADMSG;
         return 0;

@@ -17,10 +17,6 @@ struct founder {
 
 struct introduction {
         struct server_info own;
-        bool leaving;
-        /* Addresses of other servers it knows to live, so that they meet too. */
-        char known[SERVER_KNOWN_MAX][SERVER_ADDRESS_MAX];
-        unsigned known_count;
         /* Its first configuration, as long as its log holds nothing else. */
         struct founder founders[FOUNDER_MAX];
         unsigned founder_count;

@@ -9,14 +9,10 @@
 
 #include "control/server/introductions_internal.h"
 
-#define TICK_MS          100u
-#define ASK_INTERVAL_MS  1000u
-#define ASK_FAILED_MS    5000u /* between signs to one that failed */
-#define ASK_TIMEOUT_MS   2000u
-#define LEAVE_TIMEOUT_MS 1000u
-#define FAILED_AFTER_MS  5000u
-#define FORGET_AFTER_MS  (72u * 3600u * 1000u) /* Serf's reconnect time-out */
-#define COMPLAIN_MS      60000u
+#define TICK_MS         100u
+#define ASK_INTERVAL_MS 1000u
+#define ASK_TIMEOUT_MS  2000u
+#define COMPLAIN_MS     60000u
 
 void introductions_release(struct introductions *introductions)
 {
@@ -52,14 +48,6 @@ void introductions_encode(struct introductions *introductions, struct byte_buffe
         if (said == NULL)
                 return;
         said->own = introductions->members[0].info;
-        said->leaving = introductions->leaving;
-        for (size_t i = 1; i < introductions->member_count; i++) {
-                const struct server_member *member = &introductions->members[i];
-
-                if (member->life == SERVER_ALIVE)
-                        memcpy(said->known[said->known_count++], member->info.address,
-                               SERVER_ADDRESS_MAX);
-        }
         said->founder_count =
             introductions->options.founders(introductions->options.arg, said->founders);
         introduction_encode(said, out);
@@ -149,26 +137,37 @@ static bool same_info(const struct server_info *a, const struct server_info *b)
 
 static void update_member(struct introductions *introductions, const struct introduction *said)
 {
-        uint64_t now_ms = uv_now(introductions->options.loop);
         size_t i = find_member(introductions, said->own.node_id);
         struct server_member *member = &introductions->members[i];
-        bool is_new = i == introductions->member_count, changed;
+        bool changed;
 
-        if (is_new) {
-                if (said->leaving)
-                        return;
+        if (i == introductions->member_count) {
                 introductions->member_count++;
                 // Not alive yet: becoming so is told below.
                 *member = (struct server_member){.life = SERVER_FAILED};
-                introductions->contacts[i] = (struct contact){.next_ms = now_ms + ASK_INTERVAL_MS};
+                introductions->contacts[i] = (struct contact){
+                    .next_ms = uv_now(introductions->options.loop) + ASK_INTERVAL_MS};
         }
         changed = !same_info(&member->info, &said->own);
         member->info = said->own;
-        introductions->contacts[i].heard_ms = now_ms;
-        if (member->life != (said->leaving ? SERVER_LEFT : SERVER_ALIVE))
-                set_life(introductions, i, said->leaving ? SERVER_LEFT : SERVER_ALIVE);
+        if (member->life != SERVER_ALIVE)
+                set_life(introductions, i, SERVER_ALIVE);
         else if (changed)
                 tell(introductions, i);
+}
+
+// Gossip says who lives: a server it does not see here as it says it is, is met when it does.
+static bool is_seen(const struct introductions *introductions, const struct server_info *info)
+{
+        for (size_t i = 0; i < introductions->sighting_count; i++) {
+                const struct server_sighting *sighting = &introductions->sightings[i];
+
+                if (sighting->life == SERVER_ALIVE &&
+                    strcmp(sighting->node_id, info->node_id) == 0 &&
+                    strcmp(sighting->address, info->address) == 0)
+                        return true;
+        }
+        return false;
 }
 
 bool introductions_learn(struct introductions *introductions, const struct introduction *said,
@@ -184,6 +183,11 @@ bool introductions_learn(struct introductions *introductions, const struct intro
                 introductions_complain(introductions, reason);
                 return false;
         }
+        if (said->founder_count > 0)
+                introductions->options.offered(introductions->options.arg, said->founders,
+                                               said->founder_count);
+        if (!is_seen(introductions, &said->own))
+                return true;
         forget_name(introductions, &said->own);
         if (find_member(introductions, said->own.node_id) == introductions->member_count &&
             !make_room(introductions)) {
@@ -193,13 +197,74 @@ bool introductions_learn(struct introductions *introductions, const struct intro
                 return false;
         }
         update_member(introductions, said);
-        introductions->joined = true;
-        for (unsigned i = 0; i < said->known_count; i++)
-                introductions_add_target(introductions, said->known[i], TARGET_LEARNT);
-        if (said->founder_count > 0)
-                introductions->options.offered(introductions->options.arg, said->founders,
-                                               said->founder_count);
         return true;
+}
+
+// One that is gone, and was never met since this server started.
+static void add_gone(struct introductions *introductions, const struct server_sighting *sighting)
+{
+        struct server_member *member = &introductions->members[introductions->member_count];
+
+        if (introductions->member_count == SERVER_KNOWN_MAX)
+                return;
+        *member = (struct server_member){.life = sighting->life,
+                                         .since_ms = uv_now(introductions->options.loop)};
+        memcpy(member->info.name, sighting->name, sizeof(sighting->name));
+        memcpy(member->info.node_id, sighting->node_id, sizeof(sighting->node_id));
+        memcpy(member->info.address, sighting->address, sizeof(sighting->address));
+        memcpy(member->info.datacenter, introductions->members[0].info.datacenter,
+               sizeof(member->info.datacenter));
+        introductions->contacts[introductions->member_count] = (struct contact){0};
+        introductions->member_count++;
+        tell(introductions, introductions->member_count - 1);
+}
+
+// Of several with one id, under old names, the one that lives counts.
+static const struct server_sighting *find_sighting(const struct introductions *introductions,
+                                                   const char *node_id)
+{
+        const struct server_sighting *found = NULL;
+
+        for (size_t i = 0; i < introductions->sighting_count; i++) {
+                const struct server_sighting *sighting = &introductions->sightings[i];
+
+                if (strcmp(sighting->node_id, node_id) == 0 &&
+                    (found == NULL || sighting->life == SERVER_ALIVE))
+                        found = sighting;
+        }
+        return found;
+}
+
+void introductions_sight(struct introductions *introductions,
+                         const struct server_sighting sightings[], size_t count)
+{
+        const char *own_id = introductions->members[0].info.node_id;
+        const struct server_sighting *sighting;
+
+        introductions->sighting_count = count < SERVER_KNOWN_MAX ? count : SERVER_KNOWN_MAX;
+        memcpy(introductions->sightings, sightings,
+               introductions->sighting_count * sizeof(sightings[0]));
+        for (size_t i = introductions->member_count - 1; i > 0; i--) {
+                const struct server_info *info = &introductions->members[i].info;
+
+                sighting = find_sighting(introductions, info->node_id);
+                if (sighting == NULL) {
+                        set_life(introductions, i, SERVER_LEFT);
+                        remove_member(introductions, i);
+                } else if (sighting->life != SERVER_ALIVE ||
+                           strcmp(sighting->address, info->address) == 0) {
+                        set_life(introductions, i, sighting->life);
+                }
+        }
+        for (size_t i = 0; i < introductions->sighting_count; i++) {
+                sighting = &introductions->sightings[i];
+                if (sighting->life != SERVER_ALIVE &&
+                    sighting == find_sighting(introductions, sighting->node_id) &&
+                    strcmp(sighting->node_id, own_id) != 0 &&
+                    find_member(introductions, sighting->node_id) == introductions->member_count)
+                        add_gone(introductions, sighting);
+        }
+        introductions_set_targets(introductions);
 }
 
 void introductions_receive(struct introductions *introductions,
@@ -237,12 +302,9 @@ static void on_answer(void *arg, int error, enum forward_status status, const ui
         char reason[512];
 
         if (i < introductions->member_count) {
-                uint64_t now_ms = uv_now(introductions->options.loop);
-                bool failed = introductions->members[i].life != SERVER_ALIVE;
-
                 introductions->contacts[i].asking = false;
                 introductions->contacts[i].next_ms =
-                    now_ms + (failed ? ASK_FAILED_MS : ASK_INTERVAL_MS);
+                    uv_now(introductions->options.loop) + ASK_INTERVAL_MS;
         }
         if (!introductions->closing && error == 0 && status == FORWARD_OK && said != NULL &&
             introduction_decode(payload, len, said) == 0)
@@ -276,30 +338,11 @@ static void ask_members(struct introductions *introductions, uint64_t now_ms)
         for (size_t i = 1; i < introductions->member_count; i++) {
                 const struct contact *contact = &introductions->contacts[i];
 
-                if (introductions->members[i].life != SERVER_LEFT && !contact->asking &&
+                if (introductions->members[i].life == SERVER_ALIVE && !contact->asking &&
                     contact->next_ms <= now_ms)
                         ask_member(introductions, i, &bytes);
         }
         byte_buffer_fini(&bytes);
-}
-
-static void note_silence(struct introductions *introductions, uint64_t now_ms)
-{
-        for (size_t i = 1; i < introductions->member_count; i++) {
-                const struct server_member *member = &introductions->members[i];
-
-                if (member->life == SERVER_ALIVE &&
-                    now_ms - introductions->contacts[i].heard_ms > FAILED_AFTER_MS)
-                        set_life(introductions, i, SERVER_FAILED);
-        }
-        for (size_t i = introductions->member_count; i > 1; i--) {
-                const struct server_member *member = &introductions->members[i - 1];
-
-                if (member->life != SERVER_ALIVE && now_ms - member->since_ms > FORGET_AFTER_MS) {
-                        set_life(introductions, i - 1, SERVER_LEFT);
-                        remove_member(introductions, i - 1);
-                }
-        }
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -309,7 +352,6 @@ static void on_tick(uv_timer_t *timer)
 
         introductions_ask_targets(introductions, now_ms);
         ask_members(introductions, now_ms);
-        note_silence(introductions, now_ms);
 }
 
 static struct introductions *of(struct discovery *self)
@@ -334,42 +376,9 @@ static void announce(struct discovery *self, const struct server_info *own)
                 introductions->contacts[i].next_ms = 0;
 }
 
-static void on_goodbye(void *arg, int error, enum forward_status status, const uint8_t *payload,
-                       size_t len)
-{
-        struct introductions *introductions = arg;
-
-        (void)error;
-        (void)status;
-        (void)payload;
-        (void)len;
-        if (--introductions->leave_pending == 0)
-                introductions->left(introductions->left_arg);
-        introductions_release(introductions);
-}
-
 static void leave(struct discovery *self, void (*done)(void *arg), void *arg)
 {
-        struct introductions *introductions = of(self);
-        struct byte_buffer bytes = BYTE_BUFFER_INIT;
-
-        introductions->leaving = true;
-        introductions_encode(introductions, &bytes);
-        introductions->left = done;
-        introductions->left_arg = arg;
-        introductions->leave_pending = 1;
-        introductions->reference_count++;
-        for (size_t i = 1; i < introductions->member_count; i++) {
-                if (introductions->members[i].life != SERVER_ALIVE)
-                        continue;
-                introductions->leave_pending++;
-                introductions->reference_count++;
-                forward_send(introductions->options.forward, introductions->members[i].info.address,
-                             FORWARD_INTRODUCE, bytes.bytes, bytes.len, LEAVE_TIMEOUT_MS,
-                             on_goodbye, introductions);
-        }
-        byte_buffer_fini(&bytes);
-        on_goodbye(introductions, 0, FORWARD_OK, NULL, 0);
+        of(self)->options.leave(of(self)->options.arg, done, arg);
 }
 
 static void forget(struct discovery *self, const char *node_id)
@@ -377,9 +386,12 @@ static void forget(struct discovery *self, const char *node_id)
         struct introductions *introductions = of(self);
         size_t i = find_member(introductions, node_id);
 
-        if (i > 0 && i < introductions->member_count &&
-            introductions->members[i].life != SERVER_ALIVE)
-                set_life(introductions, i, SERVER_LEFT);
+        if (i == 0 || i == introductions->member_count ||
+            introductions->members[i].life == SERVER_ALIVE)
+                return;
+        introductions->options.forget(introductions->options.arg,
+                                      introductions->members[i].info.name);
+        set_life(introductions, i, SERVER_LEFT);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -399,10 +411,6 @@ struct introductions *introductions_create(const struct introductions_options *o
             .info = options->own, .life = SERVER_ALIVE, .since_ms = uv_now(options->loop)};
         introductions->member_count = 1;
         introductions->reference_count = 1;
-        for (size_t i = 0; i < options->start_join_count; i++)
-                introductions_add_target(introductions, options->start_join[i], TARGET_START);
-        for (size_t i = 0; i < options->retry_join_count; i++)
-                introductions_add_target(introductions, options->retry_join[i], TARGET_RETRY);
         uv_timer_init(options->loop, &introductions->timer);
         introductions->timer.data = introductions;
         uv_timer_start(&introductions->timer, on_tick, 0, TICK_MS);

@@ -2,8 +2,9 @@
 #define CONTROL_SERVER_INTRODUCTIONS_H
 
 /**
- * Discovery by addresses: servers are told some others' addresses, introduce themselves on the
- * server port, learn of further ones from whom they meet, and repeat this as a sign of life.
+ * Servers that gossip found introduce themselves to each other on the server port: what Raft has to
+ * know before they may be in one cluster, and what tags have no room for. Who lives is gossip's to
+ * say.
  *
  * context  the control thread.
  */
@@ -17,17 +18,13 @@ struct introductions_options {
         uv_loop_t *loop; /* borrowed for the whole life, as all pointers below */
         const struct log *log;
         struct forward *forward;
-        char *const *start_join;
-        size_t start_join_count;
-        char *const *retry_join;
-        size_t retry_join_count;
-        uint64_t retry_interval_ms;
-        unsigned retry_max; /* 0: no limit */
         struct server_info own;
         void *arg;
         server_event_fn event;
-        /* No address of start_join answered, or retry_max is used up. @text for the operator. */
-        void (*failed)(void *arg, const char *text);
+        /* Tell everybody that this server goes; done once they know. */
+        void (*leave)(void *arg, void (*done)(void *done_arg), void *done_arg);
+        /* Tell everybody that a failed server will not come back. */
+        void (*forget)(void *arg, const char *name);
         /* This server's first configuration while its log holds nothing else. returns its size. */
         unsigned (*founders)(void *arg, struct founder out[FOUNDER_MAX]);
         /* Another server's, which may concern this one. */
@@ -39,6 +36,21 @@ struct introductions *introductions_create(const struct introductions_options *o
 
 /** Stop. Requests on their way are forgotten: close the forward after it. */
 void introductions_close(struct introductions *take, void (*closed)(void *arg), void *arg);
+
+/* A server as gossip sees it. */
+struct server_sighting {
+        char name[SERVER_NAME_MAX];
+        char node_id[37];
+        char address[SERVER_ADDRESS_MAX]; /* of its server port */
+        enum server_life life;
+};
+
+/**
+ * What gossip sees now: all servers of the datacenter, this one left out. Who is not among them any
+ * more is taken for gone.
+ */
+void introductions_sight(struct introductions *introductions,
+                         const struct server_sighting sightings[], size_t count);
 
 /** What others see of it; borrowed. */
 struct discovery *introductions_discovery(struct introductions *introductions);

@@ -5,132 +5,83 @@
 
 #include "control/server/introductions_internal.h"
 
-#define DEFAULT_SERVER_PORT 8300
-#define ASK_TIMEOUT_MS      2000u
-#define LEARNT_ATTEMPTS     3u
-#define LEARNT_INTERVAL_MS  500u
+#define ASK_TIMEOUT_MS    2000u
+#define ASK_AGAIN_MS      300u
+#define ASK_AGAIN_MAX_MS  5000u
+#define COMPLAIN_ATTEMPTS 10u
 
-/* A question on its way; targets move, so the one asked is found by its address. */
+/* A question on its way; targets move, so the one asked is found by what it is. */
 struct asking {
         struct introductions *introductions;
-        char address[SERVER_ADDRESS_MAX];
+        struct server_sighting sighting;
 };
 
-static struct target *find_target(struct introductions *introductions, const char *address)
+static bool same(const struct server_sighting *a, const struct server_sighting *b)
+{
+        return strcmp(a->node_id, b->node_id) == 0 && strcmp(a->address, b->address) == 0;
+}
+
+static struct target *find_target(struct introductions *introductions,
+                                  const struct server_sighting *sighting)
 {
         for (size_t i = 0; i < introductions->target_count; i++) {
-                if (strcmp(introductions->targets[i].address, address) == 0)
+                if (same(&introductions->targets[i].sighting, sighting))
                         return &introductions->targets[i];
         }
         return NULL;
 }
 
-static bool is_member(const struct introductions *introductions, const char *address)
+// This server itself counts as met.
+static bool is_met(const struct introductions *introductions,
+                   const struct server_sighting *sighting)
 {
         for (size_t i = 0; i < introductions->member_count; i++) {
                 const struct server_member *member = &introductions->members[i];
 
-                if (strcmp(member->info.address, address) == 0 && member->life != SERVER_LEFT)
-                        return true;
+                if (strcmp(member->info.node_id, sighting->node_id) == 0 &&
+                    strcmp(member->info.address, sighting->address) == 0)
+                        return member->life == SERVER_ALIVE;
         }
         return false;
 }
 
-// The first that is not waited for any more.
-static struct target *make_target(struct introductions *introductions)
+void introductions_set_targets(struct introductions *introductions)
 {
-        for (size_t i = 0; i < introductions->target_count; i++) {
-                struct target *target = &introductions->targets[i];
+        struct target targets[SERVER_KNOWN_MAX];
+        size_t count = 0;
 
-                if (target->kind == TARGET_LEARNT && target->done && !target->asking)
-                        return target;
+        for (size_t i = 0; i < introductions->sighting_count; i++) {
+                const struct server_sighting *sighting = &introductions->sightings[i];
+                const struct target *known = find_target(introductions, sighting);
+
+                if (sighting->life != SERVER_ALIVE || is_met(introductions, sighting))
+                        continue;
+                targets[count] = known != NULL ? *known
+                                               : (struct target){
+                                                     .sighting = *sighting,
+                                                     .next_ms = uv_now(introductions->options.loop),
+                                                 };
+                count++;
         }
-        if (introductions->target_count == TARGET_MAX)
-                return NULL;
-        return &introductions->targets[introductions->target_count++];
-}
-
-static void give_up(struct introductions *introductions, const char *text)
-{
-        if (introductions->gave_up)
-                return;
-        introductions->gave_up = true;
-        introductions->options.failed(introductions->options.arg, text);
-}
-
-void introductions_add_target(struct introductions *introductions, const char *address,
-                              enum target_kind kind)
-{
-        char spelled[SERVER_ADDRESS_MAX];
-        struct target *target;
-        char text[300];
-
-        if (server_address_parse(address, DEFAULT_SERVER_PORT, spelled) < 0) {
-                snprintf(text, sizeof(text),
-                         "cannot join \"%.100s\": an IP address is needed, with the server port if "
-                         "that is not %d",
-                         address, DEFAULT_SERVER_PORT);
-                introductions_complain(introductions, text);
-                return;
-        }
-        if (kind == TARGET_LEARNT && is_member(introductions, spelled))
-                return;
-        target = find_target(introductions, spelled);
-        if (target != NULL && !(target->done && kind == TARGET_LEARNT && !target->asking))
-                return;
-        if (target == NULL)
-                target = make_target(introductions);
-        if (target == NULL)
-                return;
-        *target = (struct target){.kind = kind, .next_ms = uv_now(introductions->options.loop)};
-        memcpy(target->address, spelled, sizeof(spelled));
-        introductions->start_pending += kind == TARGET_START;
+        memcpy(introductions->targets, targets, count * sizeof(targets[0]));
+        introductions->target_count = count;
 }
 
 static void note_failure(struct introductions *introductions, struct target *target,
                          const char *why)
 {
-        const struct introductions_options *options = &introductions->options;
-        uint64_t now_ms = uv_now(options->loop);
-        char text[400];
+        uint64_t wait_ms = (uint64_t)ASK_AGAIN_MS << (target->attempts < 8 ? target->attempts : 8);
+        char text[900];
 
         target->attempts++;
-        if (target->kind == TARGET_LEARNT) {
-                target->done = target->attempts >= LEARNT_ATTEMPTS;
-                target->next_ms = now_ms + LEARNT_INTERVAL_MS;
+        target->next_ms = uv_now(introductions->options.loop) +
+                          (wait_ms < ASK_AGAIN_MAX_MS ? wait_ms : ASK_AGAIN_MAX_MS);
+        // It may be about to listen, or to stop: only what lasts is worth a line.
+        if (target->attempts < COMPLAIN_ATTEMPTS)
                 return;
-        }
-        log_warn(options->log, "agent", "failed to join: address=%s error=\"%s\"", target->address,
-                 why);
-        if (target->kind == TARGET_START) {
-                target->done = true;
-                snprintf(text, sizeof(text), "failed to join %s: %s", target->address, why);
-                if (--introductions->start_pending == 0 && !introductions->joined)
-                        give_up(introductions, text);
-                return;
-        }
-        if (options->retry_max > 0 && target->attempts > options->retry_max) {
-                target->done = true;
-                for (size_t i = 0; i < introductions->target_count; i++) {
-                        if (!introductions->targets[i].done)
-                                return;
-                }
-                snprintf(text, sizeof(text), "Retry join failed: max join retry exhausted: %s: %s",
-                         target->address, why);
-                if (!introductions->joined)
-                        give_up(introductions, text);
-                return;
-        }
-        target->next_ms = now_ms + options->retry_interval_ms;
-        log_warn(options->log, "agent", "Join cluster failed, will retry: address=%s retry_ms=%llu",
-                 target->address, (unsigned long long)options->retry_interval_ms);
-}
-
-static void note_success(struct introductions *introductions, struct target *target)
-{
-        if (target->kind == TARGET_START && !target->done)
-                introductions->start_pending--;
-        target->done = true;
+        snprintf(text, sizeof(text), "server %.100s (%s) is a member but cannot be reached: %.300s",
+                 target->sighting.name, target->sighting.address, why);
+        introductions_complain(introductions, text);
 }
 
 static void on_answer(void *arg, int error, enum forward_status status, const uint8_t *payload,
@@ -138,7 +89,7 @@ static void on_answer(void *arg, int error, enum forward_status status, const ui
 {
         struct asking *asking = arg;
         struct introductions *introductions = asking->introductions;
-        struct target *target = find_target(introductions, asking->address);
+        struct target *target = find_target(introductions, &asking->sighting);
         struct introduction *said = malloc(sizeof(*said));
         char why[FORWARD_TEXT_MAX] = "";
 
@@ -156,11 +107,11 @@ static void on_answer(void *arg, int error, enum forward_status status, const ui
         else if (introductions_learn(introductions, said, why, sizeof(why)))
                 why[0] = '\0';
         // Learning may have moved the targets.
-        target = find_target(introductions, asking->address);
-        if (target != NULL && why[0] != '\0')
-                note_failure(introductions, target, why);
-        else if (target != NULL)
-                note_success(introductions, target);
+        introductions_set_targets(introductions);
+        target = find_target(introductions, &asking->sighting);
+        if (target != NULL)
+                note_failure(introductions, target,
+                             why[0] != '\0' ? why : "another server answers there");
 out:
         free(said);
         free(asking);
@@ -175,19 +126,20 @@ void introductions_ask_targets(struct introductions *introductions, uint64_t now
                 struct target *target = &introductions->targets[i];
                 struct asking *asking;
 
-                if (target->done || target->asking || target->next_ms > now_ms)
+                if (target->asking || target->next_ms > now_ms)
                         continue;
                 asking = malloc(sizeof(*asking));
                 if (asking == NULL)
                         break;
                 asking->introductions = introductions;
-                memcpy(asking->address, target->address, sizeof(asking->address));
+                asking->sighting = target->sighting;
                 target->asking = true;
                 introductions->reference_count++;
                 bytes.len = 0;
                 introductions_encode(introductions, &bytes);
-                forward_send(introductions->options.forward, asking->address, FORWARD_INTRODUCE,
-                             bytes.bytes, bytes.len, ASK_TIMEOUT_MS, on_answer, asking);
+                forward_send(introductions->options.forward, asking->sighting.address,
+                             FORWARD_INTRODUCE, bytes.bytes, bytes.len, ASK_TIMEOUT_MS, on_answer,
+                             asking);
         }
         byte_buffer_fini(&bytes);
 }

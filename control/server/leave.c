@@ -34,10 +34,20 @@ static bool is_in_configuration(const struct server *server)
         return false;
 }
 
+static void on_drained(uv_timer_t *timer)
+{
+        struct server *server = timer->data;
+
+        server->left(server->left_arg);
+}
+
+// Who still asks this one is answered until it has learnt of others.
 static void finish(struct server *server)
 {
+        uint64_t drain_ms = server->options.config->cluster.leave_drain_time_ms;
+
         uv_timer_stop(&server->leave_timer);
-        server->left(server->left_arg);
+        uv_timer_start(&server->leave_timer, on_drained, server->alone ? 0 : drain_ms, 0);
 }
 
 static void on_poll(uv_timer_t *timer)

@@ -133,13 +133,18 @@ static void on_member(void *arg, const struct server_member *member)
         duties_wake(server->duties);
 }
 
-static void on_join_failed(void *arg, const char *text)
+static void on_leave(void *arg, void (*done)(void *done_arg), void *done_arg)
 {
         struct server *server = arg;
 
-        log_error(server->options.log, "agent", "%s", text);
-        if (server->options.failed != NULL)
-                server->options.failed(server->options.arg, text);
+        members_leave(server->options.members, done, done_arg);
+}
+
+static void on_forget(void *arg, const char *name)
+{
+        struct server *server = arg;
+
+        (void)members_force_leave(server->options.members, name, false, false);
 }
 
 static void set_own(struct server *server)
@@ -221,16 +226,11 @@ static int make_parts(struct server *server)
         struct introductions_options introducing = {
             .loop = options->loop,
             .log = options->log,
-            .start_join = cluster->start_join,
-            .start_join_count = cluster->start_join_count,
-            .retry_join = cluster->retry_join,
-            .retry_join_count = cluster->retry_join_count,
-            .retry_interval_ms = cluster->retry_interval_ms,
-            .retry_max = cluster->retry_max,
             .own = server->own,
             .arg = server,
             .event = on_member,
-            .failed = on_join_failed,
+            .leave = on_leave,
+            .forget = on_forget,
             .founders = server_founders,
             .offered = server_take_offer,
         };

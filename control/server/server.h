@@ -11,6 +11,7 @@
 #include "control/config/config.h"
 #include "control/fsm/propose.h"
 #include "control/log/log.h"
+#include "control/member/members.h"
 #include "control/server/autopilot.h"
 #include "control/server/discovery.h"
 #include "control/server/forward_codec.h"
@@ -25,18 +26,19 @@ struct server_options {
         const struct config *config;
         struct store *store;
         struct fsm *fsm;
+        struct members *members; /* who there is; server_members_changed when that changes */
         const char *node_id;
         void *arg;
         /* This server leads and has applied all there was, or leads no more. May be NULL. */
         void (*leadership)(void *arg, bool leading);
         /* Give a session its full time again; this server leads. May be NULL. */
         void (*renew_session)(void *arg, const char *id);
-        /* The process must end: a disk failed, or nobody could be joined. May be NULL. */
+        /* The process must end: a disk failed. May be NULL. */
         void (*failed)(void *arg, const char *text);
 };
 
 /**
- * Open the log, listen and look for the others.
+ * Open the log and listen.
  * @error  on failure one line for the operator.
  * returns 0 or a negative errno.
  */
@@ -51,6 +53,9 @@ void server_close(struct server *take_server, void (*closed)(void *arg), void *a
  * @done  then server_close is due.
  */
 void server_leave(struct server *server, void (*done)(void *arg), void *arg);
+
+/** Members of the datacenter came, changed or went. */
+void server_members_changed(struct server *server);
 
 /** Every change passes through it, wherever the leader is. */
 struct log_proposer *server_proposer(struct server *server);

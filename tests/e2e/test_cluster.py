@@ -91,7 +91,7 @@ class Cluster:
         self.servers = []
 
     def add(self, number, config=None):
-        joins = [f"127.0.0.{n + 2}:{self.ports['server']}" for n in range(3)]
+        joins = [f"127.0.0.{n + 2}:{self.ports['serf_lan']}" for n in range(3)]
         server = Server(number, self.ports, {"retry_join": joins, "retry_interval": "300ms",
                                              **self.config, **(config or {})})
         self.servers.append(server)
@@ -305,9 +305,9 @@ class BadCompany(e2e.TestCase):
             self.assertTrue(eventually(lambda: "conflicting expect value" in first.log()))
             self.assertTrue(eventually(lambda: "conflicting expect value" in second.log()))
             other = cluster.add(3, {"datacenter": "dc2"}).start()
-            self.assertTrue(eventually(lambda: 'is of datacenter "dc2"' in first.log()))
+            self.assertTrue(eventually(lambda: "part of wrong datacenter 'dc2'" in first.log()))
             twin = cluster.add(4, {"node_name": "node1"}).start()
-            self.assertTrue(eventually(lambda: "have one node name" in first.log()))
+            self.assertTrue(eventually(lambda: "Node name conflicts" in first.log()))
             for server in (first, second, other, twin):
                 self.assertEqual(server.leader(), "")
 

@@ -11,7 +11,50 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/member/members.h"
 #include "control/server/server.h"
+
+static void on_members_changed(void *arg, enum member_pool pool)
+{
+        struct fixture *f = arg;
+
+        if (pool == MEMBER_LAN && f->agent.server != NULL)
+                server_members_changed(f->agent.server);
+}
+
+static void on_event(void *arg, const struct event *event)
+{
+        struct fixture *f = arg;
+
+        events_receive(f->agent.events, event);
+}
+
+static void on_failed(void *arg, const char *text)
+{
+        (void)arg;
+        cr_assert_fail("%s", text);
+}
+
+static void start_members(struct fixture *f)
+{
+        const struct members_options options = {.loop = &f->agent.loop,
+                                                .log = &f->log,
+                                                .config = f->agent.config,
+                                                .node_id = f->agent.node_id,
+                                                .arg = f,
+                                                .changed = on_members_changed,
+                                                .event = on_event,
+                                                .failed = on_failed};
+        struct config_gossip *gossip = &f->agent.config->gossip;
+        char error[512];
+
+        free(gossip->lan.bind);
+        free(gossip->wan.bind);
+        gossip->lan.bind = strdup(f->agent.config->bind_address);
+        gossip->wan.bind = strdup(f->agent.config->bind_address);
+        cr_assert_eq(members_create(&f->agent.members, &options, error, sizeof(error)), 0, "%s",
+                     error);
+}
 
 // A server that leads at once, in memory. Its port is one nobody else has: the number is told by
 // the tests, so the address is not the usual one.
@@ -30,6 +73,8 @@ static void start_server(struct fixture *f)
         cr_assert_geq(asprintf(&f->agent.config->bind_address, "127.%u.%u.%u", 1 + pid % 250,
                                pid / 250 % 250, 1 + pid / 62500 % 250),
                       0);
+        start_members(f);
+        options.members = f->agent.members;
         cr_assert_eq(server_create(&f->agent.server, &options, error, sizeof(error)), 0, "%s",
                      error);
         f->agent.proposer = server_proposer(f->agent.server);
@@ -93,6 +138,7 @@ void fixture_stop(struct fixture *f)
         local_destroy(f->agent.local);
         leader_destroy(f->agent.leader);
         server_close(f->agent.server, NULL, NULL);
+        members_destroy(f->agent.members);
         uv_run(&f->agent.loop, UV_RUN_DEFAULT);
         cr_expect_eq(uv_loop_close(&f->agent.loop), 0, "handles are left");
         fsm_destroy(f->agent.fsm);

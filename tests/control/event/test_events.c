@@ -88,6 +88,7 @@ Test(events, name_and_payload_have_a_limit_together)
 }
 
 struct told {
+        struct events *events;
         unsigned sent;
         unsigned watched;
         uint64_t lamport_time;
@@ -99,6 +100,7 @@ static void on_send(void *arg, const struct event *event)
 
         told->sent++;
         told->lamport_time = event->lamport_time;
+        events_receive(told->events, event);
 }
 
 static void on_watch(struct watch *watch)
@@ -109,7 +111,7 @@ static void on_watch(struct watch *watch)
 Test(events, the_carrier_gets_what_is_fired_and_watchers_hear_what_is_kept)
 {
         struct events *events = events_create("node1", NULL);
-        struct told told = {0};
+        struct told told = {.events = events};
         struct watch watch = {.fire = on_watch, .arg = &told};
         struct event e = some_event("e");
         char error[EVENT_ERROR_MAX];

@@ -76,9 +76,6 @@ static struct introduction *sample(void)
         said.own.serf_port = 8301;
         said.own.cluster_id = 7;
         said.own.candidates = 9;
-        said.known_count = 2;
-        snprintf(said.known[0], sizeof(said.known[0]), "%s", "127.0.0.2:8300");
-        snprintf(said.known[1], sizeof(said.known[1]), "%s", "[::1]:8300");
         said.founder_count = 1;
         snprintf(said.founders[0].node_id, sizeof(said.founders[0].node_id), "%s",
                  said.own.node_id);

@@ -129,7 +129,7 @@ class Server:
             "server": True, "bootstrap_expect": len(self.cluster.addresses),
             "node_name": f"s{self.number}", "bind_addr": self.address, "client_addr": self.address,
             "data_dir": self.data_dir, "ports": ports,
-            "retry_join": [f"{address}:{ports['server']}" for address in self.cluster.addresses
+            "retry_join": [f"{address}:{ports['serf_lan']}" for address in self.cluster.addresses
                            if address != self.address],
             "retry_interval": "1s", "performance": {"raft_multiplier": self.cluster.multiplier},
             # A server that is away for a while stays a voter: the next fault may need it.
