@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include "control/agent/agent.h"
+#include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
+#include "control/dns/resolver.h"
+#include "control/http/http.h"
 #include "control/publisher/publisher.h"
 #include "control/server/server.h"
 #include "control/store/store.h"
@@ -213,6 +216,36 @@ static void add_dns_tcp(struct list *list, const struct agent *agent)
         add(list, METRIC_COUNTER, "lictor.dns_tcp.answered", "DNS answers over TCP.", tcp.answered);
 }
 
+static void add_recursors(struct list *list, const struct agent *agent)
+{
+        struct recursor_stats stats;
+
+        dns_resolver_stats(agent->dns_resolver, &stats);
+        add(list, METRIC_COUNTER, "lictor.recursors.asked", "Questions for other DNS servers.",
+            stats.asked);
+        add(list, METRIC_COUNTER, "lictor.recursors.answered", "Answers of other DNS servers.",
+            stats.answered);
+        add(list, METRIC_COUNTER, "lictor.recursors.failed", "Questions none of them answered.",
+            stats.failed);
+        add(list, METRIC_COUNTER, "lictor.recursors.refused",
+            "Questions not asked because too many were.", stats.refused);
+}
+
+static void add_http(struct list *list, const struct agent *agent)
+{
+        struct http_stats stats;
+        unsigned connections = api_http_stats(agent->api, &stats);
+
+        add(list, METRIC_GAUGE, "lictor.http.connections", "HTTP connections open.", connections);
+        add(list, METRIC_COUNTER, "lictor.http.accepted", "HTTP connections accepted.",
+            stats.accepted);
+        add(list, METRIC_COUNTER, "lictor.http.refused", "HTTP connections over a limit.",
+            stats.refused);
+        add(list, METRIC_COUNTER, "lictor.http.requests", "HTTP requests.", stats.requests);
+        add(list, METRIC_COUNTER, "lictor.http.bodies_too_large", "HTTP bodies over a limit.",
+            stats.bodies_too_large);
+}
+
 // Milliseconds, as Consul's.
 static void add_latency(struct list *list, const char *name, const char *help,
                         const struct raft_latency *latency)
@@ -311,6 +344,10 @@ int metrics_gather(const struct agent *agent, struct metric **out, size_t *count
                 add_registry(&list, agent);
         if (agent->dns_tcp != NULL)
                 add_dns_tcp(&list, agent);
+        if (agent->dns_resolver != NULL)
+                add_recursors(&list, agent);
+        if (agent->api != NULL)
+                add_http(&list, agent);
         if (agent->server != NULL)
                 add_raft(&list, agent->server);
         add_process(&list, agent);

@@ -207,3 +207,9 @@ uint16_t api_port(const struct api *api, size_t i)
 {
         return http_server_port(api->http, i);
 }
+
+unsigned api_http_stats(const struct api *api, struct http_stats *out)
+{
+        http_server_stats(api->http, out);
+        return http_server_connections(api->http);
+}

@@ -8,6 +8,7 @@
 
 struct agent;
 struct api;
+struct http_stats;
 
 /**
  * Serve the API on the configuration's HTTP addresses.
@@ -23,5 +24,8 @@ void api_destroy(struct api *take_api);
 
 /** Port of the i-th HTTP address, in host order. */
 uint16_t api_port(const struct api *api, size_t i);
+
+/** Figures of its HTTP server since the start. returns  connections open now. */
+unsigned api_http_stats(const struct api *api, struct http_stats *out);
 
 #endif

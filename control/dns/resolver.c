@@ -317,6 +317,11 @@ int dns_resolver_configure(struct dns_resolver *resolver, const struct recursor_
         return ret;
 }
 
+void dns_resolver_stats(const struct dns_resolver *resolver, struct recursor_stats *out)
+{
+        recursor_stats(resolver->recursor, out);
+}
+
 void dns_resolver_stop(struct dns_resolver *resolver)
 {
         if (resolver == NULL)

@@ -40,6 +40,9 @@ int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config
 /** Ask other servers from now on. returns  0 or -ENOMEM, and then nothing has changed. */
 int dns_resolver_configure(struct dns_resolver *resolver, const struct recursor_config *recursors);
 
+/** Figures of what it asked other servers, since the start. */
+void dns_resolver_stats(const struct dns_resolver *resolver, struct recursor_stats *out);
+
 /** End every job without an answer, and then itself. */
 void dns_resolver_stop(struct dns_resolver *take_resolver);
 

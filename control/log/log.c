@@ -34,11 +34,6 @@ int log_level_parse(const char *text, enum log_level *out)
         return -EINVAL;
 }
 
-const char *log_level_name(enum log_level level)
-{
-        return level_names[level];
-}
-
 int log_syslog_open(const char *facility)
 {
         static const struct {

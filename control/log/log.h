@@ -59,9 +59,6 @@ int log_syslog_open(const char *facility);
  */
 int log_level_parse(const char *text, enum log_level *out);
 
-/** Upper-case name as the line shows it, e.g. "WARN". */
-const char *log_level_name(enum log_level level);
-
 /** Write one line when the level is enabled. @module e.g. "agent" or "agent.dns". */
 void log_write(const struct log *log, enum log_level level, const char *module, const char *format,
                ...) __attribute__((format(printf, 4, 5)));

@@ -44,6 +44,14 @@ class Metrics(TestCase):
             self.assertIn("dataplane", text)
             self.assertIn("answered", text)
 
+    def test_http_is_counted(self):
+        with Agent({"telemetry": {"prometheus_retention_time": "60s"}}) as agent:
+            before = prometheus(agent)
+            after = prometheus(agent)
+            self.assertEqual(after["lictor_http_requests"], before["lictor_http_requests"] + 1)
+            self.assertGreaterEqual(after["lictor_http_connections"], 1)
+            self.assertEqual(after["lictor_http_refused"], 0)
+
     def test_the_table_is_measured(self):
         with Agent({"telemetry": {"prometheus_retention_time": "60s"}}) as agent:
             def entries():

@@ -141,6 +141,10 @@ class Recursors(TestCase):
             self.assertEqual((answer.status, answer.flags), ("SERVFAIL", {"qr", "rd", "ra"}))
             self.assertEqual(agent.dig("consul.service.consul").status, "NOERROR")
             self.assertEqual(len(silent.asked), 1)
+            counted = {c["Name"].rpartition("recursors.")[2]: c["Count"]
+                       for c in agent.get("/v1/agent/metrics")[1]["Counters"]}
+            self.assertEqual([counted[n] for n in ("asked", "answered", "failed", "refused")],
+                             [1, 0, 1, 0])
 
     def test_a_cut_answer_is_passed_on_and_comes_whole_over_tcp(self):
         with Upstream(well_known) as upstream, self.agent(upstream) as agent:
