@@ -34,19 +34,55 @@ static const struct command operator_commands[] = {
 
 static const struct command kv_commands[] = {
     {"delete", "Removes data from the KV store", command_kv_delete, NULL},
+    {"export", "Exports a tree from the KV store as JSON", command_kv_export, NULL},
     {"get", "Retrieves or lists data from the KV store", command_kv_get, NULL},
+    {"import", "Imports a tree stored as JSON to the KV store", command_kv_import, NULL},
     {"put", "Sets or updates data in the KV store", command_kv_put, NULL},
     {NULL, NULL, NULL, NULL},
 };
 
+static const struct command services_commands[] = {
+    {"deregister", "Deregister services with the local agent", command_services_deregister, NULL},
+    {"register", "Register services with the local agent", command_services_register, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct command snapshot_commands[] = {
+    {"restore", "Restores the servers' state from a snapshot", command_snapshot_restore, NULL},
+    {"save", "Saves the servers' state as a snapshot", command_snapshot_save, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct command acl_commands[] = {
+    {"bootstrap", "Bootstrap Consul's ACL system", command_refuse_acl, NULL},
+    {"policy", "Manage ACL policies", command_refuse_acl, NULL},
+    {"role", "Manage ACL roles", command_refuse_acl, NULL},
+    {"set-agent-token", "Assign tokens for the agent's usage", command_refuse_acl, NULL},
+    {"token", "Manage ACL tokens", command_refuse_acl, NULL},
+    {"translate-rules", "Translate the legacy rule syntax", command_refuse_acl, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const struct command commands[] = {
+    {"acl", "Interact with access control lists", NULL, acl_commands},
     {"agent", "Runs a Lictor agent", command_agent, NULL},
     {"catalog", "Interact with the catalog", NULL, catalog_commands},
+    {"connect", "Interact with the service mesh", command_refuse_connect, NULL},
+    {"event", "Fire a new event", command_event, NULL},
+    {"force-leave", "Forces a member of the cluster to enter the \"left\" state",
+     command_force_leave, NULL},
     {"info", "Provides debugging information for operators.", command_info, NULL},
+    {"join", "Tell the agent to join a cluster", command_join, NULL},
+    {"keygen", "Generates a new encryption key", command_keygen, NULL},
     {"kv", "Interact with the key-value store", NULL, kv_commands},
+    {"leave", "Gracefully leaves the cluster and shuts down", command_leave, NULL},
+    {"maint", "Controls node or service maintenance mode", command_maint, NULL},
     {"members", "Lists the members of a Lictor cluster", command_members, NULL},
+    {"monitor", "Stream logs from an agent", command_monitor, NULL},
     {"operator", "Provides cluster-level tools for operators", NULL, operator_commands},
     {"reload", "Triggers the agent to reload configuration files", command_reload, NULL},
+    {"services", "Interact with services", NULL, services_commands},
+    {"snapshot", "Saves, restores and inspects snapshots of server state", NULL, snapshot_commands},
     {"validate", "Validate config files/directories", command_validate, NULL},
     {"version", "Prints the Lictor version", command_version, NULL},
     {NULL, NULL, NULL, NULL},
@@ -55,7 +91,7 @@ static const struct command commands[] = {
 static void print_parts(const struct command *parts, FILE *out)
 {
         for (; parts->name != NULL; parts++)
-                fprintf(out, "    %-15s%s\n", parts->name, parts->about);
+                fprintf(out, "    %-17s%s\n", parts->name, parts->about);
         fputs("\n", out);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_ADDRESS "127.0.0.1:8500"
 #define TIMEOUT_S       60L
@@ -24,10 +25,25 @@ static const char *agent_address(const struct client_options *options)
         return first_set(getenv("LICTOR_HTTP_ADDR"), "CONSUL_HTTP_ADDR", DEFAULT_ADDRESS);
 }
 
+/* A request under way. */
+struct exchange {
+        CURL *curl;
+        const struct client_call *call;
+        struct client_reply *reply;
+};
+
 static size_t collect(char *data, size_t size, size_t count, void *arg)
 {
-        struct client_reply *reply = arg;
-        char *body = realloc(reply->body, reply->length + size * count + 1);
+        const struct exchange *x = arg;
+        struct client_reply *reply = x->reply;
+        long status = 0;
+        char *body;
+
+        curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (x->call->on_body != NULL && status == 200)
+                return x->call->on_body(x->call->on_body_arg, data, size * count) ? size * count
+                                                                                  : 0;
+        body = realloc(reply->body, reply->length + size * count + 1);
 
         if (body == NULL)
                 return 0;
@@ -35,6 +51,19 @@ static size_t collect(char *data, size_t size, size_t count, void *arg)
         reply->body = body;
         reply->length += size * count;
         body[reply->length] = '\0';
+        return size * count;
+}
+
+static size_t take_header(char *data, size_t size, size_t count, void *arg)
+{
+        static const char name[] = "X-Consul-Index:";
+        const struct exchange *x = arg;
+        char line[64];
+
+        if (size * count < sizeof(line) && strncasecmp(data, name, sizeof(name) - 1) == 0) {
+                snprintf(line, sizeof(line), "%.*s", (int)(size * count), data);
+                x->reply->index = strtoull(line + sizeof(name) - 1, NULL, 10);
+        }
         return size * count;
 }
 
@@ -89,15 +118,22 @@ static int set_target(CURL *curl, const struct client_options *options, const ch
         return ret;
 }
 
-// The first word of a file; false when it cannot be read.
-static bool read_token(const char *path, char out[static 256])
+// The first word of a file. returns  0 or a negative errno.
+static int read_token(const char *path, char out[static 256])
 {
         FILE *file = fopen(path, "re");
-        bool found = file != NULL && fscanf(file, "%255s", out) == 1;
+        int ret = file != NULL ? 0 : -errno;
 
+        if (file != NULL && fscanf(file, "%255s", out) != 1)
+                out[0] = '\0';
         if (file != NULL)
                 fclose(file);
-        return found;
+        return ret;
+}
+
+static const char *why_unread(int error)
+{
+        return error == -ENOENT ? "no such file or directory" : strerror(-error);
 }
 
 static int make_headers(const struct client_options *options, struct curl_slist **out, char *error,
@@ -106,13 +142,14 @@ static int make_headers(const struct client_options *options, struct curl_slist 
         const char *path = first_set(options->token_file, "CONSUL_HTTP_TOKEN_FILE", NULL);
         const char *token = first_set(options->token, "CONSUL_HTTP_TOKEN", NULL);
         char line[512], text[256];
+        int ret;
 
         // A file given as a flag beats the environment's token, and a token given as one beats all.
         if (path != NULL && options->token == NULL) {
-                if (!read_token(path, text)) {
-                        snprintf(error, error_size, "Error loading token file: %s: no token there",
-                                 path);
-                        return -ENOENT;
+                ret = read_token(path, text);
+                if (ret < 0) {
+                        snprintf(error, error_size, "open %s: %s", path, why_unread(ret));
+                        return -EINVAL;
                 }
                 token = text;
         }
@@ -125,7 +162,7 @@ static int make_headers(const struct client_options *options, struct curl_slist 
         return *out != NULL ? 0 : -ENOMEM;
 }
 
-static void set_tls(CURL *curl, const struct client_options *options)
+static int set_tls(CURL *curl, const struct client_options *options, char *error, size_t error_size)
 {
         const struct {
                 CURLoption option;
@@ -136,23 +173,34 @@ static void set_tls(CURL *curl, const struct client_options *options)
                     {CURLOPT_SSLKEY, first_set(options->key_file, "CONSUL_CLIENT_KEY", NULL)}};
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                if (rows[i].value != NULL)
-                        curl_easy_setopt(curl, rows[i].option, rows[i].value);
+                if (rows[i].value == NULL)
+                        continue;
+                if (access(rows[i].value, R_OK) != 0) {
+                        snprintf(error, error_size, "open %s: %s", rows[i].value,
+                                 why_unread(-errno));
+                        return -EINVAL;
+                }
+                curl_easy_setopt(curl, rows[i].option, rows[i].value);
         }
+        return 0;
 }
 
-static void set_request(CURL *curl, const struct client_call *call, struct client_reply *reply,
-                        char *reason)
+static void set_request(struct exchange *x, char *reason)
 {
+        const struct client_call *call = x->call;
+        CURL *curl = x->curl;
+
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
         if (call->body != NULL) {
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_length);
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
         }
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
-        curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
+        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+        curl_easy_setopt(curl, CURLOPT_HEADERDATA, x);
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
-        curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT, call->timeout_s > 0 ? call->timeout_s : TIMEOUT_S);
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 }
@@ -166,7 +214,9 @@ static void describe_failure(CURL *curl, CURLcode code, char *reason)
         if (code == CURLE_COULDNT_CONNECT && os_error == ECONNREFUSED)
                 snprintf(reason, CURL_ERROR_SIZE, "connect: connection refused");
         else if (code == CURLE_COULDNT_CONNECT && os_error != 0)
-                snprintf(reason, CURL_ERROR_SIZE, "connect: %s", strerror((int)os_error));
+                snprintf(reason, CURL_ERROR_SIZE, "connect: %s",
+                         os_error == ENOENT ? "no such file or directory"
+                                            : strerror((int)os_error));
         else if (reason[0] == '\0')
                 snprintf(reason, CURL_ERROR_SIZE, "%s", curl_easy_strerror(code));
 }
@@ -177,6 +227,7 @@ int client_send(const struct client_options *options, const struct client_call *
         CURL *curl = curl_easy_init();
         struct curl_slist *headers = NULL;
         char reason[CURL_ERROR_SIZE] = "";
+        struct exchange x = {curl, call, reply};
         CURLcode code;
         int ret = -ENOMEM;
 
@@ -190,8 +241,10 @@ int client_send(const struct client_options *options, const struct client_call *
         if (ret < 0)
                 goto out;
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-        set_tls(curl, options);
-        set_request(curl, call, reply, reason);
+        ret = set_tls(curl, options, error, error_size);
+        if (ret < 0)
+                goto out;
+        set_request(&x, reason);
         code = curl_easy_perform(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
         if (code != CURLE_OK) {

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct client_options {
         const char *http_addr;  /* NULL: LICTOR_HTTP_ADDR, CONSUL_HTTP_ADDR, 127.0.0.1:8500 */
@@ -24,18 +25,25 @@ struct client_call {
         const char *path;   /* with its query, e.g. "/v1/agent/reload" */
         const char *body;
         size_t body_length;
+        long timeout_s; /* 0: a minute */
+        /* Takes the body of a successful answer as it comes, in place of the reply; false ends it.
+         */
+        bool (*on_body)(void *arg, const char *bytes, size_t length);
+        void *on_body_arg;
 };
 
 struct client_reply {
         long status; /* HTTP status */
         char *body;  /* NUL-terminated; freed with free() */
         size_t length;
+        uint64_t index; /* X-Consul-Index; 0: none */
 };
 
 /**
  * Make one request; -datacenter and -stale are added to its query.
  * @error   on failure why the agent could not be asked.
- * returns  0 whatever the reply's status, or a negative errno.
+ * returns  0 whatever the reply's status; -EINVAL when a file that the options name cannot be read;
+ *          another negative errno.
  */
 int client_send(const struct client_options *options, const struct client_call *call,
                 struct client_reply *reply, char *error, size_t error_size);

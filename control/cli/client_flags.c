@@ -40,9 +40,11 @@ int client_ask(const struct client_options *options, const struct client_call *c
                const char *what, bool absent, struct client_reply *reply)
 {
         char error[1024];
+        int ret = client_send(options, call, reply, error, sizeof(error));
 
-        if (client_send(options, call, reply, error, sizeof(error)) < 0) {
-                fprintf(stderr, "%s: %s\n", what, error);
+        if (ret < 0) {
+                fprintf(stderr, "%s: %s\n",
+                        ret == -EINVAL ? "Error connecting to Consul agent" : what, error);
                 return 1;
         }
         if (reply->status == 200 || (absent && reply->status == 404))

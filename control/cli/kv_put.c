@@ -1,13 +1,10 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/cli/input.h"
 #include "control/cli/kv.h"
 #include "control/text/base64.h"
 #include "lictor/bytes.h"
-
-// Far above what an agent takes, so that it is the agent which refuses.
-#define VALUE_BYTES_MAX (64u << 20)
 
 struct options {
         struct client_options client;
@@ -70,62 +67,8 @@ static const struct flag_set flag_set = {
     ARRAY_LEN(flags),
 };
 
-struct value {
-        char *bytes; // owned
-        size_t length;
-};
-
-static int read_stream(FILE *stream, struct value *out)
-{
-        size_t size = 0;
-
-        for (;;) {
-                char *grown = realloc(out->bytes, size + 65536);
-
-                if (grown == NULL)
-                        return -ENOMEM;
-                out->bytes = grown;
-                size += 65536;
-                out->length += fread(out->bytes + out->length, 1, size - out->length, stream);
-                if (out->length < size)
-                        return ferror(stream) ? -EIO : 0;
-                if (size > VALUE_BYTES_MAX)
-                        return -EFBIG;
-        }
-}
-
-static int read_file(const char *path, struct value *out)
-{
-        FILE *file = fopen(path, "re");
-        int ret = file != NULL ? read_stream(file, out) : -errno;
-
-        if (file != NULL)
-                fclose(file);
-        if (ret < 0)
-                fprintf(stderr, "Error! Failed to read file: open %s: %s\n", path,
-                        ret == -ENOENT ? "no such file or directory" : strerror(-ret));
-        return ret;
-}
-
-static int read_value(const char *argument, struct value *out)
-{
-        int ret = 0;
-
-        if (argument != NULL && *argument == '@')
-                return read_file(argument + 1, out);
-        if (argument != NULL && strcmp(argument, "-") == 0) {
-                ret = read_stream(stdin, out);
-                if (ret < 0)
-                        fprintf(stderr, "Error! Failed to read stdin: %s\n", strerror(-ret));
-                return ret;
-        }
-        out->bytes = strdup(argument != NULL ? argument : "");
-        out->length = out->bytes != NULL ? strlen(out->bytes) : 0;
-        return out->bytes != NULL ? 0 : -ENOMEM;
-}
-
 // What is no base64 is told, and an empty value written in its place, as Consul does.
-static void decode(struct value *value)
+static void decode(struct input *value)
 {
         uint8_t *bytes = malloc(value->length + 1);
         size_t bad_at = 0;
@@ -216,7 +159,7 @@ int command_kv_put(int argc, char *const argv[])
         struct options options = {0};
         struct client_call call = {.method = "PUT"};
         struct client_reply reply;
-        struct value value = {0};
+        struct input value = {0};
         int rest = 0, status;
         enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
 
@@ -227,7 +170,7 @@ int command_kv_put(int argc, char *const argv[])
         status = check(&options, argc, argc > 0 ? argv[0] : "");
         if (status != 0)
                 return status;
-        if (read_value(argc > 1 ? argv[1] : NULL, &value) < 0) {
+        if (input_read(argc > 1 ? argv[1] : NULL, &value) < 0) {
                 free(value.bytes);
                 return 1;
         }

@@ -61,6 +61,26 @@ static int add_file(const struct config_input *input, json_t *merged, const char
         return ret;
 }
 
+int config_read_services(const char *path, json_t **services, char **error)
+{
+        const struct config_input input = {.format = CONFIG_FORMAT_BY_NAME};
+        json_t *merged = json_object();
+        struct lines later = {0};
+        int ret = merged != NULL ? 0 : -ENOMEM;
+
+        *error = NULL;
+        if (ret == 0)
+                ret = add_file(&input, merged, path, &later, error);
+        if (ret == 0) {
+                json_t *found = json_object_get(merged, "services");
+
+                *services = found != NULL ? json_incref(found) : json_array();
+        }
+        lines_fini(&later);
+        json_decref(merged);
+        return ret;
+}
+
 static int add_source(const struct config_input *input, json_t *merged, const char *path,
                       struct lines *later, struct lines *warnings, char **error)
 {

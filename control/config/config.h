@@ -214,6 +214,14 @@ void config_destroy(struct config *take_config);
 void config_report_fini(struct config_report *report);
 
 /**
+ * Read the services of one file, as "service" and "services" define them; HCL or JSON by its name.
+ * @services  an array owned by the caller.
+ * @error     on failure what is wrong, owned by the caller; NULL when memory ran out.
+ * returns    0 or a negative errno.
+ */
+int config_read_services(const char *path, json_t **services, char **error);
+
+/**
  * What an agent demands beyond valid settings, as Consul's validate does not: watches, the gossip
  * key's size, ACLs.
  * @error   on failure one line for the operator.

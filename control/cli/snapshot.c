@@ -1,0 +1,153 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/cli/client_flags.h"
+#include "control/cli/input.h"
+#include "lictor/bytes.h"
+
+struct options {
+        struct client_options client;
+};
+
+static const struct flag flags[] = {CLIENT_FLAGS};
+
+static const struct flag_set save_set = {
+    "Usage: lictor snapshot save [options] FILE",
+    "  Writes the whole state of the datacenter's servers, as of one moment, to FILE.",
+    flags,
+    ARRAY_LEN(flags),
+};
+
+static const struct flag_set restore_set = {
+    "Usage: lictor snapshot restore [options] FILE",
+    "  Replaces the state of the datacenter's servers by what FILE holds. It is checked first: a\n"
+    "  damaged file changes nothing.",
+    flags,
+    ARRAY_LEN(flags),
+};
+
+static const char *why(int error)
+{
+        return error == ENOENT ? "no such file or directory" : strerror(error);
+}
+
+static bool append(void *arg, const char *bytes, size_t length)
+{
+        return fwrite(bytes, 1, length, arg) == length;
+}
+
+static int fail(const char *what, const char *path, int error)
+{
+        fprintf(stderr, "%s: open %s: %s\n", what, path, why(error));
+        return 1;
+}
+
+/* Written aside and renamed, so that an old snapshot is not lost to a failed new one. */
+static int save(const struct options *options, const char *path)
+{
+        struct client_call call = {
+            .method = "GET", .path = "/v1/snapshot", .timeout_s = 3600, .on_body = append};
+        struct client_reply reply;
+        char *aside = NULL;
+        FILE *file;
+        int status;
+
+        if (asprintf(&aside, "%s.unverified", path) < 0)
+                return 1;
+        file = fopen(aside, "we");
+        if (file == NULL) {
+                status = fail("Error writing unverified snapshot file", aside, errno);
+                free(aside);
+                return status;
+        }
+        call.on_body_arg = file;
+        status = client_ask(&options->client, &call, "Error saving snapshot", false, &reply);
+        if (fflush(file) != 0 || fsync(fileno(file)) != 0)
+                status = fail("Error writing unverified snapshot file", aside, errno);
+        if (fclose(file) != 0 && status == 0)
+                status = fail("Error writing unverified snapshot file", aside, errno);
+        if (status == 0 && rename(aside, path) != 0)
+                status = fail("Error renaming snapshot file", path, errno);
+        if (status == 0)
+                printf("Saved and verified snapshot to index %llu\n",
+                       (unsigned long long)reply.index);
+        else
+                unlink(aside);
+        free(aside);
+        return status;
+}
+
+static int one_file(int argc, char *const argv[], int rest, const char **path)
+{
+        if (rest == argc) {
+                fputs("Missing FILE argument\n", stderr);
+                return 1;
+        }
+        if (argc - rest > 1)
+                return client_too_many(1, argc - rest);
+        *path = argv[rest];
+        return 0;
+}
+
+int command_snapshot_save(int argc, char *const argv[])
+{
+        struct options options = {0};
+        const char *path = NULL;
+        int rest = 0, status;
+        enum flags_outcome outcome = flags_parse(&save_set, argc, argv, &options, &rest);
+
+        if (outcome != FLAGS_OK)
+                return outcome == FLAGS_HELP ? 0 : 1;
+        status = one_file(argc, argv, rest, &path);
+        return status != 0 ? status : save(&options, path);
+}
+
+static int read_all(const char *path, struct input *out)
+{
+        FILE *file = fopen(path, "re");
+        long size;
+
+        if (file == NULL)
+                return fail("Error opening snapshot file", path, errno);
+        if (fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= 0 &&
+            fseek(file, 0, SEEK_SET) == 0 && (out->bytes = malloc((size_t)size + 1)) != NULL)
+                out->length = fread(out->bytes, 1, (size_t)size, file);
+        if (out->bytes == NULL || ferror(file)) {
+                fprintf(stderr, "Error reading snapshot file: %s\n", strerror(errno));
+                fclose(file);
+                return 1;
+        }
+        fclose(file);
+        return 0;
+}
+
+int command_snapshot_restore(int argc, char *const argv[])
+{
+        struct options options = {0};
+        struct client_call call = {.method = "PUT", .path = "/v1/snapshot", .timeout_s = 3600};
+        struct client_reply reply;
+        struct input input = {0};
+        const char *path = NULL;
+        int rest = 0, status;
+        enum flags_outcome outcome = flags_parse(&restore_set, argc, argv, &options, &rest);
+
+        if (outcome != FLAGS_OK)
+                return outcome == FLAGS_HELP ? 0 : 1;
+        status = one_file(argc, argv, rest, &path);
+        if (status == 0)
+                status = read_all(path, &input);
+        if (status == 0) {
+                call.body = input.bytes;
+                call.body_length = input.length;
+                status =
+                    client_ask(&options.client, &call, "Error restoring snapshot", false, &reply);
+        }
+        if (status == 0) {
+                puts("Restored snapshot");
+                free(reply.body);
+        }
+        free(input.bytes);
+        return status;
+}
