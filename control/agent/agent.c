@@ -11,6 +11,7 @@
 #include "control/agent/data_dir.h"
 #include "control/agent/drop_report.h"
 #include "control/agent/local.h"
+#include "control/agent/loop_meter.h"
 #include "control/agent/metrics.h"
 #include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
@@ -26,8 +27,6 @@
 #include "lictor/bytes.h"
 
 #define REPORT_INTERVAL_MS 5000u
-/* How long a server that is alone waits to lead before it answers requests. */
-#define ALONE_TIMEOUT_MS 3000u
 
 int agent_prepare(struct agent *agent, const struct agent_options *options, char *error,
                   size_t error_size)
@@ -49,22 +48,6 @@ int agent_prepare(struct agent *agent, const struct agent_options *options, char
                         close(agent->data_dir_lock);
                 config_destroy(config);
                 return ret;
-        }
-        return 0;
-}
-
-static void on_turn(uv_timer_t *timer)
-{
-        (void)timer;
-}
-
-static int start_registry(struct agent *agent, char *error, size_t error_size)
-{
-        agent->store = store_create();
-        agent->fsm = fsm_create(agent->store);
-        if (agent->store == NULL || agent->fsm == NULL) {
-                snprintf(error, error_size, "out of memory");
-                return -ENOMEM;
         }
         return 0;
 }
@@ -118,53 +101,6 @@ static int start_log(struct agent *agent, char *error, size_t error_size)
         return 0;
 }
 
-// A server that needs nobody else has its whole state, and itself in it, before it serves.
-static int await_registry(struct agent *agent, char *error, size_t error_size)
-{
-        const struct config *config = agent->config;
-        uint64_t deadline_ms = uv_now(&agent->loop) + ALONE_TIMEOUT_MS;
-        bool alone = config->dev_mode || config->bootstrap || config->bootstrap_expect == 1;
-        uv_timer_t turn;
-
-        (void)error;
-        (void)error_size;
-        if (agent->server == NULL || !alone)
-                return 0;
-        // The loop must not sleep past the deadline.
-        uv_timer_init(&agent->loop, &turn);
-        uv_timer_start(&turn, on_turn, 1, 1);
-        while (!agent->stopping && !server_is_registered(agent->server) &&
-               uv_now(&agent->loop) < deadline_ms)
-                uv_run(&agent->loop, UV_RUN_ONCE);
-        uv_close((uv_handle_t *)&turn, NULL);
-        uv_run(&agent->loop, UV_RUN_NOWAIT);
-        return 0;
-}
-
-static int start_publisher(struct agent *agent, char *error, size_t error_size)
-{
-        size_t rule_count = agent->config->dns.service_ttl_count;
-        struct ttl_rule *rules = calloc(rule_count + 1, sizeof(*rules));
-        struct publisher_config settings;
-        int ret = -ENOMEM;
-
-        if (rules == NULL)
-                return ret;
-        agent_publisher_settings(agent->config, rules, &settings);
-        ret = lictor_dataplane_create(&settings.zone, &agent->dataplane);
-        if (ret == 0)
-                ret =
-                    publisher_create(agent->store, agent->dataplane, &settings, &agent->publisher);
-        free(rules);
-        if (ret < 0)
-                snprintf(error, error_size,
-                         "cannot set up the zone: domain \"%s\", alt_domain \"%s\" and datacenter "
-                         "\"%s\" must be DNS names: %s",
-                         agent->config->domain, agent->config->alt_domain,
-                         agent->config->datacenter, strerror(-ret));
-        return ret;
-}
-
 static void wait_for_store(void *arg, local_catalog_ready_fn done, void *done_arg)
 {
         server_read(arg, SERVER_READ_DEFAULT, done, done_arg);
@@ -216,6 +152,15 @@ static int start_events(struct agent *agent, char *error, size_t error_size)
         agent->events = events_create(agent->config->node_name, agent->local);
         events_set_carrier(agent->events, agent_carry_event, agent);
         return 0;
+}
+
+static int watch_loop(struct agent *agent, char *error, size_t error_size)
+{
+        int ret = loop_meter_create(&agent->loop_meter, &agent->loop);
+
+        if (ret < 0)
+                snprintf(error, error_size, "cannot watch the event loop: %s", uv_strerror(ret));
+        return ret;
 }
 
 static void log_addresses(const struct agent *agent, const struct config_listen *listen,
@@ -384,9 +329,22 @@ static int write_pid_file(struct agent *agent, char *error, size_t error_size)
 int agent_start(struct agent *agent, char *error, size_t error_size)
 {
         static int (*const parts[])(struct agent *, char *, size_t) = {
-            check_settings,      write_pid_file, start_registry, start_publisher, start_handles,
-            agent_start_members, start_log,      start_leader,   start_local,     start_events,
-            start_resolver,      start_dns,      await_registry, start_api,
+            check_settings,
+            write_pid_file,
+            agent_start_registry,
+            agent_start_publisher,
+            start_handles,
+            agent_start_members,
+            start_log,
+            start_leader,
+            start_local,
+            start_events,
+            agent_await_registry,
+            agent_publish,
+            start_resolver,
+            start_dns,
+            start_api,
+            watch_loop,
         };
         int ret = uv_loop_init(&agent->loop);
 
@@ -467,6 +425,8 @@ void agent_stop(struct agent *agent)
                 server_close(agent->server, NULL, NULL);
         members_destroy(agent->members);
         stop_handles(agent);
+        loop_meter_destroy(agent->loop_meter);
+        agent->loop_meter = NULL;
         close_loop(agent);
         if (agent->publisher != NULL)
                 publisher_destroy(agent->publisher);

@@ -26,6 +26,7 @@ struct leader;
 struct local_state;
 struct api;
 struct drop_report;
+struct loop_meter;
 struct events;
 struct dns_tcp;
 struct dns_slow;
@@ -79,6 +80,7 @@ struct agent {
         uv_signal_t signals[4]; /* SIGHUP, SIGTERM, SIGINT, SIGUSR1 */
         uv_timer_t report_timer, end_timer;
         struct drop_report *drop_report;
+        struct loop_meter *loop_meter;
 };
 
 /**

@@ -24,4 +24,15 @@ void agent_recursor_settings(const struct config *config, struct recursor_config
 void agent_publisher_settings(const struct config *config, struct ttl_rule *rules,
                               struct publisher_config *out);
 
+/**
+ * Parts of agent_start: the empty store; what turns it into answers; waiting until it is filled;
+ * publishing what it was filled with.
+ * @error  on failure one line for the operator.
+ * returns  0 or a negative errno.
+ */
+int agent_start_registry(struct agent *agent, char *error, size_t error_size);
+int agent_start_publisher(struct agent *agent, char *error, size_t error_size);
+int agent_await_registry(struct agent *agent, char *error, size_t error_size);
+int agent_publish(struct agent *agent, char *error, size_t error_size);
+
 #endif

@@ -57,7 +57,8 @@ static int apply_again(struct agent *agent, char *error, size_t error_size)
                 // The names it could refuse are not reloadable.
                 ret = publisher_configure(agent->publisher, &settings);
         }
-        if (ret == 0) {
+        // Before DNS is up there is nothing to tell: it starts with the new settings.
+        if (ret == 0 && agent->dns_resolver != NULL) {
                 agent_recursor_settings(agent->config, &recursors);
                 ret = dns_resolver_configure(agent->dns_resolver, &recursors);
         }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "control/agent/agent.h"
+#include "control/agent/loop_meter.h"
 #include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
@@ -306,6 +307,18 @@ static void add_raft(struct list *list, const struct server *server)
                 add(list, figures[i].kind, figures[i].name, figures[i].help, figures[i].value);
 }
 
+static void add_loop(struct list *list, const struct loop_meter *meter)
+{
+        struct loop_turns turns;
+        struct metric *metric;
+
+        loop_meter_read(meter, &turns);
+        metric = add(list, METRIC_GAUGE, "lictor.loop.longest_ms",
+                     "Longest turn of the control loop in the last 10 to 20 seconds.", 0);
+        metric->value = (double)turns.longest_lately_ns / 1e6;
+        add(list, METRIC_COUNTER, "lictor.loop.turns", "Turns of the control loop.", turns.count);
+}
+
 static void add_process(struct list *list, const struct agent *agent)
 {
         unsigned long pages = 0;
@@ -318,6 +331,8 @@ static void add_process(struct list *list, const struct agent *agent)
         }
         add(list, METRIC_GAUGE, "lictor.runtime.resident_bytes", "Memory the process occupies.",
             pages * (uint64_t)sysconf(_SC_PAGESIZE));
+        if (agent->loop_meter != NULL)
+                add_loop(list, agent->loop_meter);
         add(list, METRIC_GAUGE, "lictor.runtime.uptime_seconds", "Seconds since the start.",
             (uv_now(&agent->loop) - agent->start_ms) / 1000);
 }

@@ -95,14 +95,20 @@ static void count_templates(struct publisher *p, const struct store_change *c)
 static void on_changes(void *arg, uint64_t index, const struct store_change changes[], size_t count)
 {
         struct publisher *p = arg;
+        bool any = false;
 
         (void)index;
+        if (p->held)
+                return;
         for (size_t i = 0; i < count; i++) {
                 remove_former_names(p, &changes[i]);
                 count_templates(p, &changes[i]);
                 dirty_note(&p->dirty, p->store, &changes[i]);
+                any = any || changes[i].table == STORE_QUERIES;
         }
-        publish_dirty(p);
+        // Keys, sessions and coordinates touch no name.
+        if (any || p->dirty.nodes.count + p->dirty.tags.count + p->dirty.addresses.count > 0)
+                publish_dirty(p);
 }
 
 static void publish_all(struct publisher *p)
@@ -125,12 +131,21 @@ static void publish_all(struct publisher *p)
         publish_dirty(p);
 }
 
+static void recount_templates(struct publisher *p)
+{
+        const struct query_record *query;
+        struct store_iter it;
+
+        p->template_count = 0;
+        store_queries(p->store, &it);
+        while ((query = store_next_query(&it)))
+                p->template_count += is_template(query);
+}
+
 int publisher_create(struct store *store, struct lictor_dataplane *dp,
                      const struct publisher_config *config, struct publisher **out)
 {
         struct publisher *p = memory_get_zeroed(1, sizeof(*p));
-        const struct query_record *query;
-        struct store_iter it;
         int ret;
 
         p->store = store;
@@ -139,9 +154,7 @@ int publisher_create(struct store *store, struct lictor_dataplane *dp,
         ret = store_listen(store, on_changes, p);
         if (ret < 0)
                 goto free_publisher;
-        store_queries(store, &it);
-        while ((query = store_next_query(&it)))
-                p->template_count += is_template(query);
+        recount_templates(p);
         ret = set_zone(p);
         if (ret < 0)
                 goto unlisten;
@@ -169,6 +182,23 @@ void publisher_destroy(struct publisher *p)
         free(p);
 }
 
+void publisher_hold(struct publisher *p)
+{
+        p->held = true;
+}
+
+void publisher_release(struct publisher *p)
+{
+        if (!p->held)
+                return;
+        p->held = false;
+        recount_templates(p);
+        // As when a template comes later.
+        if (p->template_count > 0 && set_zone(p) < 0)
+                p->stats.entries_failed++;
+        publish_all(p);
+}
+
 int publisher_configure(struct publisher *p, const struct publisher_config *config)
 {
         struct publisher_config copy;
@@ -183,7 +213,8 @@ int publisher_configure(struct publisher *p, const struct publisher_config *conf
         }
         publisher_config_fini(&p->config);
         p->config = copy;
-        publish_all(p);
+        if (!p->held)
+                publish_all(p);
         return 0;
 }
 

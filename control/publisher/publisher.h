@@ -48,6 +48,14 @@ int publisher_create(struct store *store, struct lictor_dataplane *dp,
 void publisher_destroy(struct publisher *p);
 
 /**
+ * Publish nothing until publisher_release, which publishes everything at once: for the time in
+ * which a store is filled at start. Only while nothing but that has been published: what goes away
+ * meanwhile is not withdrawn.
+ */
+void publisher_hold(struct publisher *p);
+void publisher_release(struct publisher *p);
+
+/**
  * Take new settings: gives the zone to the data plane and publishes everything afresh. Names that
  * are still there never go unanswered meanwhile.
  * returns  0; -EINVAL for a bad domain or datacenter, and then nothing has changed.

@@ -33,8 +33,16 @@ static void add_address(struct dirty *d, const char *text)
                 *(struct lictor_address *)dirty_list_add(&d->addresses, sizeof(address)) = address;
 }
 
+// Instances often come one after another: what was noted last is not noted again.
 static void add_tag(struct dirty *d, const char *service, const char *tag)
 {
+        const struct dirty_tag *last = d->tags.items;
+
+        if (d->tags.count > 0) {
+                last += d->tags.count - 1;
+                if (strcmp(last->tag, tag) == 0 && strcmp(last->service, service) == 0)
+                        return;
+        }
         *(struct dirty_tag *)dirty_list_add(&d->tags, sizeof(struct dirty_tag)) =
             (struct dirty_tag){service, tag};
 }
@@ -165,6 +173,13 @@ static void finish(struct dirty_list *list, size_t item_len,
 
         if (list->count < 2)
                 return;
+        // A whole store is noted in order.
+        while (kept + 1 < list->count &&
+               order(items + kept * item_len, items + (kept + 1) * item_len) < 0)
+                kept++;
+        if (kept + 1 == list->count)
+                return;
+        kept = 0;
         qsort(items, list->count, item_len, order);
         for (size_t i = 1; i < list->count; i++)
                 if (order(items + kept * item_len, items + i * item_len) != 0)

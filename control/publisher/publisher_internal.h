@@ -35,6 +35,7 @@ struct publisher {
         struct publisher_config config; /* texts are ours */
         struct publisher_stats stats;
         size_t template_count;
+        bool held; /* changes are not followed, the whole is published later */
         struct dirty dirty;
         struct dirty_list instances; /* struct lictor_instance, scratch */
         struct dirty_list records;   /* const struct service_record *, beside instances */

@@ -37,6 +37,7 @@ struct slab {
         size_t large_bytes;      /* mapped */
         size_t block_bytes;      /* handed out, rounding included */
         size_t huge_chunk_count; /* chunks when they were last seen to be on huge pages, or 0 */
+        uint32_t huge_skips;     /* questions to be answered as the last one was */
 };
 
 /** @source is copied. */
@@ -54,7 +55,10 @@ void slab_free(struct slab *s, void *take_block, size_t bytes);
 /** Bytes mapped, whether handed out or not. */
 size_t slab_mapped_bytes(const struct slab *s);
 
-/** context  slow, as page_source_is_huge is, unless nothing was mapped since it said yes. */
+/**
+ * Whether it lies on huge pages, as of one of the last times this was asked.
+ * context  slow, as page_source_is_huge is, the first time and then every now and then.
+ */
 bool slab_is_huge(struct slab *s);
 
 #endif

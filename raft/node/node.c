@@ -152,7 +152,8 @@ static void pump(struct raft_node *node)
         node->dirty = false;
         if (node->tick_due)
                 raft_tick(node->raft, node_now_ms());
-        for (unsigned round = 0; round < COLLECT_ROUNDS && worked && !node->failed; round++) {
+        for (unsigned round = 0; round < COLLECT_ROUNDS && worked && !more && !node->failed;
+             round++) {
                 if (take_effects(node, &worked) != 0) {
                         node_fail(node, "no memory for what Raft has to store: stopping");
                         return;
@@ -162,6 +163,7 @@ static void pump(struct raft_node *node)
                 watch_update(node);
         }
         disk_watch(node);
+        more = snapshots_compact(node) || more;
         if (node->applied >=
             node->snapshot_index + SNAPSHOT_URGENT * node->options.snapshot_threshold)
                 snapshots_poll(node);
@@ -175,7 +177,8 @@ static void on_check(uv_check_t *check)
 {
         struct raft_node *node = check->data;
 
-        if (!node->failed && (node->dirty || node->tick_due || node->to_apply.count > 0))
+        if (!node->failed && (node->dirty || node->tick_due || node->to_apply.count > 0 ||
+                              snapshots_compacting(node)))
                 pump(node);
         else
                 uv_idle_stop(&node->idle);

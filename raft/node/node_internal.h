@@ -12,10 +12,12 @@
 #include "raft/node/storage.h"
 #include "raft/transport/transport.h"
 
-#define NODE_READ_SLOTS     8192u /* a power of two; reads waiting, the core's limit and some */
-#define NODE_APPLY_PER_TURN 2048u /* entries before the loop gets its turn */
-#define NODE_CHUNK_BYTES    (256u << 10)
-#define NODE_TEXT_MAX       (STORAGE_ERROR_MAX + 256u)
+#define NODE_READ_SLOTS  8192u /* a power of two; reads waiting, the core's limit and some */
+#define NODE_APPLY_US    2000u /* before the loop gets its turn */
+#define NODE_APPLY_STEP  16u   /* entries between two looks at the clock */
+#define NODE_BACKLOG     1024u /* entries not applied yet that put a snapshot off */
+#define NODE_CHUNK_BYTES (256u << 10)
+#define NODE_TEXT_MAX    (STORAGE_ERROR_MAX + 256u)
 
 struct entry_list {
         struct raft_entry *items; /* references are held */
@@ -221,6 +223,9 @@ raft_server_id membership_best_successor(const struct raft_node *node);
 
 int snapshots_init(struct raft_node *node);
 void snapshots_fini(struct raft_node *node);
+/** Forget some of the entries that a snapshot has made needless. returns whether there are more. */
+bool snapshots_compact(struct raft_node *node);
+bool snapshots_compacting(const struct raft_node *node);
 /** Whether one is due by now. */
 void snapshots_poll(struct raft_node *node);
 /** Fill a snapshot request from the file, off the loop, and send it. */

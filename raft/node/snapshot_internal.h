@@ -6,6 +6,8 @@
 #include "raft/node/node_internal.h"
 
 #define SENDER_IDLE_MS 60000u
+#define COMPACT_US     1000u /* spent on forgetting entries before the loop gets its turn */
+#define COMPACT_STEP   64u   /* entries between two looks at the clock */
 
 struct take_job {
         uv_work_t work;
@@ -48,6 +50,8 @@ struct node_sender {
 struct node_snapshots {
         struct take_job take;
         struct install_job install;
+        raft_index compact_index; /* of the snapshot that lets entries be forgotten */
+        raft_index compact_to;    /* up to this one, exclusive; 0: done */
         struct node_sender *senders[RAFT_SERVER_MAX];
 };
 

@@ -35,10 +35,40 @@ static void trim(struct raft_node *node, const struct take_job *job)
         raft_index index = job->snapshot.index, trailing = node->options.trailing_logs;
         raft_index keep_from = index > trailing ? index - trailing + 1 : 1;
 
-        if (raft_compact(node->raft, index, keep_from) != 0)
+        // None is forgotten yet: that is done turn by turn.
+        if (raft_compact(node->raft, index, 0) != 0)
                 return;
+        node->snapshots->compact_index = index;
+        node->snapshots->compact_to = keep_from;
         disk_queue_trim(node, job->older_index + 1 < keep_from ? job->older_index + 1 : keep_from);
         node_wake(node);
+}
+
+bool snapshots_compacting(const struct raft_node *node)
+{
+        return node->snapshots->compact_to != 0;
+}
+
+bool snapshots_compact(struct raft_node *node)
+{
+        struct node_snapshots *snapshots = node->snapshots;
+        struct raft_status status;
+        uint64_t began_us = node_now_us();
+        raft_index to;
+
+        if (snapshots->compact_to == 0)
+                return false;
+        raft_status(node->raft, &status);
+        to = status.last_index - status.log_entries + 1;
+        while (to < snapshots->compact_to && node_now_us() < began_us + COMPACT_US) {
+                to += COMPACT_STEP;
+                if (to > snapshots->compact_to)
+                        to = snapshots->compact_to;
+                raft_compact(node->raft, snapshots->compact_index, to);
+        }
+        if (to >= snapshots->compact_to)
+                snapshots->compact_to = 0;
+        return snapshots->compact_to != 0;
 }
 
 static void take_back(uv_work_t *work, int status)
@@ -99,7 +129,9 @@ void snapshots_poll(struct raft_node *node)
         struct raft_status status;
 
         raft_status(node->raft, &status);
-        if (node->applied >= status.snapshot_index + node->options.snapshot_threshold)
+        // Amid a log that is being replayed it would cost much and soon be superseded.
+        if (node->to_apply.count < NODE_BACKLOG &&
+            node->applied >= status.snapshot_index + node->options.snapshot_threshold)
                 raft_node_snapshot(node);
         senders_close(node, false);
 }

@@ -450,3 +450,36 @@ Test(publisher, publishing_changes_gives_what_publishing_everything_gives)
                 bench_fini(&b);
         }
 }
+
+Test(publisher, what_comes_while_it_is_held_is_published_at_its_release)
+{
+        static const struct addresses web = {"node only", "10.0.1.1", 0, 0,
+                                             "",          0,          0, "a=10.0.1.1 any=10.0.1.1"};
+        struct bench b;
+
+        bench_init(&b);
+        publisher_hold(b.publisher);
+        register_addresses(&b, &web);
+        expect_entry(&b, "service web", NULL);
+        publisher_release(b.publisher);
+        expect_entry(&b, "service web", "ttl=0 n:80 w=1 a=10.0.1.1 any=10.0.1.1");
+        register_addresses(&b, &(struct addresses){.node = "10.0.1.2", .service = ""});
+        expect_entry(&b, "service web", "ttl=0 n:80 w=1 a=10.0.1.2 any=10.0.1.2");
+        bench_fini(&b);
+}
+
+Test(publisher, keys_cost_no_commit)
+{
+        struct command c = {.type = COMMAND_KV};
+        struct publisher_stats before, after;
+        struct bench b;
+
+        bench_init(&b);
+        publisher_stats(b.publisher, &before);
+        c.kv = (struct txn_op){.kind = TXN_KV, .verb = TXN_SET, .kv = KV_ENTRY_INIT};
+        c.kv.kv.key = "config/a";
+        expect_ok(machine_run(&b.m, &c));
+        publisher_stats(b.publisher, &after);
+        cr_expect_eq(after.commits, before.commits);
+        bench_fini(&b);
+}
