@@ -13,15 +13,16 @@
 #include "control/agent/local.h"
 #include "control/agent/loop_meter.h"
 #include "control/agent/metrics.h"
+#include "control/agent/remote.h"
 #include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
 #include "control/dns/slow.h"
 #include "control/event/events.h"
-#include "control/fsm/propose.h"
 #include "control/leader/leader.h"
 #include "control/member/members.h"
 #include "control/publisher/publisher.h"
+#include "control/relay/relay.h"
 #include "control/server/server.h"
 #include "control/store/store.h"
 #include "lictor/bytes.h"
@@ -68,7 +69,7 @@ static void on_renew_session(void *arg, const char *id)
                 leader_renew_session(agent->leader, id);
 }
 
-// A client has no log of its own: what is told to it is applied at once.
+// A client has no log of its own: servers are told what is to change.
 static int start_log(struct agent *agent, char *error, size_t error_size)
 {
         const struct server_options options = {
@@ -86,19 +87,17 @@ static int start_log(struct agent *agent, char *error, size_t error_size)
         };
         int ret;
 
-        if (agent->config->server) {
-                ret = server_create(&agent->server, &options, error, error_size);
-                if (ret == 0)
-                        agent->proposer = server_proposer(agent->server);
+        snprintf(error, error_size, "out of memory");
+        ret = remote_start(agent);
+        if (ret < 0)
                 return ret;
-        }
-        agent->local_log = local_log_create(agent->fsm, 0);
-        if (agent->local_log == NULL) {
-                snprintf(error, error_size, "out of memory");
-                return -ENOMEM;
-        }
-        agent->proposer = local_log_proposer(agent->local_log);
-        return 0;
+        agent->proposer = relay_proposer(agent->relay);
+        if (!agent->config->server)
+                return 0;
+        ret = server_create(&agent->server, &options, error, error_size);
+        if (ret == 0)
+                agent->proposer = server_proposer(agent->server);
+        return ret;
 }
 
 static void wait_for_store(void *arg, local_catalog_ready_fn done, void *done_arg)
@@ -133,15 +132,17 @@ static int start_leader(struct agent *agent, char *error, size_t error_size)
                                                .store = agent->store,
                                                .proposer = agent->proposer,
                                                .log = agent->log};
-        int ret = leader_create(&agent->leader, &options);
+        int ret;
 
+        if (agent->server == NULL)
+                return 0;
+        ret = leader_create(&agent->leader, &options);
         if (ret < 0) {
                 snprintf(error, error_size, "cannot set up the leader's timers: %s",
                          strerror(-ret));
                 return ret;
         }
-        // A client applies what it is told by itself.
-        leader_set(agent->leader, agent->server == NULL || server_leads(agent->server));
+        leader_set(agent->leader, server_leads(agent->server));
         return 0;
 }
 
@@ -231,11 +232,13 @@ static int start_api(struct agent *agent, char *error, size_t error_size)
         char reason[512] = "";
         int ret = api_create(&agent->api, agent, reason, sizeof(reason));
 
-        if (ret < 0)
+        if (ret < 0) {
                 snprintf(error, error_size, "Failed to start HTTP: %s", reason);
-        else
-                log_addresses(agent, &agent->config->http_listen, "Started HTTP server", "tcp");
-        return ret;
+                return ret;
+        }
+        log_addresses(agent, &agent->config->http_listen, "Started HTTP server", "tcp");
+        snprintf(error, error_size, "out of memory");
+        return remote_serve(agent);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -363,10 +366,6 @@ int agent_start(struct agent *agent, char *error, size_t error_size)
                 ret = parts[i](agent, error, error_size);
         if (ret < 0)
                 return ret;
-        if (!agent->config->server)
-                log_warn(agent->log, "agent",
-                         "Client agents do not reach servers in this version: this one serves "
-                         "what is registered with it");
         log_info(agent->log, "agent", "Started agent: node=%s datacenter=%s",
                  agent->config->node_name, agent->config->datacenter);
         return 0;
@@ -410,6 +409,7 @@ static void close_loop(struct agent *agent)
 
 void agent_stop(struct agent *agent)
 {
+        remote_serve_stop(agent->serving);
         if (agent->api != NULL)
                 api_destroy(agent->api);
         dns_resolver_stop(agent->dns_resolver);
@@ -419,8 +419,11 @@ void agent_stop(struct agent *agent)
         dns_tcp_stop(agent->dns_tcp);
         events_destroy(agent->events);
         local_destroy(agent->local);
-        leader_destroy(agent->leader);
+        if (agent->leader != NULL)
+                leader_destroy(agent->leader);
         agent->leader = NULL;
+        if (agent->relay != NULL)
+                relay_close(agent->relay, NULL, NULL);
         if (agent->server != NULL)
                 server_close(agent->server, NULL, NULL);
         members_destroy(agent->members);
@@ -432,8 +435,6 @@ void agent_stop(struct agent *agent)
                 publisher_destroy(agent->publisher);
         if (agent->dataplane != NULL)
                 lictor_dataplane_destroy(agent->dataplane);
-        if (agent->local_log != NULL)
-                local_log_destroy(agent->local_log);
         if (agent->fsm != NULL)
                 fsm_destroy(agent->fsm);
         if (agent->store != NULL)

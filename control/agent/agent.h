@@ -17,7 +17,9 @@
 
 struct store;
 struct fsm;
-struct local_log;
+struct relay;
+struct remote_serving;
+struct follower;
 struct server;
 struct members;
 struct log_proposer;
@@ -49,10 +51,11 @@ struct agent {
 
         struct store *store;
         struct fsm *fsm;
-        struct members *members;       /* gossip */
-        struct server *server;         /* NULL for a client */
-        struct local_log *local_log;   /* NULL for a server */
-        struct log_proposer *proposer; /* every change goes through it */
+        struct members *members;        /* gossip */
+        struct server *server;          /* NULL for a client */
+        struct relay *relay;            /* calls to servers elsewhere */
+        struct remote_serving *serving; /* of others' calls; NULL for a client */
+        struct log_proposer *proposer;  /* every change goes through it */
         struct lictor_dataplane *dataplane;
         struct publisher *publisher;
         struct runtime *runtime;
@@ -122,6 +125,9 @@ int agent_leave(struct agent *agent, void (*left)(void *arg), void *arg);
  * returns  0 or a negative errno.
  */
 int agent_reload(struct agent *agent, char *error, size_t error_size);
+
+/** Whether servers of a datacenter are known that calls may be sent to. */
+bool agent_knows_datacenter(const struct agent *agent, const char *datacenter);
 
 /** The address /v1/status/leader names, "127.0.0.1:8300"; "" while there is no leader. */
 const char *agent_leader_address(const struct agent *agent);

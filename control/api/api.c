@@ -213,3 +213,8 @@ unsigned api_http_stats(const struct api *api, struct http_stats *out)
         http_server_stats(api->http, out);
         return http_server_connections(api->http);
 }
+
+int api_inject(struct api *api, const struct http_injection *injection, struct http_request **out)
+{
+        return http_server_inject(api->http, injection, out);
+}

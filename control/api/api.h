@@ -22,6 +22,12 @@ int api_create(struct api **out, struct agent *agent, char *error, size_t error_
 /** Stop serving; before what it uses goes. Memory goes with the loop's next turns. */
 void api_destroy(struct api *take_api);
 
+struct http_injection;
+struct http_request;
+
+/** Answer a request that came from another agent; as http_server_inject. */
+int api_inject(struct api *api, const struct http_injection *injection, struct http_request **out);
+
 /** Port of the i-th HTTP address, in host order. */
 uint16_t api_port(const struct api *api, size_t i);
 

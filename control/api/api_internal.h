@@ -79,6 +79,15 @@ bool api_check_wait(struct api *api, struct http_request *request);
 // One more of the read's watches, to be added to a hub at once; API_WATCHES_MAX at most.
 struct watch *api_next_watch(struct api_read *read);
 
+// --- relay.c: what servers answer, here or elsewhere.
+
+// Passes a request on to a server, if that is to answer it. returns  whether it has.
+bool api_relay(const struct api *api, struct http_request *request, const struct http_route *route);
+// Passes a request on to another datacenter. returns  false when no way there is known.
+bool api_relay_to(const struct api *api, struct http_request *request, const char *datacenter);
+// The node whose agent was asked: what ?near=_agent means.
+const char *api_asking_node(const struct api *api, const struct http_request *request);
+
 // --- cache.c: answers to reads, kept until what they show changes.
 
 int api_cache_create(struct api *api);

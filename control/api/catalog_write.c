@@ -8,6 +8,8 @@ bool api_is_own_datacenter(const struct api *api, struct http_request *request, 
 
         if (datacenter[0] == '\0' || strcasecmp(datacenter, api->agent->config->datacenter) == 0)
                 return api_check_datacenter(api, request);
+        if (api_relay_to(api, request, datacenter))
+                return false;
         http_reply_text(request, 500, "No path to datacenter");
         return false;
 }

@@ -87,6 +87,8 @@ void api_dispatch(struct http_request *request, const struct http_route *route, 
         const struct api *api = app;
         struct waiting *waiting;
 
+        if (api_relay(api, request, route))
+                return;
         if (api->agent->server == NULL || !reads_cluster(request, route)) {
                 route->handler(request, app);
                 return;

@@ -39,7 +39,7 @@ void api_near_begin(struct api_near *near, const struct api_read *read, struct j
         if (from == NULL || from[0] == '\0')
                 return;
         if (strcmp(from, "_agent") == 0)
-                from = read->api->agent->config->node_name;
+                from = api_asking_node(read->api, read->request);
         store_coordinates_of_node(read->api->agent->store, from, &it);
         if (store_next_coordinate(&it) != NULL)
                 near->from = from;

@@ -270,7 +270,7 @@ void api_query_execute(struct api *api, struct http_request *request, const char
         if (near == NULL || *near == '\0')
                 near = plan.query.near;
         if (strcmp(near, "_agent") == 0)
-                near = api->agent->config->node_name;
+                near = api_asking_node(api, request);
         if (select_instances(api->agent->store, &plan, connect, &selection)) {
                 shuffle(&selection);
                 put_nearest_first(api->agent->store, &selection, near);

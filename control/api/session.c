@@ -349,7 +349,7 @@ static bool fill_session(const struct api *api, struct http_request *request, co
         if (!parse_lock_delay(request, json_object_get(body, "LockDelay"), &out->lock_delay_ns))
                 return false;
         out->name = json_schema_string(body, "Name");
-        out->node = node != NULL ? json_string_value(node) : api->agent->config->node_name;
+        out->node = node != NULL ? json_string_value(node) : api_asking_node(api, request);
         out->behavior = json_schema_string(body, "Behavior");
         out->ttl = json_schema_string(body, "TTL");
         if (fill_checks(body, scratch, out) < 0) {

@@ -17,6 +17,13 @@ static uint64_t count_of(const json_t *merged, const char *path, int64_t fallbac
         return value > 0 ? (uint64_t)value : 0;
 }
 
+static double real_of(const json_t *merged, const char *path, double fallback)
+{
+        const json_t *value = setting_get(merged, path);
+
+        return json_is_number(value) ? json_number_value(value) : fallback;
+}
+
 static void set_raft(struct config_cluster *cluster, const json_t *merged, bool dev_mode)
 {
         cluster->raft_multiplier =
@@ -25,6 +32,8 @@ static void set_raft(struct config_cluster *cluster, const json_t *merged, bool 
         cluster->raft_snapshot_interval_ms =
             duration_ms(merged, "raft_snapshot_interval", 30 * NS_PER_S);
         cluster->raft_trailing_logs = count_of(merged, "raft_trailing_logs", 10240);
+        cluster->rpc_rate = real_of(merged, "limits.rpc_rate", 0);
+        cluster->rpc_max_burst = real_of(merged, "limits.rpc_max_burst", 1000);
         cluster->rpc_hold_timeout_ms =
             duration_ms(merged, "performance.rpc_hold_timeout", 7 * NS_PER_S);
         cluster->leave_drain_time_ms =

@@ -73,6 +73,8 @@ struct config_cluster {
         uint64_t raft_snapshot_threshold; /* log entries between snapshots */
         uint64_t raft_snapshot_interval_ms;
         uint64_t raft_trailing_logs;
+        double rpc_rate; /* limits.rpc_rate, calls a second; 0: no limit */
+        double rpc_max_burst;
         uint64_t rpc_hold_timeout_ms; /* how long a request waits for a leader */
         uint64_t leave_drain_time_ms;
         struct config_autopilot autopilot;

@@ -33,6 +33,8 @@ bool http_request_param_next(const struct http_request *request, size_t i, const
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
+        if (request->injected != NULL)
+                return http_injected_header(request, name);
         return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
@@ -69,9 +71,11 @@ const char *http_request_body(const struct http_request *request, size_t *len)
 
 const struct sockaddr *http_request_peer(const struct http_request *request)
 {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const union MHD_ConnectionInfo *info = NULL;
 
+        if (request->injected == NULL)
+                info = MHD_get_connection_info(request->connection,
+                                               MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         return info != NULL ? info->client_addr : NULL;
 }
 

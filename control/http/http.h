@@ -97,6 +97,49 @@ void http_server_stats(const struct http_server *server, struct http_stats *out)
 /** Connections open now. */
 unsigned http_server_connections(const struct http_server *server);
 
+// --- Requests that come another way than over HTTP.
+
+struct http_injected_answer {
+        unsigned status;
+        const char *content_type; // "" without a body
+        const char *headers;      // "name\0value\0" one after the other
+        size_t headers_len;
+        const char *body;
+        size_t body_len;
+};
+
+struct http_injection {
+        const char *method;
+        const char *target;
+        const struct http_header *headers; // copied
+        size_t header_count;
+        const char *body; // copied
+        size_t body_len;
+        const char *origin; // name of the node whose agent was asked; copied
+        unsigned hops;      // how often it has been passed on
+        /* Called exactly once unless the request is cancelled, perhaps before http_server_inject()
+           returns; *answer is borrowed until return. */
+        void (*done)(void *arg, const struct http_injected_answer *answer);
+        void *arg;
+};
+
+/**
+ * Have a request handled as if a client had sent it, past what is asked of clients: where they
+ * are, and how large their bodies.
+ * @out     set before anything is called; to be forgotten when done is called. May be NULL.
+ * returns  0, or -ENOMEM and done is not called.
+ */
+int http_server_inject(struct http_server *server, const struct http_injection *injection,
+                       struct http_request **out);
+
+/** End such a request; done is not called any more. */
+void http_injected_cancel(struct http_request *take_request);
+
+/** The node whose agent was asked, NULL when it was this one. */
+const char *http_request_origin(const struct http_request *request);
+/** How often the request has been passed on from agent to agent. */
+unsigned http_request_hops(const struct http_request *request);
+
 // --- The request; everything it returns is borrowed until it is answered.
 
 /** The part of the decoded path after the route's pattern; "" when there is none. */

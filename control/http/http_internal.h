@@ -45,6 +45,8 @@ struct http_server {
         struct http_request *waiting; // suspended, doubly linked
         struct http_request *spare;   // to be used again, linked by next
         unsigned spare_count;
+        struct http_request *injected; // that wait for their answer, doubly linked
+        struct http_request *answered; // that came without a connection, to be freed; by next
         struct http_stats stats;
 };
 
@@ -57,7 +59,8 @@ struct http_answer {
 
 struct http_request {
         struct http_server *server;
-        struct MHD_Connection *connection;
+        struct MHD_Connection *connection; // NULL: it came without one
+        struct http_injected *injected;    // then
         char *target;
         size_t target_capacity; // kept when the request is used again
         struct uri uri;
@@ -119,6 +122,21 @@ void http_request_free_spare(struct http_server *server);
 void http_request_cancel_all(struct http_server *server);
 // Ends a waiting request whose client has closed its side; one that waits no more is let pass.
 void http_request_cancel(struct http_request *request);
+
+// inject.c: requests without a connection
+struct http_injected;
+void http_injected_answer(struct http_request *request, unsigned status, const char *content_type,
+                          char *take_data, size_t len);
+void http_injected_stream(struct http_request *request, unsigned status, const char *content_type,
+                          http_stream_fn read, void (*end)(void *arg), void *arg);
+const char *http_injected_header(const struct http_request *request, const char *name);
+bool http_injected_is_answered(const struct http_request *request);
+void http_injected_free_answered(struct http_server *server);
+// Parse, find the route, and call the handler.
+void http_request_take_injected(struct http_request *request, const char *method);
+struct http_request *http_request_make(struct http_server *server, const char *target);
+void http_request_destroy(struct http_request *request);
+void http_injected_cancel_all(struct http_server *server);
 
 // gone.c
 int http_gone_open(struct http_server *server);

@@ -123,9 +123,15 @@ static struct MHD_Response *make_empty(void)
 void http_reply_bytes(struct http_request *request, unsigned status, const char *content_type,
                       char *take_data, size_t len)
 {
-        bool compressed = request->takes_gzip && http_compress(&take_data, &len);
-        struct MHD_Response *response = make_response(take_data, len);
+        struct MHD_Response *response;
+        bool compressed;
 
+        if (request->injected != NULL) {
+                http_injected_answer(request, status, content_type, take_data, len);
+                return;
+        }
+        compressed = request->takes_gzip && http_compress(&take_data, &len);
+        response = make_response(take_data, len);
         if (response == NULL) {
                 set_response(request, MHD_HTTP_INTERNAL_SERVER_ERROR, make_empty());
                 return;
@@ -173,9 +179,14 @@ static void on_stream_end(void *cls)
 void http_reply_stream(struct http_request *request, unsigned status, const char *content_type,
                        http_stream_fn read, void (*end)(void *arg), void *arg)
 {
-        struct stream *stream = malloc(sizeof(*stream));
         struct MHD_Response *response = NULL;
+        struct stream *stream;
 
+        if (request->injected != NULL) {
+                http_injected_stream(request, status, content_type, read, end, arg);
+                return;
+        }
+        stream = malloc(sizeof(*stream));
         if (stream != NULL) {
                 *stream = (struct stream){read, end, arg, request};
                 response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_LEN,
@@ -199,7 +210,10 @@ void http_reply_stream_continue(struct http_request *request)
 
 void http_reply_empty(struct http_request *request, unsigned status)
 {
-        set_response(request, status, make_empty());
+        if (request->injected != NULL)
+                http_injected_answer(request, status, "", NULL, 0);
+        else
+                set_response(request, status, make_empty());
 }
 
 void http_reply_text(struct http_request *request, unsigned status, const char *format, ...)

@@ -15,7 +15,7 @@ static struct http_request **slot_of(struct MHD_Connection *connection)
         return info != NULL ? info->socket_context : NULL;
 }
 
-static void destroy(struct http_request *request)
+void http_request_destroy(struct http_request *request)
 {
         struct http_server *server = request->server;
         char *target = request->target;
@@ -64,7 +64,7 @@ static struct http_request *create(struct http_server *server)
 void http_request_close_slot(struct http_request **take_slot)
 {
         if (take_slot != NULL && *take_slot != NULL)
-                destroy(*take_slot);
+                http_request_destroy(*take_slot);
         free(take_slot);
 }
 
@@ -84,6 +84,21 @@ static bool set_target(struct http_request *request, const char *target)
         return true;
 }
 
+// A request of its own memory; NULL without any.
+struct http_request *http_request_make(struct http_server *server, const char *target)
+{
+        struct http_request *request = create(server);
+
+        if (request == NULL)
+                return NULL;
+        request->server = server;
+        if (!set_target(request, target)) {
+                http_request_destroy(request);
+                return NULL;
+        }
+        return request;
+}
+
 // The daemon would take the parameters apart, too, and falls silent for good when some hundreds of
 // them fill its memory. What it hands out is its own buffer, not yet taken apart: without the
 // ampersands it sees one.
@@ -98,19 +113,14 @@ static void hide_params(const char *target)
 void *http_request_begin(void *cls, const char *target, struct MHD_Connection *connection)
 {
         struct http_request **slot = slot_of(connection);
-        struct http_request *request = slot != NULL ? create(cls) : NULL;
+        struct http_request *request = slot != NULL ? http_request_make(cls, target) : NULL;
 
         if (request == NULL)
                 return NULL;
-        request->server = cls;
         request->connection = connection;
-        if (!set_target(request, target)) {
-                destroy(request);
-                return NULL;
-        }
         hide_params(target);
         if (*slot != NULL)
-                destroy(*slot);
+                http_request_destroy(*slot);
         *slot = request;
         return request;
 }
@@ -167,7 +177,7 @@ static void check_target(struct http_request *request, const char *method)
                 redirect_to_clean_path(request);
                 return;
         }
-        if (http_guard_is_blocked(server, request->uri.path)) {
+        if (request->injected == NULL && http_guard_is_blocked(server, request->uri.path)) {
                 http_reply_text(request, MHD_HTTP_FORBIDDEN,
                                 "Endpoint is blocked by agent configuration");
                 return;
@@ -181,7 +191,7 @@ static void check_target(struct http_request *request, const char *method)
                 answer_wrong_method(request, method);
                 return;
         }
-        if (request->method != HTTP_GET &&
+        if (request->method != HTTP_GET && request->injected == NULL &&
             !http_guard_may_write(server, http_request_peer(request)))
                 http_reply_text(request, MHD_HTTP_FORBIDDEN, "Access is restricted");
 }
@@ -325,6 +335,16 @@ static void dispatch(struct http_request *request)
                 request->match.route->handler(request, server->config.app);
 }
 
+void http_request_take_injected(struct http_request *request, const char *method)
+{
+        request->started = true;
+        request->server->stats.requests++;
+        request->method = http_method_parse(method);
+        check_target(request, method);
+        if (!http_injected_is_answered(request))
+                dispatch(request);
+}
+
 enum MHD_Result http_request_access(void *cls, struct MHD_Connection *connection, const char *url,
                                     const char *method, const char *version,
                                     const char *upload_data, size_t *upload_data_size, void **state)
@@ -374,7 +394,7 @@ void http_request_completed(void *cls, struct MHD_Connection *connection, void *
                 return;
         *state = NULL;
         *slot_of(connection) = NULL;
-        destroy(request);
+        http_request_destroy(request);
 }
 
 void http_request_resume(struct http_request *request)
@@ -406,6 +426,7 @@ void http_request_cancel_all(struct http_server *server)
 {
         while (server->waiting != NULL)
                 end_waiting(server->waiting);
+        http_injected_cancel_all(server);
 }
 
 void http_request_cancel(struct http_request *request)

@@ -18,6 +18,7 @@
 
 static void on_daemon_timer(uv_timer_t *timer)
 {
+        http_injected_free_answered(timer->data);
         http_server_kick(timer->data);
 }
 
@@ -35,6 +36,8 @@ static void run_daemon(struct http_server *server)
                 if (server->resumed)
                         continue;
                 if (MHD_get_timeout(server->daemon, &timeout_ms) != MHD_YES) {
+                        if (server->answered != NULL)
+                                break;
                         uv_timer_stop(&server->timer);
                         return;
                 }
@@ -248,6 +251,7 @@ void http_server_destroy(struct http_server *take_server)
                         uv_poll_stop(&server->poll);
                         uv_close((uv_handle_t *)&server->poll, on_closed);
                 }
+                http_injected_free_answered(server);
                 // Suspended connections leave that state in a run of the daemon.
                 MHD_run(server->daemon);
                 MHD_stop_daemon(server->daemon);

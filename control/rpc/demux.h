@@ -21,6 +21,7 @@ struct demux;
    5 snapshot, 6 gossip, 7 TLS for auto-encryption and 8 gRPC. */
 #define DEMUX_RAFT    0x4c /* ours: raft/node, RAFT_CONNECTION_BYTE */
 #define DEMUX_FORWARD 0x46 /* ours: requests forwarded to the leader */
+#define DEMUX_RELAY   0x52 /* ours: what agents ask servers, control/relay/relay_codec.h */
 
 /**
  * @take_connection  from malloc; its first byte has been read, nothing more, and it is not being

@@ -446,3 +446,8 @@ const char *server_name_of(const struct server *server, const char *node_id)
         }
         return node != NULL ? node->node.name : NULL;
 }
+
+struct demux *server_demux(const struct server *server)
+{
+        return server->demux;
+}

@@ -18,6 +18,7 @@
 #include "control/server/leader_call.h"
 #include "raft/node/node.h"
 
+struct demux;
 struct server;
 
 struct server_options {
@@ -98,6 +99,9 @@ void server_autopilot_config(const struct server *server, struct autopilot_confi
 
 /** Where the latest configuration stands in the log, as far as this server saw it come. */
 uint64_t server_configuration_index(const struct server *server);
+
+/** The server port, for others' protocols; borrowed. */
+struct demux *server_demux(const struct server *server);
 
 /** The node below, for what it tells of itself; borrowed. */
 struct raft_node *server_raft_node(const struct server *server);

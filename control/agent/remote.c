@@ -1,0 +1,88 @@
+#include "control/agent/remote.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "control/gossip/serf.h"
+#include "control/member/members.h"
+#include "control/relay/relay.h"
+#include "control/server/discovery.h"
+
+static bool is_own_datacenter(const struct agent *agent, const char *datacenter)
+{
+        return *datacenter == '\0' || strcasecmp(datacenter, agent->config->datacenter) == 0;
+}
+
+// Where a member listens for calls. returns  false when it does not, or is not there.
+static bool server_address(const struct serf_member *member, const char *datacenter, char *out,
+                           size_t size)
+{
+        struct swim_address address = member->address;
+        struct sockaddr_storage socket_address;
+        char ip[INET6_ADDRSTRLEN];
+        struct member_info info;
+
+        members_info(member, &info);
+        if ((member->status != SERF_ALIVE && member->status != SERF_LEAVING) ||
+            info.role != MEMBER_SERVER || info.port == 0 ||
+            strcasecmp(info.datacenter, datacenter) != 0)
+                return false;
+        pool_address_to(&address, &socket_address);
+        if (uv_ip_name((const struct sockaddr *)&socket_address, ip, sizeof(ip)) < 0)
+                return false;
+        snprintf(out, size, address.length == 16 ? "[%s]:%u" : "%s:%u", ip, info.port);
+        return true;
+}
+
+// The servers of a datacenter, by gossip; this agent is none of them.
+static void tell_servers(void *arg, const char *datacenter, relay_server_fn tell, void *tell_arg)
+{
+        const struct agent *agent = arg;
+        bool is_own = is_own_datacenter(agent, datacenter);
+        const struct serf *serf = members_serf(agent->members, is_own ? MEMBER_LAN : MEMBER_WAN);
+        char address[SERVER_ADDRESS_MAX];
+
+        for (size_t i = 0; serf != NULL && i < serf_member_count(serf); i++) {
+                const struct serf_member *member = serf_member_at(serf, i);
+
+                if (member != serf_self(serf) &&
+                    server_address(member, is_own ? agent->config->datacenter : datacenter, address,
+                                   sizeof(address)))
+                        tell(tell_arg, address);
+        }
+}
+
+static void note_server(void *arg, const char *address)
+{
+        bool *known = arg;
+
+        (void)address;
+        *known = true;
+}
+
+bool agent_knows_datacenter(const struct agent *agent, const char *datacenter)
+{
+        bool known = false;
+
+        tell_servers((void *)(uintptr_t)agent, datacenter, note_server, &known);
+        return known;
+}
+
+int remote_start(struct agent *agent)
+{
+        const struct config *config = agent->config;
+        const struct relay_options options = {
+            .loop = &agent->loop,
+            .log = agent->log,
+            .hold_ms = config->cluster.rpc_hold_timeout_ms,
+            .rate = config->server ? 0 : config->cluster.rpc_rate,
+            .burst = config->cluster.rpc_max_burst,
+            .arg = agent,
+            .servers = tell_servers,
+        };
+
+        agent->relay = relay_create(&options);
+        return agent->relay != NULL ? 0 : -ENOMEM;
+}

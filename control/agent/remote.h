@@ -1,0 +1,26 @@
+#ifndef LICTOR_AGENT_REMOTE_H
+#define LICTOR_AGENT_REMOTE_H
+
+/**
+ * What an agent has to do with servers elsewhere: it calls them, and, being a server, answers their
+ * and its clients' calls.
+ *
+ * context  the control thread.
+ */
+
+#include "control/agent/agent.h"
+
+struct remote_serving;
+
+/** Make agent->relay. returns 0 or a negative errno. */
+int remote_start(struct agent *agent);
+
+/**
+ * Begin to answer calls on a server's port; the API is there.
+ * returns 0 or -ENOMEM.
+ */
+int remote_serve(struct agent *agent);
+/** End it; before the API. NULL is let pass. */
+void remote_serve_stop(struct remote_serving *take_serving);
+
+#endif

@@ -1,0 +1,197 @@
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "control/api/api_internal.h"
+#include "control/api/routes.h"
+#include "control/relay/relay.h"
+
+// Requests that servers answer: all a client agent is asked for beside itself, and on a server what
+// is for another datacenter.
+
+// Headers that decide what is answered.
+static const char *const passed_on[] = {"Accept", "Authorization", "Cache-Control",
+                                        "X-Consul-Token"};
+
+// What an agent answers by itself, whoever it is.
+static bool is_own(const struct api *api, const struct http_route *route)
+{
+        static const char *const areas[] = {"/v1/agent/", "/v1/event/", "/v1/acl/"};
+        const char *pattern = route->pattern;
+
+        if (strcmp(pattern, "/") == 0 || strcmp(pattern, API_UI_PATH) == 0 ||
+            (*api->agent->config->ui_path != '\0' &&
+             strcmp(pattern, api->agent->config->ui_path) == 0))
+                return true;
+        for (size_t i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
+                if (strncmp(pattern, areas[i], strlen(areas[i])) == 0)
+                        return true;
+        }
+        return false;
+}
+
+// The answers tell of all datacenters.
+static bool is_of_all_datacenters(const struct http_route *route)
+{
+        return strcmp(route->pattern, "/v1/catalog/datacenters") == 0 ||
+               strcmp(route->pattern, "/v1/coordinate/datacenters") == 0;
+}
+
+static struct relay_text text_of(const char *text)
+{
+        return (struct relay_text){text, strlen(text)};
+}
+
+static void encode_request(const struct api *api, const struct http_request *request,
+                           struct byte_buffer *out)
+{
+        const char *origin = http_request_origin(request);
+        struct relay_request message = {
+            .method = http_request_method(request),
+            .hops = http_request_hops(request) + 1,
+            .target = text_of(http_request_target(request)),
+            .origin = text_of(origin != NULL ? origin : api->agent->config->node_name),
+        };
+
+        message.body.text = http_request_body(request, &message.body.len);
+        for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
+                const char *value = http_request_header(request, passed_on[i]);
+
+                if (value != NULL)
+                        message.headers[message.header_count++] =
+                            (struct relay_header){text_of(passed_on[i]), text_of(value)};
+        }
+        relay_request_encode(&message, out);
+}
+
+struct relaying {
+        struct http_request *request;
+        struct relay_call *call;
+        bool own_datacenter;
+};
+
+static void on_cancel(void *arg)
+{
+        struct relaying *relaying = arg;
+
+        relay_cancel(relaying->call);
+        free(relaying);
+}
+
+static char *copy_text(const struct relay_text *text)
+{
+        return strndup(text->len > 0 ? text->text : "", text->len);
+}
+
+static void reply(struct http_request *request, const struct relay_answer *answer)
+{
+        char *type = copy_text(&answer->content_type);
+        char *body = malloc(answer->body.len + 1);
+
+        for (uint32_t i = 0; i < answer->header_count; i++) {
+                char *name = copy_text(&answer->headers[i].name);
+                char *value = copy_text(&answer->headers[i].value);
+
+                if (name != NULL && value != NULL)
+                        http_reply_header(request, name, value);
+                free(name);
+                free(value);
+        }
+        if (type == NULL || body == NULL) {
+                free(body);
+                http_reply_text(request, 500, "out of memory");
+        } else if (*type == '\0') {
+                free(body);
+                http_reply_empty(request, (unsigned)answer->status);
+        } else {
+                if (answer->body.len > 0)
+                        memcpy(body, answer->body.text, answer->body.len);
+                http_reply_bytes(request, (unsigned)answer->status, type, body, answer->body.len);
+        }
+        free(type);
+}
+
+static void on_done(void *arg, enum relay_error error, const uint8_t *bytes, size_t len)
+{
+        struct relaying *relaying = arg;
+        struct http_request *request = relaying->request;
+        struct relay_answer answer;
+
+        http_request_on_cancel(request, NULL, NULL);
+        if (error != RELAY_OK)
+                http_reply_text(request, error == RELAY_LIMITED ? 429 : 500, "%s",
+                                relay_error_text(error, relaying->own_datacenter));
+        else if (relay_answer_decode(bytes, len, &answer) < 0)
+                http_reply_text(request, 500, "the server's answer cannot be read");
+        else
+                reply(request, &answer);
+        free(relaying);
+}
+
+static void relay_request(const struct api *api, struct http_request *request,
+                          const char *datacenter)
+{
+        struct relaying *relaying = malloc(sizeof(*relaying));
+        struct byte_buffer bytes = BYTE_BUFFER_INIT;
+        struct relay_question question = {.kind = RELAY_REQUEST,
+                                          .datacenter = datacenter,
+                                          .repeatable = http_request_method(request) == HTTP_GET};
+
+        if (http_request_hops(request) >= RELAY_HOP_MAX) {
+                http_reply_text(request, 500, RELAY_NO_PATH_TEXT);
+                free(relaying);
+                return;
+        }
+        encode_request(api, request, &bytes);
+        question.bytes = bytes.bytes;
+        question.len = bytes.len;
+        if (relaying != NULL && bytes.len <= RELAY_REQUEST_MAX) {
+                *relaying =
+                    (struct relaying){.request = request, .own_datacenter = *datacenter == '\0'};
+                relaying->call =
+                    relay_start(api->agent->relay, &question,
+                                &(struct relay_events){.arg = relaying, .done = on_done});
+        }
+        byte_buffer_fini(&bytes);
+        if (question.len <= RELAY_REQUEST_MAX && relaying != NULL && relaying->call != NULL) {
+                http_request_on_cancel(request, on_cancel, relaying);
+                return;
+        }
+        free(relaying);
+        if (question.len > RELAY_REQUEST_MAX)
+                http_reply_text(request, 413, "Request body(%zu bytes) too large to be passed on",
+                                question.len);
+        else
+                http_reply_text(request, 500, "out of memory");
+}
+
+bool api_relay_to(const struct api *api, struct http_request *request, const char *datacenter)
+{
+        if (api->agent->relay == NULL || !agent_knows_datacenter(api->agent, datacenter))
+                return false;
+        relay_request(api, request, datacenter);
+        return true;
+}
+
+bool api_relay(const struct api *api, struct http_request *request, const struct http_route *route)
+{
+        const char *datacenter = http_request_param(request, "dc");
+
+        if (is_own(api, route))
+                return false;
+        if (api->agent->server == NULL) {
+                relay_request(api, request, "");
+                return true;
+        }
+        // A datacenter nobody knows is refused where the rest of the request is looked at.
+        return datacenter != NULL && *datacenter != '\0' && !is_of_all_datacenters(route) &&
+               strcasecmp(datacenter, api->agent->config->datacenter) != 0 &&
+               api_relay_to(api, request, datacenter);
+}
+
+const char *api_asking_node(const struct api *api, const struct http_request *request)
+{
+        const char *origin = http_request_origin(request);
+
+        return origin != NULL ? origin : api->agent->config->node_name;
+}

@@ -1,0 +1,234 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/relay/relay_internal.h"
+#include "control/server/introduction.h"
+
+#define CONNECT_TIMEOUT_MS 3000u
+#define IDLE_MS            60000u
+/* A server that says nothing for so long while calls wait is asked whether it is there. */
+#define PING_MS   5000u
+#define SILENT_MS 15000u
+
+/* An attempt outlives its link when the link gives up. */
+struct connecting {
+        uv_connect_t request;
+        uv_tcp_t *tcp;
+        struct relay *relay;
+        struct relay_link *link; /* NULL: given up */
+};
+
+static void free_tcp(uv_handle_t *handle)
+{
+        free(handle);
+}
+
+// Calls may be put on a new link to the same server while they are taken off: it is out by then.
+void relay_link_drop(struct relay_link *take_link, const char *what)
+{
+        struct relay *relay = take_link->relay;
+        struct relay_link **at = &relay->links;
+        bool in_use = take_link->calls != NULL;
+        uint64_t suppressed;
+
+        while (*at != take_link)
+                at = &(*at)->next;
+        *at = take_link->next;
+        relay_stream_close(take_link->stream);
+        if (take_link->connecting != NULL) {
+                take_link->connecting->link = NULL;
+                uv_close((uv_handle_t *)take_link->connecting->tcp, free_tcp);
+        }
+        if (in_use && !relay->closing) {
+                relay_server_failed(relay, take_link->address);
+                if (log_limit_allow(&relay->complaints, uv_now(relay->options.loop), &suppressed))
+                        log_warn(relay->options.log, "client",
+                                 "RPC failed to server: server_addr=%s error=\"%s\" others=%llu",
+                                 take_link->address, what, (unsigned long long)suppressed);
+        }
+        while (take_link->calls != NULL) {
+                struct relay_call *call = take_link->calls;
+
+                relay_call_unlink(call);
+                call->link = NULL;
+                relay_call_failed(call);
+        }
+        free(take_link);
+}
+
+static void on_message(void *arg, enum relay_kind kind, uint64_t id, const uint8_t *bytes,
+                       size_t len)
+{
+        struct relay_link *link = arg;
+
+        link->active_ms = link->used_ms = uv_now(link->relay->options.loop);
+        link->pinged = false;
+        if (!relay_take_message(link->relay, kind, id, bytes, len, link->address))
+                relay_link_drop(link, "it sent what no server sends");
+}
+
+static void on_ended(void *arg, const char *what)
+{
+        relay_link_drop(arg, what[0] != '\0' ? what : "EOF");
+}
+
+static int send_call(struct relay_link *link, struct relay_call *call)
+{
+        int ret = relay_stream_send(link->stream, (enum relay_kind)call->kind, call->node.id,
+                                    call->bytes, call->len);
+
+        call->sent = call->sent || ret == 0;
+        return ret;
+}
+
+static void open_link(struct relay_link *link, uv_tcp_t *take_tcp)
+{
+        const struct relay_stream_events events = {.arg = link,
+                                                   .message = on_message,
+                                                   .ended = on_ended,
+                                                   .message_max = RELAY_ANSWER_MAX,
+                                                   .partial_max = RELAY_ANSWER_MAX};
+        int ret = -ENOMEM;
+
+        link->stream = relay_stream_create(take_tcp, &events);
+        if (link->stream != NULL)
+                ret = relay_stream_begin(link->stream);
+        for (struct relay_call *call = link->calls; ret == 0 && call != NULL; call = call->next)
+                ret = send_call(link, call);
+        if (ret < 0)
+                relay_link_drop(link, strerror(-ret));
+}
+
+static void on_connected(uv_connect_t *handle, int status)
+{
+        struct connecting *connecting = handle->data;
+        struct relay_link *link = connecting->link;
+
+        if (link != NULL) {
+                link->connecting = NULL;
+                link->active_ms = uv_now(link->relay->options.loop);
+                if (status == 0) {
+                        open_link(link, connecting->tcp);
+                } else {
+                        uv_close((uv_handle_t *)connecting->tcp, free_tcp);
+                        relay_link_drop(link, uv_strerror(status));
+                }
+        }
+        relay_release(connecting->relay);
+        free(connecting);
+}
+
+static int parse_address(const char *text, struct sockaddr_storage *out)
+{
+        char host[SERVER_ADDRESS_MAX];
+        uint16_t port = server_address_split(text, host);
+
+        if (port == 0)
+                return -EINVAL;
+        return strchr(host, ':') != NULL ? uv_ip6_addr(host, port, (struct sockaddr_in6 *)out)
+                                         : uv_ip4_addr(host, port, (struct sockaddr_in *)out);
+}
+
+static int begin_connect(struct relay_link *link)
+{
+        struct connecting *connecting = calloc(1, sizeof(*connecting));
+        struct sockaddr_storage address;
+        int ret = -ENOMEM;
+
+        if (connecting == NULL)
+                return ret;
+        connecting->tcp = malloc(sizeof(*connecting->tcp));
+        if (connecting->tcp == NULL || uv_tcp_init(link->relay->options.loop, connecting->tcp) < 0)
+                goto free_connecting;
+        connecting->request.data = connecting;
+        connecting->relay = link->relay;
+        connecting->link = link;
+        ret = parse_address(link->address, &address);
+        if (ret == 0)
+                ret = uv_tcp_connect(&connecting->request, connecting->tcp,
+                                     (struct sockaddr *)&address, on_connected);
+        if (ret < 0) {
+                uv_close((uv_handle_t *)connecting->tcp, free_tcp);
+                free(connecting);
+                return ret;
+        }
+        link->connecting = connecting;
+        link->relay->reference_count++;
+        return 0;
+free_connecting:
+        free(connecting->tcp);
+        free(connecting);
+        return ret;
+}
+
+struct relay_link *relay_link_find(struct relay *relay, const char *address)
+{
+        struct relay_link *link = relay->links;
+
+        while (link != NULL && strcmp(link->address, address) != 0)
+                link = link->next;
+        if (link != NULL)
+                return link;
+        link = calloc(1, sizeof(*link));
+        if (link == NULL)
+                return NULL;
+        link->relay = relay;
+        snprintf(link->address, sizeof(link->address), "%s", address);
+        link->active_ms = link->used_ms = uv_now(relay->options.loop);
+        if (begin_connect(link) < 0) {
+                free(link);
+                return NULL;
+        }
+        link->next = relay->links;
+        relay->links = link;
+        return link;
+}
+
+void relay_link_put(struct relay_link *link, struct relay_call *call)
+{
+        call->link = link;
+        call->next = link->calls;
+        call->prev = &link->calls;
+        if (call->next != NULL)
+                call->next->prev = &call->next;
+        link->calls = call;
+        // A connection that ends while it is written to says so in an event of its own.
+        if (link->stream != NULL)
+                send_call(link, call);
+}
+
+static const char *verdict(struct relay_link *link, uint64_t now_ms)
+{
+        uint64_t silent_ms = now_ms - link->active_ms;
+
+        if (link->connecting != NULL)
+                return silent_ms > CONNECT_TIMEOUT_MS ? "connecting takes too long" : NULL;
+        if (link->calls == NULL) {
+                link->active_ms = now_ms;
+                return now_ms - link->used_ms > IDLE_MS ? "" : NULL;
+        }
+        if (silent_ms > PING_MS && !link->pinged) {
+                link->pinged = true;
+                relay_stream_send(link->stream, RELAY_PING, 0, NULL, 0);
+        }
+        return silent_ms > SILENT_MS ? "it says nothing" : NULL;
+}
+
+void relay_link_tick(struct relay *relay, uint64_t now_ms)
+{
+        struct relay_link *link = relay->links;
+
+        while (link != NULL) {
+                const char *what = verdict(link, now_ms);
+
+                if (what == NULL) {
+                        link = link->next;
+                        continue;
+                }
+                relay_link_drop(link, what);
+                // Calls that move on may have made links.
+                link = relay->links;
+        }
+}
