@@ -113,6 +113,7 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
             .log = agent->log,
             .node_id = agent->node_id,
             .catalog = &agent->local_catalog.catalog,
+            .answers_without_catalog = agent->server == NULL,
         };
         int ret;
 

@@ -29,6 +29,8 @@ struct local_options {
         const struct log *log;
         const char *node_id;
         struct local_catalog *catalog; // to compare with; NULL: everything is pushed as it changes
+        bool answers_without_catalog;  // what the catalog does not take now is done all the same,
+                                       // and offered again
 };
 
 /**

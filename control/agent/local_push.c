@@ -19,7 +19,8 @@ static void finish(struct push *push, const struct fsm_result *result)
 {
         struct local_result outcome = {.status = 200};
 
-        if (result == NULL || !fsm_result_ok(result)) {
+        if (result == NULL ||
+            (!fsm_result_ok(result) && !push->local->options.answers_without_catalog)) {
                 outcome.status = 500;
                 snprintf(outcome.text, sizeof(outcome.text), "%s",
                          result == NULL ? "out of memory" : result->error.text);
