@@ -53,6 +53,10 @@ void forward_send(struct forward *forward, const char *address, enum forward_kin
                   const void *payload, size_t len, uint64_t timeout_ms, forward_done_fn done,
                   void *arg);
 
+/** Wait no longer than this for what was asked of a server: it is not the one to answer any more.
+ */
+void forward_hurry(struct forward *forward, const char *address, uint64_t within_ms);
+
 /** Take over a connection that began with FORWARD_BYTE, which has been read. @take_tcp  malloc. */
 void forward_accept(struct forward *forward, uv_tcp_t *take_tcp);
 

@@ -324,6 +324,19 @@ void forward_send(struct forward *forward, const char *address, enum forward_kin
                 drop_link(link, -ECONNRESET);
 }
 
+void forward_hurry(struct forward *forward, const char *address, uint64_t within_ms)
+{
+        uint64_t deadline_ms = uv_now(forward->options.loop) + within_ms;
+
+        for (struct forward_link *link = forward->links; link != NULL; link = link->next) {
+                if (strcmp(link->address, address) != 0)
+                        continue;
+                for (struct request *request = link->first; request; request = request->next)
+                        if (request->deadline_ms > deadline_ms)
+                                request->deadline_ms = deadline_ms;
+        }
+}
+
 void forward_close_links(struct forward *forward)
 {
         while (forward->links != NULL)

@@ -11,6 +11,8 @@
 #include "lictor/version.h"
 
 #define SNAPSHOT_INTERVAL_MAX_MS 3600000u
+/* What a deposed leader has answered may still be on its way. */
+#define DEPOSED_ANSWER_MS 500u
 
 static void on_raft_log(void *arg, enum raft_log_level level, const char *text)
 {
@@ -53,13 +55,24 @@ static void on_leadership(void *arg, bool leading, raft_term term)
         leader_calls_wake(server->calls);
 }
 
+/* A deposed leader may be cut off: what is asked of it would wait for the whole timeout. */
+static void turn_from_leader(struct server *server, const struct raft_server *leader)
+{
+        if (server->forward != NULL && server->leader_address[0] != '\0' &&
+            strcmp(server->leader_address, leader->address) != 0)
+                forward_hurry(server->forward, server->leader_address, DEPOSED_ANSWER_MS);
+        snprintf(server->leader_address, sizeof(server->leader_address), "%s", leader->address);
+}
+
 static void on_leader(void *arg, const struct raft_server *leader)
 {
         struct server *server = arg;
 
-        if (leader != NULL)
+        if (leader != NULL) {
                 log_info(server->options.log, "server", "New leader elected: payload=%s",
                          leader->address);
+                turn_from_leader(server, leader);
+        }
         if (server->calls != NULL)
                 leader_calls_wake(server->calls);
 }

@@ -12,6 +12,7 @@ struct server {
         struct server_options options;
         struct raft_log *log;
         struct forward *forward;
+        char leader_address[RAFT_ADDRESS_MAX]; /* the last one known; "" before */
         struct leader_calls *calls;
         struct demux *demux;
         struct introductions *introductions;
