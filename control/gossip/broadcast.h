@@ -12,13 +12,20 @@ struct broadcast;
 
 #define BROADCAST_TRANSMITS_MAX 64u
 
-struct broadcast_queue {
-        struct broadcast *heads[BROADCAST_TRANSMITS_MAX]; /* by how often they were sent */
-        size_t count;
-        size_t count_max; /* the most often sent goes beyond it; 0: no bound */
+struct broadcast_list {
+        struct broadcast *first, *last; /* newest to oldest */
 };
 
-/** Forget all of them. Zeroed the queue is empty and ready. */
+struct broadcast_queue {
+        struct broadcast_list lists[BROADCAST_TRANSMITS_MAX]; /* by how often they were sent */
+        struct broadcast **buckets;                           /* those with a key */
+        size_t bucket_count;                                  /* 0 or a power of two */
+        size_t count;
+        size_t count_max; /* the oldest of the most often sent goes beyond it; 0: no bound */
+        uint64_t seed;    /* of the keys' hashes; secret, as keys come from the network */
+};
+
+/** Forget all of them; the queue may be used again. Zeroed it is empty and ready. */
 void broadcast_queue_fini(struct broadcast_queue *q);
 
 /**
@@ -32,7 +39,8 @@ void broadcast_queue_add(struct broadcast_queue *q, struct pack_slice key,
 bool broadcast_queue_has(const struct broadcast_queue *q, struct pack_slice key);
 
 /**
- * Take messages for one packet.
+ * Take messages for one packet. It may be left a little emptier than it could be: a long queue is
+ * not searched through for the one message that still fits.
  * @transmit_limit  how often each is sent at most.
  * @room            bytes left in the packet; reduced by what was taken.
  * @overhead        bytes a message costs besides its own.

@@ -191,11 +191,14 @@ static int expand_code(struct decoder *d, unsigned code, size_t max, struct byte
 
 int lzw_expand(const uint8_t *bytes, size_t length, size_t max, struct byte_buffer *out)
 {
-        struct decoder d = {.at = bytes, .end = bytes + length};
+        struct decoder d = {.at = bytes};
         size_t limit = out->len + max;
         unsigned code;
         int ret;
 
+        if (length == 0)
+                return -EBADMSG;
+        d.end = bytes + length;
         reset_decoder(&d);
         while ((ret = get_code(&d, &code)) == 0 && code != CODE_END) {
                 if (code == CODE_CLEAR)

@@ -74,6 +74,10 @@ static bool on_admits(void *arg, const struct gossip_alive *alive)
 {
         const struct serf *s = arg;
 
+        // Those who are gone are remembered for days: they have to be counted too.
+        if (s->entry_count >= s->options.swim.members_max &&
+            serf_entry_find(s, alive->node) == NULL)
+                return false;
         return s->hooks.admits == NULL || s->hooks.admits(s->hooks.arg, alive);
 }
 
@@ -315,9 +319,9 @@ const struct coordinate *serf_coordinate_of(const struct serf *s, struct pack_sl
 
 void serf_clocks_set(struct serf *s, uint64_t member, uint64_t event, uint64_t query)
 {
-        lamport_witness(&s->clock, member);
-        lamport_witness(&s->event_clock, event);
-        lamport_witness(&s->query_clock, query);
+        (void)lamport_witness(&s->clock, member);
+        (void)lamport_witness(&s->event_clock, event);
+        (void)lamport_witness(&s->query_clock, query);
         // What was seen before the restart is not news now.
         s->event_min_time = event + 1;
         s->query_min_time = query + 1;

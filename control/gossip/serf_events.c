@@ -43,8 +43,8 @@ static void keep(struct serf *s, const struct serf_user_event *event)
 
 bool serf_apply_user_event(struct serf *s, const struct serf_user_event *event)
 {
-        lamport_witness(&s->event_clock, event->lamport);
-        if (event->lamport < s->event_min_time ||
+        if (!lamport_witness(&s->event_clock, event->lamport) ||
+            event->lamport < s->event_min_time ||
             serf_seen_before(s->events, s->event_clock, event->lamport, hash_of(event)))
                 return false;
         keep(s, event);

@@ -122,11 +122,20 @@ bool serf_answer_internal(struct serf *s, const struct serf_query *query);
 /* serf_filter.c: whether we are among those a query is for. */
 bool serf_is_meant(const struct serf *s, struct pack_slice filters);
 
-static inline void lamport_witness(uint64_t *clock, uint64_t lamport)
+#define LAMPORT_LEAP_MAX (UINT64_C(1) << 32)
+
+/*
+ * Moves a clock on to what was heard. returns whether it can be true: no honest clock is that far
+ * ahead, and one that came to the end of its range could say nothing new any more.
+ */
+static inline bool lamport_witness(uint64_t *clock, uint64_t lamport)
 {
-        // Times near the end would leave no room to count on.
-        if (lamport >= *clock && lamport < UINT64_MAX - 1)
-                *clock = lamport + 1;
+        if (lamport < *clock)
+                return true;
+        if (lamport - *clock > LAMPORT_LEAP_MAX)
+                return false;
+        *clock = lamport + 1;
+        return true;
 }
 
 static inline struct pack_slice serf_slice_of(const struct byte_buffer *b)

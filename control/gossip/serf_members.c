@@ -207,7 +207,8 @@ bool serf_apply_intent(struct serf *s, enum serf_type type, const struct serf_in
 {
         struct entry *e = serf_entry_find(s, intent->node);
 
-        lamport_witness(&s->clock, intent->lamport);
+        if (!lamport_witness(&s->clock, intent->lamport))
+                return false;
         if (e == NULL)
                 return keep_early(s, type, intent);
         if (intent->lamport <= e->member.status_lamport)

@@ -122,8 +122,7 @@ static void be_asked(struct serf *s, const struct serf_query_message *m)
 
 static bool apply_query(struct serf *s, const struct serf_query_message *m)
 {
-        lamport_witness(&s->query_clock, m->lamport);
-        if (m->lamport < s->query_min_time ||
+        if (!lamport_witness(&s->query_clock, m->lamport) || m->lamport < s->query_min_time ||
             serf_seen_before(s->queries, s->query_clock, m->lamport, m->id))
                 return false;
         if (serf_is_meant(s, m->filters))

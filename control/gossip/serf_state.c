@@ -220,15 +220,18 @@ static void merge_user_state(struct serf *s, struct pack_slice bytes, bool join)
                 return;
         // What is told is the next time to be used, not one that was.
         if (remote.lamport > 0)
-                lamport_witness(&s->clock, remote.lamport - 1);
+                (void)lamport_witness(&s->clock, remote.lamport - 1);
         if (remote.event_lamport > 0)
-                lamport_witness(&s->event_clock, remote.event_lamport - 1);
+                (void)lamport_witness(&s->event_clock, remote.event_lamport - 1);
         if (remote.query_lamport > 0)
-                lamport_witness(&s->query_clock, remote.query_lamport - 1);
+                (void)lamport_witness(&s->query_clock, remote.query_lamport - 1);
         merge_statuses(s, &remote);
         if (join && s->ignore_old_events) {
-                if (remote.event_lamport > s->event_min_time)
-                        s->event_min_time = remote.event_lamport;
+                uint64_t event_time =
+                    remote.event_lamport < s->event_clock ? remote.event_lamport : s->event_clock;
+
+                if (event_time > s->event_min_time)
+                        s->event_min_time = event_time;
                 s->ignore_old_events = false;
         }
         for (uint32_t i = 0; i < remote.event_count; i++)

@@ -9,6 +9,7 @@
 
 #define PACKET_BYTES         1400u
 #define PUSH_PULL_SCALE_FROM 32.0
+#define MEMBERS_MAX          65536u
 
 uint64_t swim_random_below(struct swim *s, uint64_t bound)
 {
@@ -30,6 +31,8 @@ void swim_options_lan(struct swim_options *o)
             .retransmit_mult = 4,
             .awareness_max = 8,
             .packet_bytes = PACKET_BYTES,
+            .members_max = MEMBERS_MAX,
+            .buddy = true,
         };
 }
 
@@ -50,7 +53,8 @@ static bool can_be(const struct swim_options *o)
         return o->name.length > 0 && o->name.length <= GOSSIP_NAME_MAX &&
                (o->address.length == 4 || o->address.length == 16) &&
                o->meta.length <= GOSSIP_META_MAX && o->probe_interval_ms > 0 &&
-               o->gossip_interval_ms > 0 && o->awareness_max > 0 && o->packet_bytes >= 256;
+               o->gossip_interval_ms > 0 && o->awareness_max > 0 && o->members_max > 0 &&
+               o->packet_bytes >= 256;
 }
 
 struct swim *swim_create(const struct swim_options *options, const struct swim_hooks *hooks,
@@ -64,6 +68,10 @@ struct swim *swim_create(const struct swim_options *options, const struct swim_h
         s->options = *options;
         s->hooks = *hooks;
         s->random = options->seed;
+        s->hash_seed = random_next(&s->random);
+        s->broadcasts.seed = random_next(&s->random);
+        // Answers to an earlier life of this node, and guesses, should not fit.
+        s->sequence = (uint32_t)random_next(&s->random);
         swim_introduce_self(s, now_us);
         // Nodes started together spread their rounds over the interval.
         s->next_probe_us =
@@ -155,7 +163,8 @@ static void receive_state(struct swim *s, uint8_t type, struct pack_slice body, 
         if (type == GOSSIP_ALIVE) {
                 if (gossip_get_alive(&r, &alive) == 0)
                         swim_alive(s, &alive, now_us);
-        } else if (gossip_get_accusation(&r, &accusation) == 0) {
+        } else if (gossip_get_accusation(&r, &accusation) == 0 &&
+                   swim_can_be_denied(accusation.incarnation)) {
                 if (type == GOSSIP_SUSPECT)
                         swim_suspect(s, &accusation, now_us);
                 else
@@ -218,4 +227,9 @@ size_t swim_count(const struct swim *s)
 size_t swim_alive_count(const struct swim *s)
 {
         return s->alive_count;
+}
+
+uint64_t swim_refused_count(const struct swim *s)
+{
+        return s->refused_count;
 }

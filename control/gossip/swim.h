@@ -88,6 +88,8 @@ struct swim_options {
         unsigned retransmit_mult;
         unsigned awareness_max;
         unsigned packet_bytes; /* of content; leave room for encryption */
+        size_t members_max;    /* the dead not yet forgotten included; more are not taken in */
+        bool buddy;            /* a suspect is told with the ping that it is one (Lifeguard) */
 };
 
 /** Timings and bounds as memberlist's for a local network, or between datacenters. */
@@ -140,6 +142,8 @@ size_t swim_count(const struct swim *s);
 size_t swim_alive_count(const struct swim *s);
 /** Lifeguard's local health: 0 is well. */
 unsigned swim_awareness(const struct swim *s);
+/** How often a node was not taken in because there were members_max. */
+uint64_t swim_refused_count(const struct swim *s);
 /** How often a broadcast is sent in a group of this size. */
 unsigned swim_transmit_limit(const struct swim *s);
 

@@ -32,6 +32,7 @@ struct member {
 struct probe {
         struct member *target; /* NULL: none under way */
         uint32_t sequence;
+        uint32_t incarnation; /* of the target when the probe began */
         uint64_t sent_us;
         uint64_t indirect_us; /* when others are asked to ping it too; UINT64_MAX once done */
         uint64_t end_us;
@@ -48,7 +49,7 @@ struct relay {
 struct swim {
         struct swim_options options;
         struct swim_hooks hooks;
-        uint64_t random;
+        uint64_t random, hash_seed;
         struct member **members; /* in the order of probing */
         size_t member_count, member_capacity;
         struct member **buckets;
@@ -56,6 +57,7 @@ struct swim {
         size_t alive_count;  /* alive or suspect */
         struct member *self;
         struct broadcast_queue broadcasts;
+        uint64_t refused_count;
         uint32_t incarnation;
         uint32_t sequence;
         unsigned awareness;
@@ -70,15 +72,20 @@ struct swim {
         struct byte_buffer scratch, packet, piggyback;
 };
 
-/* swim_members.c: the table. */
+/* swim_table.c: who is known. */
 struct member *swim_member_find(const struct swim *s, struct pack_slice name);
 struct member *swim_member_add(struct swim *s, struct pack_slice name);
+/* The member, to be changed; the simulation's table shares what nobody has changed yet. */
+struct member *swim_member_edit(struct swim *s, struct member *m);
+void swim_member_forget(struct swim *s, size_t at);
+void swim_members_fini(struct swim *s);
+
+/* swim_members.c */
 void swim_member_set_meta(struct member *m, struct pack_slice meta);
 void swim_member_set_state(struct swim *s, struct member *m, enum gossip_state state,
                            uint64_t now_us);
 /* Forgets who died longer ago than the dead are told, and shuffles. */
 void swim_members_reset(struct swim *s, uint64_t now_us);
-void swim_members_fini(struct swim *s);
 
 typedef bool (*member_fits_fn)(const struct swim *s, const struct member *m, uint64_t now_us);
 /* Up to count different members that fit, by chance. */
@@ -92,6 +99,11 @@ uint64_t swim_random_below(struct swim *s, uint64_t bound);
 void swim_alive(struct swim *s, const struct gossip_alive *alive, uint64_t now_us);
 void swim_suspect(struct swim *s, const struct gossip_accusation *a, uint64_t now_us);
 void swim_dead(struct swim *s, const struct gossip_accusation *a, uint64_t now_us);
+/*
+ * Whether an incarnation can be outbid. Nobody's word makes a node dead in one that cannot: else a
+ * single forged message would bar it for good. Such a node is found dead by each on its own.
+ */
+bool swim_can_be_denied(uint32_t accused_incarnation);
 void swim_introduce_self(struct swim *s, uint64_t now_us);
 
 /* swim_suspicion.c */

@@ -36,7 +36,7 @@ static void send_ping(struct swim *s, const struct member *to)
 
         s->scratch.len = 0;
         gossip_put_ping(&s->scratch, &ping);
-        if (to->node.state == GOSSIP_STATE_ALIVE) {
+        if (to->node.state == GOSSIP_STATE_ALIVE || !s->options.buddy) {
                 swim_send(s, &to->node.address, swim_takes_checksum(to), &s->scratch);
                 return;
         }
@@ -80,6 +80,7 @@ static void start_probe(struct swim *s, uint64_t now_us)
         s->probe = (struct probe){
             .target = target,
             .sequence = ++s->sequence,
+            .incarnation = target->node.incarnation,
             .sent_us = now_us,
             .indirect_us = now_us + o->probe_timeout_ms * USEC_PER_MSEC,
             .end_us = now_us + o->probe_interval_ms * USEC_PER_MSEC * (1 + s->awareness),
@@ -138,8 +139,9 @@ static void fail_probe(struct swim *s, uint64_t now_us)
                 swim_awareness_add(s, 1);
         else if (p.nacks < p.nacks_expected)
                 swim_awareness_add(s, (int)(p.nacks_expected - p.nacks));
+        // One who has denied a suspicion meanwhile was heard of later than this probe began.
         swim_suspect(s,
-                     &(struct gossip_accusation){.incarnation = p.target->node.incarnation,
+                     &(struct gossip_accusation){.incarnation = p.incarnation,
                                                  .node = p.target->node.name,
                                                  .from = s->self->node.name},
                      now_us);
@@ -294,8 +296,10 @@ void swim_handle_ack(struct swim *s, struct pack_slice body, uint64_t now_us)
 void swim_stream_acked(struct swim *s, uint32_t sequence, uint64_t now_us)
 {
         (void)now_us;
-        if (answers_probe(s, sequence))
-                s->probe.target = NULL;
+        if (!answers_probe(s, sequence))
+                return;
+        s->probe.target = NULL;
+        swim_awareness_add(s, -1);
 }
 
 void swim_handle_nack(struct swim *s, struct pack_slice body)

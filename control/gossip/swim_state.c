@@ -38,23 +38,40 @@ static void broadcast_accusation(struct swim *s, enum gossip_type type,
         swim_broadcast(s, a->node, &s->scratch);
 }
 
+bool swim_can_be_denied(uint32_t accused_incarnation)
+{
+        return accused_incarnation < UINT32_MAX;
+}
+
+static void raise_incarnation(struct swim *s, uint32_t above)
+{
+        uint32_t most = above > s->incarnation ? above : s->incarnation;
+
+        s->incarnation = most < UINT32_MAX ? most + 1 : UINT32_MAX;
+        s->self->node.incarnation = s->incarnation;
+}
+
 /* Outbids whatever incarnation we were accused in. */
 static void refute(struct swim *s, uint32_t accused_incarnation)
 {
-        s->incarnation++;
-        if (accused_incarnation >= s->incarnation)
-                s->incarnation = accused_incarnation + 1;
-        s->self->node.incarnation = s->incarnation;
+        raise_incarnation(s, accused_incarnation);
         swim_awareness_add(s, 1);
         broadcast_alive(s, s->self);
 }
 
+static bool has_wrong_versions(struct pack_slice versions)
+{
+        if (versions.length == 0)
+                return false;
+        return versions.length < GOSSIP_VERSION_COUNT || versions.bytes[0] == 0 ||
+               versions.bytes[0] > versions.bytes[1];
+}
+
 static bool has_wrong_shape(const struct gossip_alive *a)
 {
-        return a->node.length == 0 || a->node.length > GOSSIP_NAME_MAX ||
+        return a->node.length == 0 || a->node.length > GOSSIP_NAME_MAX || a->port == 0 ||
                (a->address.length != 4 && a->address.length != 16) ||
-               a->meta.length > GOSSIP_META_MAX ||
-               (a->versions.length != 0 && a->versions.length < GOSSIP_VERSION_COUNT);
+               a->meta.length > GOSSIP_META_MAX || has_wrong_versions(a->versions);
 }
 
 static struct swim_address address_of(const struct gossip_alive *a)
@@ -106,7 +123,9 @@ static void alive_self(struct swim *s, const struct gossip_alive *a)
 {
         if (a->incarnation < s->self->node.incarnation ||
             (a->incarnation == s->self->node.incarnation &&
-             pack_slice_equal(a->meta, s->self->node.meta)))
+             pack_slice_equal(a->meta, s->self->node.meta) &&
+             (a->versions.length == 0 ||
+              memcmp(a->versions.bytes, s->self->node.versions, GOSSIP_VERSION_COUNT) == 0)))
                 return;
         refute(s, a->incarnation);
 }
@@ -131,10 +150,13 @@ void swim_alive(struct swim *s, const struct gossip_alive *a, uint64_t now_us)
                 alive_self(s, a);
                 return;
         }
-        if (m == NULL)
-                m = swim_member_add(s, a->node);
-        else if (!moved && a->incarnation <= m->node.incarnation)
+        if (m != NULL && !moved && a->incarnation <= m->node.incarnation)
                 return;
+        if (m == NULL && s->member_count >= s->options.members_max) {
+                s->refused_count++;
+                return;
+        }
+        m = m == NULL ? swim_member_add(s, a->node) : swim_member_edit(s, m);
         swim_suspicion_end(s, m);
         accept_alive(s, m, a, now_us);
 }
@@ -155,7 +177,7 @@ void swim_update(struct swim *s, struct pack_slice meta, uint64_t now_us)
 {
         (void)now_us;
         swim_member_set_meta(s->self, meta);
-        s->self->node.incarnation = ++s->incarnation;
+        raise_incarnation(s, 0);
         broadcast_alive(s, s->self);
         tell(s, SWIM_UPDATED, s->self);
 }
@@ -177,6 +199,7 @@ void swim_suspect(struct swim *s, const struct gossip_accusation *a, uint64_t no
                 refute(s, a->incarnation);
                 return;
         }
+        m = swim_member_edit(s, m);
         m->node.incarnation = a->incarnation;
         swim_member_set_state(s, m, GOSSIP_STATE_SUSPECT, now_us);
         swim_suspicion_start(s, m, a->from, now_us);
@@ -198,6 +221,7 @@ void swim_dead(struct swim *s, const struct gossip_accusation *a, uint64_t now_u
         if (m->node.state == GOSSIP_STATE_DEAD || m->node.state == GOSSIP_STATE_LEFT)
                 return;
         left = pack_slice_equal(a->node, a->from);
+        m = swim_member_edit(s, m);
         m->node.incarnation = a->incarnation;
         swim_member_set_state(s, m, left ? GOSSIP_STATE_LEFT : GOSSIP_STATE_DEAD, now_us);
         broadcast_accusation(s, GOSSIP_DEAD, a);
@@ -229,6 +253,7 @@ int swim_force_leave(struct swim *s, struct pack_slice name, uint64_t now_us)
         if (m == NULL || m == s->self)
                 return -ENOENT;
         if (m->node.state == GOSSIP_STATE_DEAD) {
+                m = swim_member_edit(s, m);
                 swim_member_set_state(s, m, GOSSIP_STATE_LEFT, now_us);
                 tell(s, SWIM_LEFT, m);
         }
@@ -265,6 +290,8 @@ void swim_state_merge(struct swim *s, const struct gossip_node_state *row, uint6
             .versions = row->versions,
         };
 
+        if (row->state != GOSSIP_STATE_ALIVE && !swim_can_be_denied(row->incarnation))
+                return;
         switch (row->state) {
         case GOSSIP_STATE_ALIVE:
                 swim_alive(s, &alive, now_us);

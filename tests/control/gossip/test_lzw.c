@@ -76,5 +76,6 @@ Test(lzw, damaged_bytes_are_refused_or_bounded)
                 cr_assert_leq(plain.len, 1000);
         }
         cr_expect_eq(lzw_expand((const uint8_t *)"\0", 1, 10, &plain), -EBADMSG);
+        cr_expect_eq(lzw_expand(NULL, 0, 10, &plain), -EBADMSG);
         byte_buffer_fini(&plain);
 }
