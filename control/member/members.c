@@ -6,6 +6,7 @@
 #include "control/member/members_internal.h"
 
 #define SNAPSHOT_INTERVAL_MS 500u
+#define SNAPSHOT_AT_ONCE_MAX 64u /* members */
 #define FLOOD_INTERVAL_MS    10000u
 #define LINES_INTERVAL_MS    10000u
 #define LINES_MAX            200u /* about members, in that time */
@@ -62,6 +63,10 @@ static void on_wake(uv_timer_t *timer)
                         continue;
                 group->changed = false;
                 group->snapshot_due = true;
+                // Who dies right after joining is to find the others again; in a large group most
+                // of them are known by then.
+                if (serf_member_count(pool_serf(group->pool)) <= SNAPSHOT_AT_ONCE_MAX)
+                        member_group_remember(group);
                 members->options.changed(members->options.arg, group->which);
                 if (!members->closing)
                         members_flood(members);

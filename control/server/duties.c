@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#define TICK_MS 250u
+#define TICK_MS              250u
+#define COORDINATES_AFTER_MS 5000u /* whoever begins to lead has measured nothing yet */
 
 static int64_t now_unix_ms(void)
 {
@@ -185,11 +186,13 @@ static void on_tick(uv_timer_t *timer)
         if (!duties->was_leading) {
                 duties->leading_since_ms = uv_now(server->options.loop);
                 duties->reconcile_due = true;
+                duties->coordinate_next_ms = duties->leading_since_ms + COORDINATES_AFTER_MS;
         }
         duties->was_leading = true;
         duties_settle_autopilot(duties);
         duties_judge(duties);
         duties_reconcile(duties);
+        duties_tell_coordinates(duties);
         if (!duties->change_pending && !change_membership(duties))
                 fly(duties);
 }

@@ -17,6 +17,9 @@ struct duties {
         unsigned writes_pending; /* of the catalog */
         bool reconcile_due;      /* members changed, or the last look found something to do */
         uint64_t reconcile_next_ms, reconcile_after_ms;
+        uint64_t coordinate_next_ms, coordinate_cycle_ms;
+        size_t coordinate_at; /* the member to go on with */
+        unsigned coordinate_writes;
         unsigned reference_count;
         bool closing;
         void (*closed)(void *arg);
@@ -28,6 +31,9 @@ void duties_release(struct duties *duties);
 
 /** Look at all servers of the Raft configuration and judge them. */
 void duties_judge(struct duties *duties);
+
+/** Write to the catalog where members are in the network. */
+void duties_tell_coordinates(struct duties *duties);
 
 /** Bring the catalog in line with the members that gossip knows. */
 void duties_reconcile(struct duties *duties);
