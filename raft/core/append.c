@@ -11,6 +11,16 @@ static struct raft_message *respond(struct raft *r, const struct raft_message *m
         return answer;
 }
 
+// Only the newer term matters. The round is of the older one: whoever leads by now, perhaps the
+// same server, must not take this for an answer to a round of its own.
+static void refuse_term(struct raft *r, const struct raft_message *m)
+{
+        struct raft_message *answer = respond(r, m);
+
+        answer->refused = true;
+        answer->round = 0;
+}
+
 // Where the leader should look next: our last entry not newer than the one it named.
 static void refuse(struct raft *r, const struct raft_message *m)
 {
@@ -77,10 +87,10 @@ int append_handle_request(struct raft *r, const struct raft_message *m)
         unsigned known;
 
         if (m->term < r->hard_state.term) {
-                respond(r, m)->refused = true; // only its term matters
+                refuse_term(r, m);
                 return 0;
         }
-        if (r->role == RAFT_LEADER || !is_well_formed(m))
+        if ((r->role == RAFT_LEADER && m->term == r->hard_state.term) || !is_well_formed(m))
                 return 0; // not from a peer of ours: there is one leader a term
         if (log_reserve(&r->log, m->entry_count) != 0)
                 return -ENOMEM;

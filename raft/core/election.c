@@ -173,6 +173,7 @@ int election_become_leader(struct raft *r)
                 struct progress *p = &r->peers[i];
 
                 p->match = 0;
+                p->match_round = 0;
                 p->catch_up_target = 0;
                 p->caught_up = false;
                 p->round_sent = 0;

@@ -23,8 +23,9 @@ struct progress {
         raft_server_id id;
         bool voter;
         enum progress_state state;
-        raft_index match; /* known to agree and to be durable there */
-        raft_index next;  /* the next entry to send; > match */
+        raft_index match;     /* known to agree and to be durable there */
+        uint64_t match_round; /* what is sent in this round or later is sent by one who knows */
+        raft_index next;      /* the next entry to send; > match */
 
         raft_index
             inflight[RAFT_INFLIGHT_MAX]; /* last index of each unanswered request, oldest first */

@@ -57,12 +57,24 @@ void replicate_advance_commit(struct raft *r)
                 raft_become_follower(r, r->hard_state.term, RAFT_NO_SERVER);
 }
 
+static void forget_match(struct progress *p)
+{
+        p->match = 0;
+        p->catch_up_target = 0;
+        p->caught_up = false;
+        p->state = PROGRESS_REPLICATE;
+}
+
 static void handle_refusal(struct raft *r, struct progress *p, const struct raft_message *m)
 {
         raft_index next;
 
-        if (m->refused_index <= p->match)
-                return; // overtaken by a success
+        if (m->refused_index <= p->match) {
+                if (p->match == 0 || m->round < p->match_round)
+                        return; // overtaken by a success
+                // Asked after that success, it denies what it had: its disk was emptied.
+                forget_match(p);
+        }
         if (p->state == PROGRESS_PROBE && m->refused_index != p->next - 1)
                 return; // not the probe that is out
         if (p->state == PROGRESS_SNAPSHOT)
@@ -91,6 +103,7 @@ static void handle_success(struct raft *r, struct progress *p, const struct raft
                 return; // no follower of this term can have more than its leader
         if (m->log_index > p->match) {
                 p->match = m->log_index;
+                p->match_round = r->round + 1;
                 p->progress_ms = r->now_ms;
         }
         inflight_free_to(p, p->match);

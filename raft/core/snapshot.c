@@ -11,8 +11,8 @@ void snapshot_handle_request(struct raft *r, const struct raft_message *m,
                 raft_send(r, &r->durable_messages, RAFT_APPEND_RESPONSE, m->from)->refused = true;
                 return;
         }
-        if (r->role == RAFT_LEADER)
-                return;
+        if (r->role == RAFT_LEADER && m->term == r->hard_state.term)
+                return; // there is one leader a term
         raft_become_follower(r, m->term, m->from);
         r->contact_ms = r->now_ms;
         raft_restart_election_timer(r);
@@ -111,9 +111,10 @@ int raft_snapshot_installed(struct raft *r, raft_index index, raft_term term,
                 return ret;
         raft_snapshot_failed(r); // nothing is coming in any more
         if (index > r->commit) {
-                // What lies behind a matching entry agrees with the leader's log and may stay.
-                if (log_matches(&r->log, index, term) && index <= r->durable) {
-                        log_forget(&r->log, index);
+                // What lies behind a matching entry agrees with the leader's log and stays: it may
+                // have been acknowledged already. What is yet to be stored is still handed out.
+                if (log_matches(&r->log, index, term)) {
+                        log_forget(&r->log, index < r->durable ? index : r->durable);
                 } else {
                         raft_forget_stored_from(r, 1);
                         log_reset(&r->log, index, term);

@@ -8,8 +8,9 @@ void snapshots_take_chunk(struct raft_node *node, const struct raft_snapshot_chu
 {
         struct node_chunk *copy;
 
-        // The one before is still being verified: this one's turn comes when it is sent again.
-        if (node->snapshots->install.running)
+        // The one before is still being stored and verified: this one's turn comes when it is sent
+        // again.
+        if (node->snapshots->install.busy)
                 return;
         copy = malloc(sizeof(*copy) + chunk->length);
         if (copy == NULL) {
@@ -23,6 +24,7 @@ void snapshots_take_chunk(struct raft_node *node, const struct raft_snapshot_chu
         copy->length = chunk->length;
         if (chunk->length > 0)
                 memcpy(copy->bytes, chunk->bytes, chunk->length);
+        node->snapshots->install.busy = chunk->last;
         disk_queue_chunk(node, copy);
 }
 
@@ -41,7 +43,7 @@ static void fit_log(struct raft_node *node, const struct storage_snapshot *snaps
         struct raft_status status;
 
         raft_status(node->raft, &status);
-        if (status.last_index == snapshot->index)
+        if (status.log_entries == 0)
                 disk_queue_reset(node, snapshot->index, snapshot->term);
 }
 
@@ -86,7 +88,7 @@ static void finish_back(uv_work_t *work, int status)
         uint8_t *body = job->body;
 
         (void)status;
-        job->running = false;
+        job->busy = false;
         if (node->closing || node->failed) {
                 node_job_ended(node);
                 free(body);
@@ -109,7 +111,7 @@ void snapshots_chunk_written(struct raft_node *node, const struct node_chunk *ch
 {
         struct install_job *job = &node->snapshots->install;
 
-        if (!chunk->last || job->running)
+        if (!chunk->last)
                 return;
         memset(job, 0, sizeof(*job));
         job->cluster_id = raft_configuration(node->raft)->cluster_id;
@@ -118,6 +120,6 @@ void snapshots_chunk_written(struct raft_node *node, const struct node_chunk *ch
                 raft_snapshot_failed(node->raft);
                 return;
         }
-        job->running = true;
+        job->busy = true;
         node->jobs_running++;
 }

@@ -22,7 +22,7 @@ struct take_job {
 
 struct install_job {
         uv_work_t work;
-        bool running;
+        bool busy; /* from when the last chunk came: the receiver is nobody else's until it ends */
         uint64_t cluster_id;
         struct storage_snapshot snapshot; /* pool, and below */
         uint8_t *body;

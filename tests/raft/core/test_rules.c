@@ -421,3 +421,150 @@ Test(raft_rules, a_lone_voter_with_nothing_but_that_need_not_wait)
         cr_expect_eq(raft_deadline_ms(r), 5);
         raft_destroy(r);
 }
+
+static void append(struct raft *r, const struct raft_entry *entries, unsigned n, raft_term term,
+                   raft_index commit)
+{
+        step(r,
+             (struct raft_message){.type = RAFT_APPEND_REQUEST,
+                                   .from = 2,
+                                   .term = term,
+                                   .round = 7,
+                                   .entries = entries,
+                                   .entry_count = n,
+                                   .commit_index = commit},
+             QUIET_MS);
+}
+
+// A snapshot is verified beside the log; the leader may have sent its entries meanwhile, and what
+// answers them is on its way.
+Test(raft_rules, a_snapshot_takes_nothing_back_that_is_being_acknowledged)
+{
+        struct raft_entry entries[] = {{.index = 1, .term = 1},
+                                       {.index = 2, .term = 1},
+                                       {.index = 3, .term = 1},
+                                       {.index = 4, .term = 1}};
+        struct raft_configuration servers = three_servers();
+
+        for (unsigned collected = 0; collected <= 1; collected++) {
+                struct raft *r = server_1(NULL, 0, 0);
+                struct raft_status status;
+                struct raft_effects e = {0};
+                struct raft_message said;
+                unsigned handed = 0;
+
+                append(r, entries, 4, 1, 0);
+                if (collected == 1) {
+                        cr_assert_eq(raft_collect(r, QUIET_MS, &e), 0);
+                        said = e.messages_durable[0];
+                        handed = e.entry_count;
+                }
+                cr_assert_eq(raft_snapshot_installed(r, 3, 1, &servers, QUIET_MS), 0);
+                cr_assert_eq(raft_collect(r, QUIET_MS, &e), 0);
+                if (collected == 0)
+                        said = e.messages_durable[0];
+                cr_expect_eq(handed + e.entry_count, 4, "all of them are stored");
+                cr_expect_eq(e.committed_count, 0, "the state has them");
+                raft_durable(r, e.batch);
+                raft_status(r, &status);
+                cr_expect_eq(said.log_index, 4);
+                cr_expect_eq(status.last_index, 4, "what was acknowledged stays");
+                cr_expect_eq(status.commit_index, 3);
+                cr_expect_eq(status.snapshot_index, 3);
+                append(r, entries, 4, 1, 4);
+                cr_assert_eq(raft_collect(r, QUIET_MS, &e), 0);
+                cr_expect_eq(e.committed_count, 1);
+                cr_expect_eq(e.committed[0].index, 4);
+                raft_destroy(r);
+        }
+}
+
+Test(raft_rules, a_refusal_of_an_old_term_confirms_no_round_of_the_new_one)
+{
+        struct raft *r = server_1(NULL, 0, 5);
+        struct raft_message refusal;
+
+        append(r, NULL, 0, 4, 0);
+        refusal = answer(r, QUIET_MS);
+        cr_expect(refusal.refused);
+        cr_expect_eq(refusal.term, 5);
+        cr_expect_eq(refusal.round, 0);
+        raft_destroy(r);
+}
+
+Test(raft_rules, a_leader_of_a_newer_term_is_followed_by_the_old_one_at_once)
+{
+        static const enum raft_message_type types[] = {RAFT_APPEND_REQUEST, RAFT_SNAPSHOT_REQUEST};
+
+        for (unsigned i = 0; i < 2; i++) {
+                struct raft *r = server_1(NULL, 0, 0);
+                struct raft_message m = {.type = types[i], .from = 3};
+                struct raft_status status;
+
+                become_leader(r);
+                raft_status(r, &status);
+                m.term = status.hard_state.term;
+                step(r, m, QUIET_MS);
+                raft_status(r, &status);
+                cr_expect_eq(status.role, RAFT_LEADER, "there is one leader a term");
+                m.term++;
+                step(r, m, QUIET_MS);
+                raft_status(r, &status);
+                cr_expect_eq(status.role, RAFT_FOLLOWER);
+                cr_expect_eq(status.leader, 3);
+                raft_destroy(r);
+        }
+}
+
+// The entries that a leader sends to server 2 now; returns the last of them, or 0.
+static raft_index sent_to_2(struct raft *r, uint64_t now_ms, raft_index *before, uint64_t *round)
+{
+        raft_index last = 0;
+        struct raft_effects e;
+
+        cr_assert_eq(raft_collect(r, now_ms, &e), 0);
+        for (unsigned i = 0; i < e.messages_now_count; i++) {
+                const struct raft_message *m = &e.messages_now[i];
+
+                if (m->to != 2 || m->type != RAFT_APPEND_REQUEST)
+                        continue;
+                *round = m->round;
+                *before = m->log_index;
+                last = m->log_index + m->entry_count;
+        }
+        raft_durable(r, e.batch);
+        return last;
+}
+
+Test(raft_rules, a_follower_whose_disk_was_emptied_is_sent_everything_again)
+{
+        struct raft_message said = {.type = RAFT_APPEND_RESPONSE, .from = 2};
+        struct raft *r = server_1(NULL, 0, 0);
+        struct raft_peer_status peers[RAFT_SERVER_MAX];
+        struct raft_status status;
+        raft_index before = 0;
+        uint64_t round = 0;
+
+        become_leader(r);
+        raft_status(r, &status);
+        said.term = status.hard_state.term;
+        cr_expect_eq(sent_to_2(r, QUIET_MS, &before, &round), 1);
+        said.log_index = 1;
+        said.round = round;
+        step(r, said, QUIET_MS);
+        said.refused = true;
+        said.refused_index = 1;
+        said.log_index = 0;
+        step(r, said, QUIET_MS);
+        raft_peers(r, peers);
+        cr_expect_eq(peers[1].match_index, 1, "a refusal from before the success is late");
+        sent_to_2(r, QUIET_MS + 20, &before, &round);
+        cr_expect_eq(before, 1, "a heartbeat names what is known to be there");
+        said.round = round;
+        step(r, said, QUIET_MS + 20);
+        raft_peers(r, peers);
+        cr_expect_eq(peers[1].match_index, 0);
+        cr_expect_eq(sent_to_2(r, QUIET_MS + 20, &before, &round), 1);
+        cr_expect_eq(before, 0);
+        raft_destroy(r);
+}
