@@ -73,7 +73,12 @@ static void drop_link(struct forward_link *take_link, int error)
         }
         while ((request = take_link->first) != NULL) {
                 take_link->first = request->next;
-                finish(forward, request, request->sent ? error : -ENOTCONN, FORWARD_OK, NULL, 0);
+                // -ENOTCONN promises that nothing was sent, whatever the system calls its error.
+                if (!request->sent)
+                        finish(forward, request, -ENOTCONN, FORWARD_OK, NULL, 0);
+                else
+                        finish(forward, request, error == -ENOTCONN ? -ECONNRESET : error,
+                               FORWARD_OK, NULL, 0);
         }
         free(take_link);
 }

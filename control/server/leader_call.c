@@ -284,7 +284,8 @@ static void attempt(struct leader_call *take_call)
         raft_node_status(raft_log_node(options->raft_log), &status);
         if (status.leading)
                 do_here(take_call);
-        else if (status.has_leader && status.leader.id != status.id && status.leader.address[0])
+        else if (status.has_leader && status.cluster_id != 0 && status.leader.id != status.id &&
+                 status.leader.address[0])
                 forward_send(options->forward, status.leader.address, take_call->kind,
                              take_call->payload, take_call->len, timeout_ms, on_answer, take_call);
         else

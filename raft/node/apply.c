@@ -89,29 +89,35 @@ int apply_queue(struct raft_node *node, const struct raft_effects *effects)
         return ret;
 }
 
-static void apply_command(struct raft_node *node, const struct raft_entry *entry)
+// Take out the proposal that became the entry at index of term. Those before it, and one of another
+// term, have lost their place, whatever kind of entry has it.
+static struct proposal settle_proposals(struct raft_node *node, raft_index index, raft_term term)
+{
+        struct proposal found = {0};
+
+        while (node->proposals.count > 0 && proposal_at(&node->proposals, 0)->index <= index) {
+                struct proposal p = proposal_pop(&node->proposals);
+
+                if (p.index == index && p.term == term)
+                        found = p;
+                else
+                        abandon(node, p.cookie);
+        }
+        return found;
+}
+
+static void apply_command(struct raft_node *node, const struct raft_entry *entry,
+                          const struct proposal *proposal)
 {
         struct raft_node_entry e = {.index = entry->index,
                                     .term = entry->term,
                                     .bytes = entry->data->bytes,
-                                    .length = entry->data->length};
-        uint64_t began_us = 0;
+                                    .length = entry->data->length,
+                                    .proposal = proposal->cookie};
 
-        // Those before it were answered or abandoned; one of another term lost its place.
-        while (node->proposals.count > 0 &&
-               proposal_at(&node->proposals, 0)->index <= entry->index) {
-                struct proposal p = proposal_pop(&node->proposals);
-
-                if (p.index == entry->index && p.term == entry->term) {
-                        e.proposal = p.cookie;
-                        began_us = p.began_us;
-                } else {
-                        abandon(node, p.cookie);
-                }
-        }
         node->options.machine.apply(node->options.machine.arg, &e);
-        if (e.proposal != NULL)
-                latency_add(&node->metrics.commit, node_now_us() - began_us);
+        if (proposal->index != 0)
+                latency_add(&node->metrics.commit, node_now_us() - proposal->began_us);
 }
 
 // A leader's first entry: what earlier leaders committed has been applied before it.
@@ -155,6 +161,7 @@ bool apply_run(struct raft_node *node)
 
         for (; n < count; n++) {
                 struct raft_entry entry = list->items[list->start];
+                struct proposal proposal;
 
                 // Transactions are as large as a hundred other entries.
                 if (n % NODE_APPLY_STEP == NODE_APPLY_STEP - 1 &&
@@ -164,8 +171,9 @@ bool apply_run(struct raft_node *node)
                 entry_list_pop(list, 1);
                 node->applied = entry.index;
                 node->applied_term = entry.term;
+                proposal = settle_proposals(node, entry.index, entry.term);
                 if (entry.type == RAFT_ENTRY_COMMAND && entry.data != NULL)
-                        apply_command(node, &entry);
+                        apply_command(node, &entry, &proposal);
                 else if (entry.type == RAFT_ENTRY_NOOP)
                         apply_noop(node, &entry);
                 else
@@ -188,6 +196,8 @@ void apply_restored(struct raft_node *node, raft_index index, raft_term term)
                 entry_list_pop(&node->to_apply, 1);
         node->applied = index;
         node->applied_term = term;
+        // What became of these is in the state, but no longer which of them it was.
+        settle_proposals(node, index, 0);
 }
 
 int raft_node_read_index(struct raft_node *node, bool lease, raft_node_done_fn done, void *arg)

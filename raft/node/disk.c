@@ -251,6 +251,7 @@ void disk_watch(struct raft_node *node)
                 // Alone it is still the only one who could lead.
                 if (configuration_voter_count(raft_configuration(node->raft)) > 1)
                         raft_step_down(node->raft, now_ms);
+                node_wake(node);
                 return;
         }
         node_log(node, RAFT_LOG_WARN,

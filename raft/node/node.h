@@ -162,7 +162,8 @@ int raft_node_read_index(struct raft_node *node, bool lease, raft_node_done_fn d
 
 /**
  * Change the cluster, one server at a time. @done is told 0 once the change is committed,
- * -ECANCELED when its outcome is unknown (leadership lost); may be NULL.
+ * -ECANCELED when its outcome is unknown (leadership lost); may be NULL. A server without a log
+ * grants no votes: begin new ones as non-voters.
  * returns 0; -EPERM not the leader; -EBUSY another change is under way, or the leader is new;
  *         -EEXIST nothing would change, or another server has this id; -ENOENT; -EINVAL;
  *         -ENOSPC RAFT_SERVER_MAX. raft_node_promote: -EAGAIN not caught up.

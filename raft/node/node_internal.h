@@ -139,6 +139,7 @@ struct raft_node {
         raft_term proposing_term; /* the core leads in it; 0: it does not */
         enum raft_role role;
         bool heard_leader;
+        bool vote_withheld;
         raft_index snapshot_index;
         raft_server_id leader;
         struct raft_configuration configuration;

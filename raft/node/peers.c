@@ -37,6 +37,21 @@ static bool is_stranger(const struct raft_node *node, raft_server_id from)
                configuration_find(raft_configuration(node->raft), from) == NULL;
 }
 
+// Without a log this server may be one whose disk was emptied: it does not know how it voted, nor
+// what it helped to commit. It takes part in elections again once a leader has told it.
+static bool may_vote(struct raft_node *node, const struct raft_message *message)
+{
+        if ((message->type != RAFT_PRE_VOTE_REQUEST && message->type != RAFT_VOTE_REQUEST) ||
+            raft_configuration(node->raft)->server_count > 0)
+                return true;
+        if (!node->vote_withheld)
+                node_log(node, RAFT_LOG_WARN,
+                         "not voting: there is no log here, and a leader has to bring it first; "
+                         "if none can be elected, restore the data_dir this server had");
+        node->vote_withheld = true;
+        return false;
+}
+
 static bool receive(void *arg, const struct raft_message *message)
 {
         struct raft_node *node = arg;
@@ -46,6 +61,8 @@ static bool receive(void *arg, const struct raft_message *message)
                 return true;
         if (is_stranger(node, message->from))
                 return false;
+        if (!may_vote(node, message))
+                return true;
         if (raft_step(node->raft, message, node_now_ms(), &chunk) != 0)
                 return true; // without memory it is as if the message had been lost
         if (message->type == RAFT_APPEND_REQUEST || message->type == RAFT_SNAPSHOT_REQUEST)

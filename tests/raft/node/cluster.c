@@ -263,6 +263,11 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
         return remove(path);
 }
 
+void cluster_wipe(struct cluster *c, unsigned server)
+{
+        cr_assert_eq(nftw(c->servers[server].dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 void cluster_fini(struct cluster *c)
 {
         for (unsigned i = 0; i < c->count; i++) {

@@ -56,6 +56,8 @@ void cluster_start(struct cluster *c, unsigned server);
 /** As cluster_start, but it may fail: returns raft_node_create's result and error. */
 int cluster_try_start(struct cluster *c, unsigned server, char error[1024]);
 void cluster_stop(struct cluster *c, unsigned server);
+/** Remove the folder of a server that is down. */
+void cluster_wipe(struct cluster *c, unsigned server);
 /** Start all and give each the configuration of the first voters servers. */
 void cluster_bootstrap(struct cluster *c, unsigned voters);
 /** Run the loop until check says so. returns false after patience_ms. */

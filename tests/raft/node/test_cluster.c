@@ -292,3 +292,23 @@ Test(raft_cluster, a_server_of_another_cluster_is_turned_away)
         cr_expect_eq(c.servers[1].state.count, 0);
         cluster_fini(&c);
 }
+
+Test(raft_cluster, a_server_whose_memory_was_lost_is_told_everything_again)
+{
+        struct cluster_server *follower;
+        struct cluster c;
+
+        cluster_init(&c, 3, false);
+        cluster_bootstrap(&c, 3);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        before = cluster_leader(&c);
+        follower = &c.servers[before->number == 0 ? 1 : 0];
+        cr_expect(cluster_write_many(&c, 100));
+        cr_expect(cluster_run(&c, cluster_agrees, 10000));
+        cluster_stop(&c, follower->number);
+        cluster_start(&c, follower->number);
+        cr_expect(cluster_run(&c, cluster_agrees, 10000));
+        cr_expect_eq(follower->state.count, 100);
+        cr_expect_eq(cluster_leader(&c), before, "by the same leader");
+        cluster_fini(&c);
+}

@@ -339,3 +339,33 @@ Test(raft_durable, a_failed_sync_stops_the_server_and_acknowledges_nothing)
         cr_expect_eq(c.abandoned, 1);
         cluster_fini(&c);
 }
+
+// One of the two that acknowledged something loses its disk. Its vote must not help the third, who
+// never had it, to lead.
+Test(raft_durable, an_emptied_server_does_not_vote_away_what_it_acknowledged)
+{
+        unsigned emptied, behind, leader;
+        struct cluster c;
+
+        cluster_init(&c, 3, true);
+        cluster_bootstrap(&c, 3);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        cr_expect(cluster_write_many(&c, 10));
+        cr_expect(cluster_run(&c, cluster_agrees, 10000));
+        leader = cluster_leader(&c)->number;
+        emptied = (leader + 1) % 3;
+        behind = (leader + 2) % 3;
+        cluster_stop(&c, behind);
+        cr_expect(cluster_write_many(&c, 90));
+        cluster_stop(&c, leader);
+        cluster_stop(&c, emptied);
+        cluster_wipe(&c, emptied);
+        cluster_start(&c, emptied);
+        cluster_start(&c, behind);
+        cr_expect_not(cluster_run(&c, cluster_has_leader, 2000));
+        cluster_start(&c, leader);
+        cr_expect(cluster_run(&c, cluster_agrees, 10000));
+        cr_expect_eq(c.servers[emptied].state.count, 100);
+        cr_expect_eq(c.servers[behind].state.count, 100);
+        cluster_fini(&c);
+}

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "raft/node/node_internal.h"
 #include "tests/raft/node/cluster.h"
 
 Test(raft_node, a_uuid_names_a_server_by_its_first_eight_bytes)
@@ -109,4 +110,28 @@ Test(raft_node, reads_are_answered_once_what_they_must_show_is_applied)
         cr_expect_eq(raft_node_read_index(c.servers[0].node, false, count_done, counts), 0);
         cluster_fini(&c);
         cr_expect_eq(counts[0] + counts[1], 3, "closing ends them too");
+}
+
+// As when a leader that was held up hears of its successor and of that one's commits at once.
+Test(raft_node, a_proposal_whose_place_went_to_another_leaders_first_entry_is_abandoned)
+{
+        struct raft_entry first = {.term = 99, .type = RAFT_ENTRY_NOOP};
+        struct raft_node_status status;
+        struct raft_node *node;
+        struct cluster c;
+
+        cluster_init(&c, 1, false);
+        cluster_bootstrap(&c, 1);
+        cr_assert(cluster_run(&c, cluster_has_leader, 5000));
+        node = c.servers[0].node;
+        cr_expect_eq(cluster_write(&c, 1, 1), 0);
+        cr_expect_eq(cluster_write(&c, 2, 2), 0);
+        raft_node_status(node, &status);
+        first.index = status.last_index - 1;
+        cr_assert_eq(entry_list_push(&node->to_apply, &first), 0);
+        apply_run(node);
+        cr_expect_eq(c.abandoned, 1, "the first of the two");
+        apply_restored(node, status.last_index, 99);
+        cr_expect_eq(c.abandoned, 2, "what a snapshot holds has no answer either");
+        cluster_fini(&c);
 }
