@@ -124,6 +124,14 @@ static int set_routes(struct api *api, const struct config *config, struct setti
                 else if (strcmp(api->routes[i].pattern, API_KV_PATH) == 0)
                         api->routes[i].body_limit = config->kv_max_value_bytes;
         }
+        for (size_t i = 0; i < count; i++) {
+                size_t *limit = &api->routes[i].body_limit;
+
+                // Values are held in memory, whatever is configured.
+                if (strcmp(api->routes[i].pattern, API_SNAPSHOT_PATH) != 0 &&
+                    *limit > HTTP_MEMORY_BODY_MAX)
+                        *limit = HTTP_MEMORY_BODY_MAX;
+        }
         settings->http.routes = api->routes;
         settings->http.route_count = count;
         settings->http.app = api;
@@ -138,6 +146,7 @@ static void free_api(struct api *api)
         free(api->headers);
         free(api->blocked);
         free(api->routes);
+        free(api->spool_dir);
         json_decref(api->header_strings);
         json_decref(api->blocked_strings);
         free(api);
@@ -157,6 +166,10 @@ static int configure(struct api *api, struct settings *settings, char *error, si
             .path_may_be_unprintable = config->disable_http_unprintable_char_filter,
         };
         snprintf(error, error_size, "out of memory");
+        api->spool_dir = strdup(config->data_dir);
+        if (api->spool_dir == NULL)
+                return -ENOMEM;
+        settings->http.spool_dir = api->spool_dir;
         ret = set_routes(api, config, settings);
         if (ret == 0)
                 ret = set_headers(api, config, settings);

@@ -24,6 +24,7 @@ struct api {
         struct http_header *headers; // of every answer; strings of the first configuration
         const char **blocked;
         struct http_route *routes; // the table with configured limits
+        char *spool_dir;
         json_t *header_strings;
         json_t *blocked_strings;
         struct api_cache *cache;
@@ -298,6 +299,9 @@ void api_kv_get(struct http_request *request, void *app);
 void api_kv_put(struct http_request *request, void *app);
 void api_kv_delete(struct http_request *request, void *app);
 void api_write_kv(struct json_writer *w, const struct kv_record *row, bool with_value);
+
+void api_snapshot_save(struct http_request *request, void *app);
+void api_snapshot_restore(struct http_request *request, void *app);
 
 void api_session_create(struct http_request *request, void *app);
 void api_session_destroy(struct http_request *request, void *app);

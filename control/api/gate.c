@@ -20,6 +20,7 @@ static bool reads_cluster(struct http_request *request, const struct http_route 
             "/v1/session/",
             "/v1/operator/autopilot/configuration",
             "/v1/operator/raft/configuration",
+            API_SNAPSHOT_PATH,
             API_TXN_PATH,
             "/v1/internal/",
         };

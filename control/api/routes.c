@@ -82,6 +82,9 @@ const struct http_route api_routes[] = {
     {HTTP_PUT, API_KV_PATH, api_kv_put, HTTP_ALLOW_KEY_WRITE, 0},
     {HTTP_DELETE, API_KV_PATH, api_kv_delete, HTTP_ALLOW_KEY_WRITE, 0},
 
+    {HTTP_GET, API_SNAPSHOT_PATH, api_snapshot_save, HTTP_ALLOW_OPERATOR_WRITE, 0},
+    {HTTP_PUT, API_SNAPSHOT_PATH, api_snapshot_restore, HTTP_ALLOW_OPERATOR_WRITE, (size_t)4 << 30},
+
     {HTTP_PUT, "/v1/session/create", api_session_create, HTTP_ALLOW_SESSION_WRITE, 0},
     {HTTP_PUT, "/v1/session/destroy/", api_session_destroy, HTTP_ALLOW_SESSION_WRITE, 0},
     {HTTP_PUT, "/v1/session/renew/", api_session_renew, HTTP_ALLOW_SESSION_WRITE, 0},

@@ -4,8 +4,9 @@
 #include "control/http/router.h"
 
 // The one whose body limit is configured.
-#define API_TXN_PATH "/v1/txn"
-#define API_KV_PATH  "/v1/kv/"
+#define API_TXN_PATH      "/v1/txn"
+#define API_KV_PATH       "/v1/kv/"
+#define API_SNAPSHOT_PATH "/v1/snapshot"
 // Stands for the configured path of the web interface, and is left out where that is off.
 #define API_UI_PATH "/ui/"
 

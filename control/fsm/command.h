@@ -23,6 +23,7 @@
 #define COMMAND_TXN_MAX         128  /* operations of a transaction, as Consul */
 #define COMMAND_CHECKS_MAX      8192 /* checks in one registration */
 #define COMMAND_COORDINATES_MAX 8192
+#define COMMAND_RESTORE_MAX     (UINT64_C(4) << 30) /* bytes of a state to be restored */
 
 /* Numbers are part of the log's format and never reused. */
 enum command_type {
@@ -38,6 +39,7 @@ enum command_type {
         COMMAND_TOMBSTONE_REAP = 9,
         COMMAND_COORDINATES = 10,
         COMMAND_SETTING = 11,
+        COMMAND_RESTORE = 12,
         COMMAND_TYPE_COUNT
 };
 
@@ -110,6 +112,19 @@ struct command_coordinates {
         uint32_t count; /* COMMAND_COORDINATES_MAX at most */
 };
 
+/*
+ * One piece of a state (a store snapshot) that replaces the present one when its last piece is
+ * there. Pieces come in order; one that comes twice is let pass, and the first of another restore
+ * ends one that is under way.
+ */
+struct command_restore {
+        const char *id;  /* the same in all pieces */
+        uint64_t offset; /* of this piece */
+        uint64_t total;  /* bytes of the state */
+        const uint8_t *bytes;
+        uint32_t len; /* not 0 */
+};
+
 struct command_query_delete {
         const char *id;
 };
@@ -131,6 +146,7 @@ struct command {
                 uint64_t reap_index;         /* of the last deletion to forget */
                 struct command_coordinates coordinates;
                 struct command_setting setting;
+                struct command_restore restore;
         };
 };
 

@@ -91,6 +91,19 @@ static int put_coordinates(const struct command_coordinates *coordinates, struct
         return 0;
 }
 
+static void put_restore(const struct command_restore *restore, struct byte_buffer *out)
+{
+        msgpack_put_map(out, 4);
+        msgpack_put_text(out, "ID");
+        msgpack_put_text(out, restore->id);
+        msgpack_put_text(out, "Offset");
+        msgpack_put_uint(out, restore->offset);
+        msgpack_put_text(out, "Total");
+        msgpack_put_uint(out, restore->total);
+        msgpack_put_text(out, "Bytes");
+        msgpack_put_bytes(out, restore->bytes, restore->len);
+}
+
 static int put_body(const struct command *command, struct byte_buffer *out)
 {
         switch (command->type) {
@@ -146,6 +159,9 @@ static int put_body(const struct command *command, struct byte_buffer *out)
                 msgpack_put_uint(out, command->setting.index);
                 msgpack_put_text(out, "Setting");
                 catalog_setting_encode(&command->setting.setting, out);
+                return 0;
+        case COMMAND_RESTORE:
+                put_restore(&command->restore, out);
                 return 0;
         case COMMAND_TYPE_COUNT:
                 break;
@@ -372,6 +388,20 @@ static int get_setting(struct input *in, uint32_t key_count, struct command_sett
         return catalog_setting_decode(&in->reader, in->arena, &out->setting);
 }
 
+static int get_restore(struct input *in, uint32_t key_count, struct command_restore *out)
+{
+        if (key_count != 4 || !at_key(in, "ID") ||
+            arena_decode_text(&in->reader, in->arena, &out->id) < 0 || *out->id == 0 ||
+            !at_key(in, "Offset") || msgpack_get_uint(&in->reader, &out->offset) < 0 ||
+            !at_key(in, "Total") || msgpack_get_uint(&in->reader, &out->total) < 0 ||
+            !at_key(in, "Bytes") || msgpack_get_bytes(&in->reader, &out->bytes, &out->len) < 0)
+                return -EBADMSG;
+        if (out->total > COMMAND_RESTORE_MAX || out->offset >= out->total || out->len == 0 ||
+            out->len > out->total - out->offset)
+                return -EBADMSG;
+        return 0;
+}
+
 static int get_body(struct input *in, struct command *out)
 {
         uint32_t key_count;
@@ -404,6 +434,8 @@ static int get_body(struct input *in, struct command *out)
                 return get_coordinates(in, key_count, &out->coordinates);
         case COMMAND_SETTING:
                 return get_setting(in, key_count, &out->setting);
+        case COMMAND_RESTORE:
+                return get_restore(in, key_count, &out->restore);
         case COMMAND_TYPE_COUNT:
                 break;
         }

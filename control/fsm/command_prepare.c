@@ -251,6 +251,7 @@ int command_prepare(struct command *command, struct fsm_result *result)
                            : store_error_set(error, "a setting needs a name and a short value");
         case COMMAND_TOMBSTONE_REAP:
         case COMMAND_COORDINATES:
+        case COMMAND_RESTORE:
                 return 0;
         case COMMAND_TYPE_COUNT:
                 break;

@@ -18,6 +18,7 @@ void fsm_destroy(struct fsm *fsm)
 {
         if (fsm == NULL)
                 return;
+        fsm_forget_restore(fsm);
         arena_fini(&fsm->arena);
         free(fsm);
 }
@@ -129,6 +130,7 @@ static int apply_command(struct store *s, const struct command *command, struct 
         case COMMAND_SETTING:
                 apply_setting(s, &command->setting, result);
                 return 0;
+        case COMMAND_RESTORE:
         case COMMAND_TYPE_COUNT:
                 break;
         }
@@ -141,9 +143,16 @@ void fsm_apply(struct fsm *fsm, uint64_t index, const uint8_t *bytes, size_t len
         struct command command;
         int ret;
 
+        index += store_index_offset(fsm->store);
         fsm_result_init(result);
         result->index = index;
+        fsm_expire_restore(fsm, index);
         ret = command_decode(bytes, len, &fsm->arena, &command);
+        if (ret == 0 && command.type == COMMAND_RESTORE) {
+                fsm_apply_restore(fsm, index, &command.restore, result);
+                arena_reset(&fsm->arena);
+                return;
+        }
         store_begin(fsm->store, index);
         if (ret == -ENOTSUP)
                 store_error_set(&result->error,

@@ -18,11 +18,21 @@ void fsm_destroy(struct fsm *fsm);
 /**
  * Apply one log entry. Bytes that are no command, or one this version does not know, change nothing
  * but the applied index and give an error in @result: every server skips them alike.
- * @index   greater than any before.
+ * @index   its place in the log, greater than any before. What the command changes is marked with
+ *          this index plus store_index_offset.
  * @result  initialised by this call; the caller ends it with fsm_result_fini.
  */
 void fsm_apply(struct fsm *fsm, uint64_t index, const uint8_t *bytes, size_t len,
                struct fsm_result *result);
+
+/**
+ * Whether a state is being restored and not yet complete. Its pieces are in the log only: until
+ * then no snapshot of the store may take the log's place.
+ */
+bool fsm_is_restoring(const struct fsm *fsm);
+
+/** Forget the pieces: a snapshot has taken the place of the log they were in. */
+void fsm_forget_restore(struct fsm *fsm);
 
 /** Run a transaction of reads only (txn_op_is_read), without the log. @result  as fsm_apply gives
  * it. */

@@ -4,10 +4,27 @@
 #include "control/fsm/fsm.h"
 #include "control/store/arena.h"
 
+/* Enough for a UUID. */
+#define RESTORE_ID_SIZE 40
+
 struct fsm {
         struct store *store;
         struct arena arena; /* of the command being applied */
+
+        uint8_t *staged; /* what has come of a state to be restored; NULL when none is */
+        uint64_t staged_len;
+        uint64_t staged_total;
+        uint64_t staged_index; /* of the last piece */
+        char staged_id[RESTORE_ID_SIZE];
+        char restored_id[RESTORE_ID_SIZE]; /* of the last one that was complete */
 };
+
+/** Take one piece of a state, and with the last one restore it. Not between begin and commit. */
+void fsm_apply_restore(struct fsm *fsm, uint64_t index, const struct command_restore *piece,
+                       struct fsm_result *result);
+
+/** Forget pieces nobody has gone on with for long. */
+void fsm_expire_restore(struct fsm *fsm, uint64_t index);
 
 /** Whether the kind of row knows the verb. */
 bool txn_op_is_possible(const struct txn_op *op);

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/http/http_internal.h"
@@ -67,6 +68,13 @@ const char *http_request_body(const struct http_request *request, size_t *len)
 {
         *len = request->body_len;
         return request->body != NULL ? request->body : "";
+}
+
+void http_request_take_spool(struct http_request *request, struct spool *out)
+{
+        *out = request->spool != NULL ? *request->spool : (struct spool){.fd = -1};
+        free(request->spool);
+        request->spool = NULL;
 }
 
 const struct sockaddr *http_request_peer(const struct http_request *request)

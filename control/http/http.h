@@ -15,9 +15,12 @@
 struct http_server;
 struct http_request;
 struct http_answer;
+struct spool;
 
-#define HTTP_JSON "application/json"
-#define HTTP_TEXT "text/plain; charset=utf-8"
+// Bodies that may be larger are kept in files.
+#define HTTP_MEMORY_BODY_MAX ((size_t)128 << 20)
+#define HTTP_JSON            "application/json"
+#define HTTP_TEXT            "text/plain; charset=utf-8"
 
 struct http_header {
         const char *name;
@@ -53,6 +56,7 @@ struct http_server_config {
         unsigned idle_timeout_s;           // 0: 120
         size_t body_limit;                 // bytes; 0: 1 MiB
         size_t header_limit;               // bytes; 0: 32 KiB
+        const char *spool_dir;             // of bodies too large for memory, borrowed; NULL: memory
         const struct http_header *headers; // sent with every answer; borrowed for the server's life
         size_t header_count;
         const char *const *blocked; // path prefixes answered with 403; borrowed likewise
@@ -168,6 +172,8 @@ bool http_request_is_plain(const struct http_request *request);
 size_t http_request_param_count(const struct http_request *request);
 /** The body; never NULL. */
 const char *http_request_body(const struct http_request *request, size_t *len);
+/** The body of a route whose limit is above HTTP_MEMORY_BODY_MAX; passes to the caller. */
+void http_request_take_spool(struct http_request *request, struct spool *out);
 /** Address of the client. */
 const struct sockaddr *http_request_peer(const struct http_request *request);
 /** Whether ?pretty was asked for: what a JSON answer's writer is to be initialised with. */

@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 
 #include "control/http/http.h"
+#include "control/http/spool.h"
 #include "control/text/uri.h"
 
 #define HTTP_LISTEN_MAX 16
@@ -80,7 +81,8 @@ struct http_request {
         size_t body_len;
         size_t body_capacity;
         size_t body_limit;
-        size_t drained; // bytes read and dropped
+        struct spool *spool; // what is there of a body too large for memory
+        size_t drained;      // bytes read and dropped
 
         struct MHD_Response *response; // the answer's when there is one, else the request's own
         struct http_answer *answer;

@@ -15,6 +15,14 @@ static struct http_request **slot_of(struct MHD_Connection *connection)
         return info != NULL ? info->socket_context : NULL;
 }
 
+static void drop_spool(struct http_request *request)
+{
+        if (request->spool != NULL)
+                spool_close(request->spool);
+        free(request->spool);
+        request->spool = NULL;
+}
+
 void http_request_destroy(struct http_request *request)
 {
         struct http_server *server = request->server;
@@ -27,6 +35,7 @@ void http_request_destroy(struct http_request *request)
         http_reply_drop(request);
         free(request->headers);
         free(request->body);
+        drop_spool(request);
         if (server->stopping || server->spare_count >= HTTP_SPARE_MAX) {
                 free(target);
                 free(request);
@@ -203,6 +212,7 @@ static void refuse_body(struct http_request *request, unsigned long long size)
         free(request->body);
         request->body = NULL;
         request->body_len = request->body_capacity = 0;
+        drop_spool(request);
         if (request->response == NULL)
                 http_reply_text(request, MHD_HTTP_CONTENT_TOO_LARGE,
                                 "Request body(%llu bytes) too large, max size: %zu bytes. "
@@ -282,8 +292,26 @@ static bool start_request(struct http_request *request, const char *method)
         return length > HTTP_DRAIN_MAX || http_request_header(request, "Expect") != NULL;
 }
 
+static int append_spool(struct http_request *request, const char *data, size_t len)
+{
+        const char *dir = request->server->config.spool_dir;
+
+        if (request->spool == NULL) {
+                request->spool = malloc(sizeof(*request->spool));
+                if (request->spool == NULL)
+                        return -ENOMEM;
+                *request->spool = (struct spool){.fd = -1};
+                if (spool_open(request->spool, dir != NULL ? dir : "") < 0)
+                        return -EIO;
+        }
+        request->body_len += len;
+        return spool_append(request->spool, (const uint8_t *)data, len);
+}
+
 static int append_body(struct http_request *request, const char *data, size_t len)
 {
+        if (request->body_limit > HTTP_MEMORY_BODY_MAX)
+                return append_spool(request, data, len);
         if (request->body_capacity - request->body_len < len) {
                 size_t capacity = request->body_capacity > 0 ? request->body_capacity : 1024;
                 char *body;

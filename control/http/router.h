@@ -51,7 +51,7 @@ struct http_route {
         const char *pattern;
         http_handler handler;
         enum http_permission permission;
-        size_t body_limit; // bytes; 0: the server's default
+        size_t body_limit; // bytes; 0: the server's default. Very large: see HTTP_MEMORY_BODY_MAX
 };
 
 struct http_router;

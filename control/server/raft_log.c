@@ -59,7 +59,8 @@ static void *snapshot_begin(void *arg)
 {
         struct raft_log *log = arg;
 
-        return store_snapshot_gather(log->options.store);
+        return fsm_is_restoring(log->options.fsm) ? NULL
+                                                  : store_snapshot_gather(log->options.store);
 }
 
 struct snapshot_output {
@@ -92,6 +93,7 @@ static int restore(void *arg, raft_index index, const uint8_t *bytes, size_t len
         struct raft_log *log = arg;
         int ret = store_snapshot_read(log->options.store, bytes, length);
 
+        fsm_forget_restore(log->options.fsm);
         if (ret == 0)
                 log_info(log->options.log, "server.fsm", "snapshot restored: index=%llu bytes=%zu",
                          (unsigned long long)index, length);

@@ -271,4 +271,12 @@ int store_snapshot_write(struct store *s, store_write_fn write, void *arg);
  */
 int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len);
 
+/**
+ * Whether store_snapshot_read would succeed.
+ * @index   on success the last index applied in it.
+ * returns  as it does.
+ * context  any thread; needs the memory of the whole state.
+ */
+int store_snapshot_check(const uint8_t *bytes, size_t len, uint64_t *index);
+
 #endif

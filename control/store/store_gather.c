@@ -139,6 +139,7 @@ struct store_snapshot *store_snapshot_gather(struct store *s)
         memcpy(h->table_index, s->tables.table_index, sizeof(h->table_index));
         h->vanished_index = s->tables.vanished_index;
         h->applied_index = s->tables.applied_index;
+        h->index_offset = s->tables.index_offset;
         return h;
 }
 

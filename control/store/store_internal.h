@@ -45,6 +45,7 @@ struct store_tables {
         uint64_t table_index[STORE_TABLE_COUNT];
         uint64_t vanished_index; /* when a service name last went */
         uint64_t applied_index;
+        uint64_t index_offset; /* by which a restored state's indexes are ahead of the log's */
 };
 
 struct store_listener {
@@ -60,11 +61,13 @@ struct store_touch {
 };
 
 /*
- * The format of a snapshot: a magic, one version byte, then msgpack: the applied index, the table
- * indexes, the vanished index; for each table its row count and rows (create index, modify index,
- * value); the marks of nodes and services in key order, whose number follows from the rows.
+ * The format of a snapshot: a magic, one version byte, then msgpack: the applied index, the index
+ * offset, the table indexes, the vanished index; for each table its row count and rows (create
+ * index, modify index, value); the marks of nodes and services in key order, whose number follows
+ * from the rows.
  */
-#define SNAPSHOT_VERSION 4
+#define SNAPSHOT_VERSION        5
+#define SNAPSHOT_VERSION_OLDEST 4 /* without the index offset */
 extern const uint8_t store_snapshot_magic[8];
 
 /* What has left the tables but is still held: a chain of blocks of pointers. */
@@ -85,6 +88,7 @@ struct store_snapshot {
         uint64_t table_index[STORE_TABLE_COUNT];
         uint64_t vanished_index;
         uint64_t applied_index;
+        uint64_t index_offset;
         struct store_retired records; /* a reference each */
         struct store_retired marks;
         struct store_old_tables *old_tables; /* which a restored snapshot has replaced */
@@ -135,6 +139,12 @@ void store_touch(struct store *s, enum store_watch_kind kind, const uint8_t *key
 /** Note the rows in which two versions of a table's main index differ. */
 void store_note_differences(struct store *s, enum store_table table,
                             const struct ordered_index *old, const struct ordered_index *new);
+
+/**
+ * Read a snapshot into tables made by store_tables_init.
+ * returns  as store_snapshot_read; on failure the tables hold what had been read.
+ */
+int store_tables_read(struct store_tables *t, const uint8_t *bytes, size_t len);
 
 /** Tell the listeners what the journal holds, fire the watches
  * of what was touched, and empty both. */

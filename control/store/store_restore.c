@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Far from any overflow.
+#define INDEX_MAX (UINT64_MAX / 4)
+
 // The rows of one table as they are read, ascending by their main key.
 struct rows {
         struct ordered_entry *entries;
@@ -357,11 +360,15 @@ static int read_marks(struct source *src, struct ordered_index **out,
         return ret;
 }
 
-static int read_tables(struct source *src)
+static int read_tables(struct source *src, uint8_t version)
 {
         struct store_tables *t = src->tables;
         int ret = msgpack_get_uint(&src->reader, &t->applied_index);
 
+        if (ret == 0 && version > SNAPSHOT_VERSION_OLDEST)
+                ret = msgpack_get_uint(&src->reader, &t->index_offset);
+        if (ret == 0 && (t->applied_index > INDEX_MAX || t->index_offset > t->applied_index))
+                ret = -EBADMSG;
         for (int i = 0; i < STORE_TABLE_COUNT && ret == 0; i++)
                 ret = msgpack_get_uint(&src->reader, &t->table_index[i]);
         if (ret == 0)
@@ -377,34 +384,20 @@ static int read_tables(struct source *src)
         return ret == 0 && !msgpack_at_end(&src->reader) ? -EBADMSG : ret;
 }
 
-int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len)
+int store_tables_read(struct store_tables *t, const uint8_t *bytes, size_t len)
 {
-        struct store_tables tables;
-        struct source src = {.arena = ARENA_INIT, .tables = &tables};
-        struct store_tables *t = &s->tables;
+        struct source src = {.arena = ARENA_INIT, .tables = t};
+        uint8_t version;
         int ret;
 
         if (len <= sizeof(store_snapshot_magic) ||
             memcmp(bytes, store_snapshot_magic, sizeof(store_snapshot_magic)) != 0)
                 return -EBADMSG;
-        if (bytes[sizeof(store_snapshot_magic)] != SNAPSHOT_VERSION)
-                return bytes[sizeof(store_snapshot_magic)] > SNAPSHOT_VERSION ? -ENOTSUP : -EBADMSG;
+        version = bytes[sizeof(store_snapshot_magic)];
+        if (version < SNAPSHOT_VERSION_OLDEST || version > SNAPSHOT_VERSION)
+                return version > SNAPSHOT_VERSION ? -ENOTSUP : -EBADMSG;
         src.reader = (struct msgpack_reader){bytes + sizeof(store_snapshot_magic) + 1, bytes + len};
-        store_tables_init(&tables);
-        ret = read_tables(&src);
+        ret = read_tables(&src, version);
         arena_fini(&src.arena);
-        if (ret < 0) {
-                store_tables_fini(&tables);
-                return ret;
-        }
-        for (int i = 0; i < STORE_TABLE_COUNT; i++)
-                store_note_differences(s, (enum store_table)i,
-                                       *store_table_index_at(t, (enum store_table)i, 0),
-                                       *store_table_index_at(&tables, (enum store_table)i, 0));
-        store_retire_tables(s, t);
-        *t = tables;
-        s->restore_count++;
-        store_tell(s, t->applied_index);
-        watch_notify_all(s->watches);
-        return 0;
+        return ret;
 }

@@ -101,6 +101,7 @@ int store_snapshot_encode(const struct store_snapshot *h, store_write_fn write, 
         byte_buffer_append(&sink.buffer, store_snapshot_magic, sizeof(store_snapshot_magic));
         byte_buffer_append(&sink.buffer, &version, 1);
         msgpack_put_uint(&sink.buffer, h->applied_index);
+        msgpack_put_uint(&sink.buffer, h->index_offset);
         for (int i = 0; i < STORE_TABLE_COUNT; i++)
                 msgpack_put_uint(&sink.buffer, h->table_index[i]);
         msgpack_put_uint(&sink.buffer, h->vanished_index);

@@ -30,6 +30,18 @@ void store_commit(struct store *s);
 void store_abort(struct store *s);
 
 /**
+ * Put a snapshot's state, perhaps of another cluster, in the place of this one, as a command does.
+ * Where its indexes are not smaller than @index, all indexes from now on are so much ahead of the
+ * log's that they go on rising.
+ * @index   the command's, not begun.
+ * returns  as store_snapshot_read; on failure nothing has changed.
+ */
+int store_restore(struct store *s, uint64_t index, const uint8_t *bytes, size_t len);
+
+/** What is added to a log index to give the index of a command. */
+uint64_t store_index_offset(const struct store *s);
+
+/**
  * Insert or update one row. Values as command_prepare leaves them; borrowed.
  * returns  0, or -EINVAL with @error filled (conflicting node id or name, unknown node or service).
  */

@@ -120,6 +120,8 @@ static struct command some_command(enum command_type type, struct txn_op ops[5],
                 c.reap_index = UINT64_MAX;
         } else if (type == COMMAND_SETTING) {
                 c.setting = (struct command_setting){{"autopilot", "{}"}, true, 7};
+        } else if (type == COMMAND_RESTORE) {
+                c.restore = (struct command_restore){"r", 2, 5, (const uint8_t *)"abc", 3};
         }
         return c;
 }
