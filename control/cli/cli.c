@@ -76,6 +76,7 @@ static const struct command commands[] = {
     {"keygen", "Generates a new encryption key", command_keygen, NULL},
     {"kv", "Interact with the key-value store", NULL, kv_commands},
     {"leave", "Gracefully leaves the cluster and shuts down", command_leave, NULL},
+    {"lock", "Execute a command holding a lock", command_lock, NULL},
     {"maint", "Controls node or service maintenance mode", command_maint, NULL},
     {"members", "Lists the members of a Lictor cluster", command_members, NULL},
     {"monitor", "Stream logs from an agent", command_monitor, NULL},

@@ -62,6 +62,7 @@ int command_kv_get(int argc, char *const argv[]);
 int command_kv_import(int argc, char *const argv[]);
 int command_kv_put(int argc, char *const argv[]);
 int command_leave(int argc, char *const argv[]);
+int command_lock(int argc, char *const argv[]);
 int command_maint(int argc, char *const argv[]);
 int command_members(int argc, char *const argv[]);
 int command_monitor(int argc, char *const argv[]);

@@ -8,14 +8,16 @@
 #include <stdint.h>
 
 struct client_options {
-        const char *http_addr;  /* NULL: LICTOR_HTTP_ADDR, CONSUL_HTTP_ADDR, 127.0.0.1:8500 */
-        const char *token;      /* NULL: CONSUL_HTTP_TOKEN */
-        const char *token_file; /* NULL: CONSUL_HTTP_TOKEN_FILE; beats the environment's token */
-        const char *ca_file;    /* NULL: CONSUL_CACERT */
-        const char *ca_path;    /* NULL: CONSUL_CAPATH */
-        const char *cert_file;  /* NULL: CONSUL_CLIENT_CERT */
-        const char *key_file;   /* NULL: CONSUL_CLIENT_KEY */
-        const char *datacenter; /* NULL: the agent's */
+        /* NULL: what LICTOR_ and then CONSUL_ with the name given here have in the environment. */
+        const char *http_addr;       /* HTTP_ADDR; 127.0.0.1:8500 */
+        const char *token;           /* HTTP_TOKEN */
+        const char *token_file;      /* HTTP_TOKEN_FILE; beats the environment's token */
+        const char *ca_file;         /* CACERT */
+        const char *ca_path;         /* CAPATH */
+        const char *cert_file;       /* CLIENT_CERT */
+        const char *key_file;        /* CLIENT_KEY */
+        const char *tls_server_name; /* TLS_SERVER_NAME */
+        const char *datacenter;      /* NULL: the agent's */
         bool stale;
 };
 

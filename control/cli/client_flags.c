@@ -19,6 +19,7 @@ int client_flag_set(void *context, const struct flag *flag, const char *value, c
                       {"ca-path", offsetof(struct client_options, ca_path)},
                       {"client-cert", offsetof(struct client_options, cert_file)},
                       {"client-key", offsetof(struct client_options, key_file)},
+                      {"tls-server-name", offsetof(struct client_options, tls_server_name)},
                       {"datacenter", offsetof(struct client_options, datacenter)}};
         struct client_options *options = context;
 

@@ -37,6 +37,12 @@ int client_flag_set(void *context, const struct flag *flag, const char *value, c
              "http-addr"},                                                                         \
             {"stale",         FLAG_BOOL, "", "Let any server answer, not only the leader.",        \
              client_flag_set, "stale"},                                                            \
+            {"tls-server-name",                                                                    \
+             FLAG_STRING,                                                                          \
+             "<name>",                                                                             \
+             "Name the agent's certificate has to bear. Or CONSUL_TLS_SERVER_NAME.",               \
+             client_flag_set,                                                                      \
+             "tls-server-name"},                                                                   \
             {"token",         FLAG_STRING,                                                         \
              "<value>",       "ACL token to use. Can be given by CONSUL_HTTP_TOKEN instead.",      \
              client_flag_set, "token"},                                                            \
