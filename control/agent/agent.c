@@ -100,11 +100,6 @@ static int start_log(struct agent *agent, char *error, size_t error_size)
         return ret;
 }
 
-static void wait_for_store(void *arg, local_catalog_ready_fn done, void *done_arg)
-{
-        server_read(arg, SERVER_READ_DEFAULT, done, done_arg);
-}
-
 static int start_local(struct agent *agent, char *error, size_t error_size)
 {
         const struct local_options options = {
@@ -117,8 +112,7 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
         };
         int ret;
 
-        local_store_catalog_init(&agent->local_catalog, agent->store,
-                                 agent->server != NULL ? wait_for_store : NULL, agent->server);
+        local_store_catalog_init(&agent->local_catalog, agent->store, remote_wait, agent);
         ret = local_create(&agent->local, &options);
         if (ret < 0) {
                 snprintf(error, error_size, "cannot set up the local state: %s", strerror(-ret));
@@ -423,8 +417,7 @@ void agent_stop(struct agent *agent)
         if (agent->leader != NULL)
                 leader_destroy(agent->leader);
         agent->leader = NULL;
-        if (agent->relay != NULL)
-                relay_close(agent->relay, NULL, NULL);
+        remote_stop(agent);
         if (agent->server != NULL)
                 server_close(agent->server, NULL, NULL);
         members_destroy(agent->members);

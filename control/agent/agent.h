@@ -53,6 +53,7 @@ struct agent {
         struct fsm *fsm;
         struct members *members;        /* gossip */
         struct server *server;          /* NULL for a client */
+        struct follower *follower;      /* the copy of the catalog; NULL for a server */
         struct relay *relay;            /* calls to servers elsewhere */
         struct remote_serving *serving; /* of others' calls; NULL for a client */
         struct log_proposer *proposer;  /* every change goes through it */

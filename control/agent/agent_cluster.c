@@ -2,6 +2,7 @@
 
 #include "control/agent/agent_internal.h"
 #include "control/event/events.h"
+#include "control/follow/follower.h"
 #include "control/member/members.h"
 #include "control/server/server.h"
 
@@ -24,6 +25,8 @@ static void on_members_changed(void *arg, enum member_pool pool)
 
         if (pool == MEMBER_LAN && agent->server != NULL)
                 server_members_changed(agent->server);
+        else if (pool == MEMBER_LAN && agent->follower != NULL)
+                follower_wake(agent->follower);
 }
 
 static void on_event_heard(void *arg, const struct event *event)

@@ -53,6 +53,9 @@ void local_destroy(struct local_state *take_local);
 int local_configure(struct local_state *local, const struct config *config, char *error,
                     size_t error_size);
 
+/** Compare with the catalog now, and push what differs. Done by the clock otherwise. */
+void local_sync(struct local_state *local);
+
 // How a call ended: what the HTTP API says about it.
 struct local_result {
         unsigned status; // HTTP status; 200 on success

@@ -159,7 +159,6 @@ void local_push_removal(struct local_state *local, const char *service_id, const
 void local_push_all(struct local_state *local);
 
 // local_sync.c: comparing with the catalog, and pushing what differs.
-void local_sync(struct local_state *local);
 // How many times the base interval a comparison may be put off in a cluster of this size.
 unsigned local_sync_scale(size_t node_count);
 // The next wait after a failure; it doubles.

@@ -5,10 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "control/agent/local.h"
+#include "control/follow/follower.h"
 #include "control/gossip/serf.h"
 #include "control/member/members.h"
 #include "control/relay/relay.h"
 #include "control/server/discovery.h"
+#include "control/server/server.h"
 
 static bool is_own_datacenter(const struct agent *agent, const char *datacenter)
 {
@@ -70,6 +73,39 @@ bool agent_knows_datacenter(const struct agent *agent, const char *datacenter)
         return known;
 }
 
+// What could not be pushed before has somebody to be pushed to.
+static void on_synced(void *arg)
+{
+        struct agent *agent = arg;
+
+        if (agent->local != NULL)
+                local_sync(agent->local);
+}
+
+static int follow_servers(struct agent *agent, struct follower_options options)
+{
+        options.relay = agent->relay;
+        agent->follower = follower_create(&options);
+        return agent->follower != NULL ? 0 : -ENOMEM;
+}
+
+void remote_stop(struct agent *agent)
+{
+        follower_destroy(agent->follower);
+        if (agent->relay != NULL)
+                relay_close(agent->relay, NULL, NULL);
+}
+
+void remote_wait(void *arg, local_catalog_ready_fn done, void *done_arg)
+{
+        const struct agent *agent = arg;
+
+        if (agent->server != NULL)
+                server_read(agent->server, SERVER_READ_DEFAULT, done, done_arg);
+        else
+                follower_wait(agent->follower, done, done_arg);
+}
+
 int remote_start(struct agent *agent)
 {
         const struct config *config = agent->config;
@@ -83,6 +119,14 @@ int remote_start(struct agent *agent)
             .servers = tell_servers,
         };
 
+        const struct follower_options following = {.loop = &agent->loop,
+                                                   .log = agent->log,
+                                                   .store = agent->store,
+                                                   .arg = agent,
+                                                   .synced = on_synced};
+
         agent->relay = relay_create(&options);
-        return agent->relay != NULL ? 0 : -ENOMEM;
+        if (agent->relay == NULL || config->server)
+                return agent->relay != NULL ? 0 : -ENOMEM;
+        return follow_servers(agent, following);
 }

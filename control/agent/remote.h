@@ -12,8 +12,13 @@
 
 struct remote_serving;
 
-/** Make agent->relay. returns 0 or a negative errno. */
+/** Make agent->relay, and a client's agent->follower. returns 0 or a negative errno. */
 int remote_start(struct agent *agent);
+/** End both. Their memory goes with the loop's next turns. */
+void remote_stop(struct agent *agent);
+
+/** Wait until the store may be read, and shows what was acknowledged. @arg  the agent. */
+void remote_wait(void *arg, local_catalog_ready_fn done, void *done_arg);
 
 /**
  * Begin to answer calls on a server's port; the API is there.

@@ -4,6 +4,7 @@
 
 #include "control/agent/remote.h"
 #include "control/api/api.h"
+#include "control/follow/feed.h"
 #include "control/fsm/propose.h"
 #include "control/http/http.h"
 #include "control/relay/relay_server.h"
@@ -16,6 +17,7 @@
 struct remote_serving {
         struct agent *agent;
         struct relay_server *server;
+        struct feed *feed;
 };
 
 // A call that is being answered; incoming is NULL once nobody waits for it.
@@ -210,24 +212,11 @@ static void serve_proposal(struct remote_serving *remote, struct relay_incoming 
 
 // --- How far the catalog has come.
 
-static uint64_t catalog_index(const struct store *store)
-{
-        static const enum store_table tables[] = {STORE_NODES, STORE_SERVICES, STORE_CHECKS,
-                                                  STORE_QUERIES};
-        uint64_t index = 0;
-
-        for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-                if (store_table_index(store, tables[i]) > index)
-                        index = store_table_index(store, tables[i]);
-        }
-        return index;
-}
-
 static void on_readable(void *arg, const char *error)
 {
         struct serving *serving = arg;
         struct byte_buffer bytes = BYTE_BUFFER_INIT;
-        struct relay_index index = {.catalog_index = catalog_index(serving->agent->store)};
+        struct relay_index index = {.catalog_index = follow_catalog_index(serving->agent->store)};
 
         if (serving->incoming != NULL) {
                 snprintf(index.error, sizeof(index.error), "%s", error != NULL ? error : "");
@@ -265,6 +254,8 @@ static void handle(void *arg, struct relay_incoming *incoming, enum relay_kind k
                 serve_proposal(remote, incoming, bytes, len);
         else if (kind == RELAY_INDEX)
                 serve_index(remote, incoming);
+        else if (kind == RELAY_FOLLOW)
+                feed_serve(remote->feed, incoming, bytes, len);
         else
                 relay_incoming_answer(incoming, &nothing);
 }
@@ -276,11 +267,26 @@ static void on_connection(void *arg, uv_tcp_t *take_connection, const char *peer
         relay_server_accept(remote->server, take_connection, peer);
 }
 
+static void tell_contact(void *arg, struct feed_contact *out)
+{
+        const struct remote_serving *remote = arg;
+        const struct server *server = remote->agent->server;
+        struct raft_node_status status;
+        struct server_contact contact;
+
+        raft_node_status(server_raft_node(server), &status);
+        server_contact(server, &contact);
+        *out =
+            (struct feed_contact){status.cluster_id, contact.last_contact_ms, contact.known_leader};
+}
+
 int remote_serve(struct agent *agent)
 {
         struct remote_serving *remote;
         struct relay_server_options options = {
             .loop = &agent->loop, .log = agent->log, .handle = handle};
+        struct feed_options feeding = {
+            .loop = &agent->loop, .store = agent->store, .contact = tell_contact};
 
         if (agent->server == NULL)
                 return 0;
@@ -290,7 +296,9 @@ int remote_serve(struct agent *agent)
         remote->agent = agent;
         options.arg = remote;
         remote->server = relay_server_create(&options);
-        if (remote->server == NULL) {
+        feeding.arg = remote;
+        if (remote->server == NULL || feed_create(&remote->feed, &feeding) < 0) {
+                relay_server_destroy(remote->server);
                 free(remote);
                 return -ENOMEM;
         }
@@ -305,5 +313,6 @@ void remote_serve_stop(struct remote_serving *take_serving)
                 return;
         demux_register(server_demux(take_serving->agent->server), DEMUX_RELAY, NULL, NULL);
         relay_server_destroy(take_serving->server);
+        feed_destroy(take_serving->feed);
         free(take_serving);
 }

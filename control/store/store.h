@@ -255,6 +255,10 @@ uint64_t store_snapshot_index(const struct store_snapshot *snapshot);
  */
 int store_snapshot_encode(const struct store_snapshot *snapshot, store_write_fn write, void *arg);
 
+/** Likewise, but nodes, services, checks and prepared queries only: what names lead to. */
+int store_snapshot_encode_catalog(const struct store_snapshot *snapshot, store_write_fn write,
+                                  void *arg);
+
 /**
  * Let go of a held state. What only it held is freed little by little, by the commits to come.
  * context  the control thread; no encoding of it may be running. NULL is let pass.

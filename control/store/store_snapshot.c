@@ -92,7 +92,7 @@ static int write_marks(struct sink *sink, const struct ordered_frozen *marks)
         return ret;
 }
 
-int store_snapshot_encode(const struct store_snapshot *h, store_write_fn write, void *arg)
+static int encode(const struct store_snapshot *h, unsigned tables, store_write_fn write, void *arg)
 {
         struct sink sink = {BYTE_BUFFER_INIT, write, arg};
         const uint8_t version = SNAPSHOT_VERSION;
@@ -103,10 +103,14 @@ int store_snapshot_encode(const struct store_snapshot *h, store_write_fn write, 
         msgpack_put_uint(&sink.buffer, h->applied_index);
         msgpack_put_uint(&sink.buffer, h->index_offset);
         for (int i = 0; i < STORE_TABLE_COUNT; i++)
-                msgpack_put_uint(&sink.buffer, h->table_index[i]);
+                msgpack_put_uint(&sink.buffer, tables >> i & 1 ? h->table_index[i] : 0);
         msgpack_put_uint(&sink.buffer, h->vanished_index);
-        for (int i = 0; i < STORE_TABLE_COUNT && ret == 0; i++)
-                ret = write_rows(&sink, h->rows[i]);
+        for (int i = 0; i < STORE_TABLE_COUNT && ret == 0; i++) {
+                if (tables >> i & 1)
+                        ret = write_rows(&sink, h->rows[i]);
+                else
+                        msgpack_put_uint(&sink.buffer, 0);
+        }
         if (ret == 0)
                 ret = write_marks(&sink, h->node_marks);
         if (ret == 0)
@@ -115,6 +119,18 @@ int store_snapshot_encode(const struct store_snapshot *h, store_write_fn write, 
                 ret = flush(&sink, 0);
         byte_buffer_fini(&sink.buffer);
         return ret;
+}
+
+int store_snapshot_encode(const struct store_snapshot *h, store_write_fn write, void *arg)
+{
+        return encode(h, (1u << STORE_TABLE_COUNT) - 1, write, arg);
+}
+
+int store_snapshot_encode_catalog(const struct store_snapshot *h, store_write_fn write, void *arg)
+{
+        return encode(
+            h, 1u << STORE_NODES | 1u << STORE_SERVICES | 1u << STORE_CHECKS | 1u << STORE_QUERIES,
+            write, arg);
 }
 
 int store_snapshot_write(struct store *s, store_write_fn write, void *arg)

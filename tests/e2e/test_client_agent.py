@@ -1,0 +1,161 @@
+"""Client agents: two of them and three servers, which they find by gossip, follow, and outlive."""
+import http.client
+import statistics
+import sys
+import threading
+import time
+
+import lictor_e2e as e2e
+from lictor_e2e import eventually
+from test_cluster import Cluster
+
+
+def add_client(cluster, number):
+    client = cluster.add(number, {"server": False, "bootstrap_expect": 0})
+    client.start()
+    assert eventually(lambda: client.get("/v1/status/leader")[0] == 200, 10), client.log()
+    assert eventually(lambda: cluster.servers[0].get(f"/v1/health/node/{client.name}")[1], 10)
+    return client
+
+
+def service_nodes(agent, name):
+    status, body = agent.get(f"/v1/catalog/service/{name}")
+    return sorted(s["Node"] for s in body) if status == 200 else []
+
+
+class ClientAgent(e2e.TestCase):
+    def setUp(self):
+        self.cluster = Cluster(config={"performance": {"raft_multiplier": 1,
+                                                       "rpc_hold_timeout": "2s"}})
+        self.cluster.__enter__()
+        self.addCleanup(lambda: self.cluster.__exit__(None, None, None))
+        self.servers = list(self.cluster.servers)
+        self.clients = [add_client(self.cluster, number) for number in (4, 5)]
+
+    def test_what_a_client_registers_is_seen_and_answered_by_all(self):
+        client, other = self.clients
+        client.register("web", Port=8080, Tags=["v1"])
+        for agent in self.servers + self.clients:
+            self.assertTrue(eventually(lambda: service_nodes(agent, "web") == [client.name]))
+            answer = agent.dig_until([client.address], "v1.web.service.consul")
+            self.assertEqual(answer.data, [client.address], agent.name)
+        self.assertEqual(list(client.get("/v1/agent/services")[1]), ["web"])
+        self.assertEqual(other.get("/v1/agent/services")[1], {})
+        client.put("/v1/agent/service/deregister/web")
+        for agent in self.servers + self.clients:
+            self.assertTrue(eventually(lambda: service_nodes(agent, "web") == []))
+            self.assertEqual(agent.dig_until([], "web.service.consul").data, [])
+
+    def test_every_kind_of_request_is_answered_through_a_client(self):
+        client, server = self.clients[0], self.servers[0]
+        self.assertIs(client.put("/v1/kv/a/b", "x"), True)
+        for path in ("/v1/kv/a?recurse", "/v1/kv/?keys", "/v1/catalog/nodes", "/v1/session/list",
+                     "/v1/catalog/datacenters", "/v1/operator/raft/configuration", "/v1/query",
+                     "/v1/status/peers", "/v1/health/state/any", "/v1/coordinate/nodes",
+                     "/v1/agent/self", "/v1/agent/members", "/v1/event/list", "/v1/agent/checks"):
+            self.assertEqual(client.get(path)[0], 200, path)
+        status, value, headers = client.request("GET", "/v1/kv/a/b?consistent")
+        self.assertEqual(status, 200)
+        self.assertEqual(value, server.get("/v1/kv/a/b?consistent")[1])
+        self.assertEqual(headers["X-Consul-KnownLeader"], "true")
+        self.assertEqual(int(headers["X-Consul-Index"]), value[0]["ModifyIndex"])
+        self.assertEqual(client.get("/v1/kv/none")[0], 404)
+        self.assertEqual(client.get("/v1/kv/a/b?stale&consistent")[0], 400)
+        self.assertEqual(client.get("/v1/catalog/nodes?dc=far"), (500, "No path to datacenter"))
+        session = client.put("/v1/session/create")["ID"]
+        self.assertEqual(client.get(f"/v1/session/info/{session}")[1][0]["Node"], client.name)
+        big = "x" * 400000
+        client.put("/v1/kv/big", big)
+        self.assertGreater(len(client.get("/v1/kv/big?raw")[1]), 399999)
+        self.assertEqual(client.request("PUT", "/v1/kv/toobig", "x" * 600000)[0], 413)
+
+    def test_a_blocking_query_on_a_client_is_woken_and_outlives_the_leader(self):
+        client = self.clients[0]
+        client.put("/v1/kv/key", "1")
+        index = client.request("GET", "/v1/kv/key")[2]["X-Consul-Index"]
+        answers = []
+
+        def wait():
+            begun = time.monotonic()
+            status, value, _headers = client.request("GET", f"/v1/kv/key?index={index}&wait=15s")
+            answers.append((status, value, time.monotonic() - begun))
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.3)
+        leader = self.cluster.wait_for_leader()
+        leader.kill()
+        self.cluster.servers.remove(leader)
+        self.addCleanup(leader.clean)
+        self.assertEqual(answers, [])
+        self.cluster.servers = [s for s in self.cluster.servers if s.process.poll() is None]
+        self.assertTrue(eventually(
+            lambda: client.try_put("/v1/kv/key", "2"), 15), "no write after the leader's end")
+        waiting.join(20)
+        self.assertEqual(answers[0][0], 200)
+        self.assertEqual(answers[0][1][0]["Value"], "IjIi")
+
+    def test_a_change_is_soon_in_a_clients_dns(self):
+        server, client = self.servers[0], self.clients[0]
+        times = []
+        for i in range(30):
+            name = f"s{i}"
+            server.put("/v1/catalog/register", {"Node": "ext", "Address": "10.9.9.9",
+                                                "Service": {"Service": name}})
+            begun = time.monotonic()
+            while not client.dig(f"{name}.service.consul").data:
+                self.assertLess(time.monotonic() - begun, 5)
+            times.append(time.monotonic() - begun)
+        # dig itself takes some milliseconds.
+        self.assertLess(statistics.median(times), 0.1, times)
+
+    def test_dns_goes_on_without_servers_and_all_goes_on_with_them(self):
+        client = self.clients[0]
+        client.register("web", Port=8080)
+        self.assertTrue(client.dig_until([client.address], "web.service.consul").data)
+        for server in self.servers:
+            server.kill()
+        self.assertTrue(eventually(
+            lambda: client.get("/v1/catalog/nodes") == (500, "No known Consul servers"), 20),
+            client.get("/v1/catalog/nodes"))
+        self.assertEqual(client.dig("web.service.consul").data, [client.address])
+        self.assertEqual(client.request("PUT", "/v1/kv/a", "x")[0], 500)
+        client.register("later", Port=9090)
+        self.assertIn("later", client.get("/v1/agent/services")[1])
+        for server in self.servers:
+            server.start()
+        self.assertTrue(eventually(lambda: client.get("/v1/catalog/nodes")[0] == 200, 30))
+        self.assertTrue(eventually(lambda: service_nodes(client, "later") == [client.name], 30))
+        self.assertEqual(client.dig_until([client.address], "later.service.consul").data,
+                         [client.address])
+
+
+class Alone(e2e.TestCase):
+    def test_a_client_without_servers_says_so(self):
+        agent = e2e.Agent({"server": False, "bootstrap": False})
+        agent.is_ready = lambda: is_up(agent)
+        with agent:
+            self.assertEqual(agent.get("/v1/catalog/nodes"), (500, "No known Consul servers"))
+            self.assertEqual(agent.request("PUT", "/v1/kv/a", "x")[:2],
+                             (500, "No known Consul servers"))
+            agent.register("web", Port=1)
+            self.assertIn("web", agent.get("/v1/agent/services")[1])
+
+    def test_more_calls_than_the_limit_are_refused(self):
+        agent = e2e.Agent({"server": False, "bootstrap": False,
+                           "limits": {"rpc_rate": 1, "rpc_max_burst": 2}})
+        agent.is_ready = lambda: is_up(agent)
+        with agent:
+            answers = [agent.get("/v1/catalog/nodes") for _ in range(6)]
+            self.assertIn((429, "RPC rate limit exceeded"), answers)
+
+
+def is_up(agent):
+    try:
+        return agent.get("/v1/agent/self")[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(e2e.main())
