@@ -134,8 +134,6 @@ static void set_service(struct command *command, const struct shown *shown,
 
 static void register_member(struct duties *duties, const struct shown *shown)
 {
-        const struct store *store = duties->server->options.store;
-        const struct node_record *node = store_node_get(store, shown->name);
         struct catalog_check alive = CATALOG_CHECK_INIT;
         struct command command = {.type = COMMAND_REGISTER};
         struct server_meta meta;
@@ -146,10 +144,9 @@ static void register_member(struct duties *duties, const struct shown *shown)
                  shown->alive ? "member joined, marking health alive: member=%s"
                               : "member failed, marking health critical: member=%s",
                  shown->name);
-        // Its own agent says more about the node, which stays.
+        // Its own agent says more about the node, perhaps in a command that is under way already.
+        command.reg.skip_node_update = true;
         command.reg.node = (struct catalog_node)CATALOG_NODE_INIT;
-        if (node != NULL)
-                command.reg.node = node->node;
         command.reg.node.name = shown->name;
         command.reg.node.id = shown->info.node_id;
         command.reg.node.address = shown->address;
