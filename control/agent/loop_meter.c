@@ -1,6 +1,7 @@
 #include "control/agent/loop_meter.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 // As often as Consul's telemetry begins anew.
@@ -16,6 +17,7 @@ struct loop_meter {
         uint64_t interval_ms;
         uint64_t longest_before_ns; // in the interval before
         uint64_t longest_present_ns;
+        bool measuring;
         struct loop_turns turns;
 };
 
@@ -32,6 +34,12 @@ static void on_prepare(uv_prepare_t *prepare)
         uint64_t now_ns = uv_hrtime(), now_ms = now_ns / 1000000u;
         uint64_t busy_ns = now_ns - meter->woke_ms * 1000000u;
 
+        // What was started last is called first, and this is to be the first after the wait.
+        uv_check_stop(&meter->check);
+        uv_check_start(&meter->check, on_check);
+        uv_unref((uv_handle_t *)&meter->check);
+        if (!meter->measuring)
+                return;
         if (now_ms - meter->interval_ms >= INTERVAL_MS) {
                 meter->longest_before_ns =
                     now_ms - meter->interval_ms < 2 * INTERVAL_MS ? meter->longest_present_ns : 0;
@@ -43,6 +51,13 @@ static void on_prepare(uv_prepare_t *prepare)
                 meter->longest_present_ns = busy_ns;
         if (busy_ns > meter->turns.longest_ns)
                 meter->turns.longest_ns = busy_ns;
+}
+
+void loop_meter_start(struct loop_meter *meter)
+{
+        uv_update_time(meter->prepare.loop);
+        meter->woke_ms = meter->interval_ms = uv_now(meter->prepare.loop);
+        meter->measuring = true;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -59,15 +74,11 @@ int loop_meter_create(struct loop_meter **out, uv_loop_t *loop)
 
         if (meter == NULL)
                 return -ENOMEM;
-        uv_update_time(loop);
-        meter->woke_ms = meter->interval_ms = uv_now(loop);
         uv_check_init(loop, &meter->check);
         uv_prepare_init(loop, &meter->prepare);
         meter->check.data = meter->prepare.data = meter;
         meter->handles_open = 2;
-        uv_check_start(&meter->check, on_check);
         uv_prepare_start(&meter->prepare, on_prepare);
-        uv_unref((uv_handle_t *)&meter->check);
         uv_unref((uv_handle_t *)&meter->prepare);
         *out = meter;
         return 0;

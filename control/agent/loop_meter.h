@@ -19,10 +19,13 @@ struct loop_turns {
 };
 
 /**
- * Measure a loop from now on. What updates the loop's time within a turn hides the part before.
+ * A meter of a loop, made before other parts start to prepare for waits: it is then called after
+ * them. What updates the loop's time while events are handled hides the part before.
  * returns  0 or a negative errno.
  */
 int loop_meter_create(struct loop_meter **out, uv_loop_t *loop);
+/** Measure from now on. */
+void loop_meter_start(struct loop_meter *meter);
 /** It is freed by the loop's next turn. NULL is let pass. */
 void loop_meter_destroy(struct loop_meter *take_meter);
 

@@ -81,8 +81,9 @@ struct http_request {
         size_t body_len;
         size_t body_capacity;
         size_t body_limit;
-        struct spool *spool; // what is there of a body too large for memory
-        size_t drained;      // bytes read and dropped
+        size_t body_expected; // as announced; 0: not known
+        struct spool *spool;  // what is there of a body too large for memory
+        size_t drained;       // bytes read and dropped
 
         struct MHD_Response *response; // the answer's when there is one, else the request's own
         struct http_answer *answer;

@@ -7,6 +7,9 @@
 
 #include "control/http/http_internal.h"
 
+// The most that is set aside for a body before it is there.
+#define BODY_AT_ONCE 65536u
+
 static struct http_request **slot_of(struct MHD_Connection *connection)
 {
         const union MHD_ConnectionInfo *info =
@@ -286,6 +289,8 @@ static bool start_request(struct http_request *request, const char *method)
                 request->drain = true;
         else if (length > request->body_limit)
                 refuse_body(request, length);
+        else
+                request->body_expected = (size_t)length;
         if (request->response == NULL)
                 return false;
         // A client that asks first, or that has too much to say, hears the answer now.
@@ -313,8 +318,15 @@ static int append_body(struct http_request *request, const char *data, size_t le
         if (request->body_limit > HTTP_MEMORY_BODY_MAX)
                 return append_spool(request, data, len);
         if (request->body_capacity - request->body_len < len) {
-                size_t capacity = request->body_capacity > 0 ? request->body_capacity : 1024;
+                size_t capacity = request->body_capacity;
                 char *body;
+
+                // What was announced comes; more than some bytes have to come before they count.
+                if (capacity == 0 && request->body_expected >= len)
+                        capacity = request->body_expected < BODY_AT_ONCE ? request->body_expected
+                                                                         : BODY_AT_ONCE;
+                if (capacity == 0)
+                        capacity = 256;
 
                 while (capacity - request->body_len < len)
                         capacity *= 2;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "raft/node/disk_thread.h"
 #include "raft/node/node_internal.h"
 
 static struct disk_job *filling(struct raft_node *node)
@@ -129,7 +130,7 @@ static void write_chunks(struct storage *storage, const struct disk_job *job)
                 storage_receive(storage, c->index, c->term, c->offset, c->bytes, c->length, error);
 }
 
-// On a pool thread. Only job and storage are touched; the loop leaves both alone meanwhile.
+// On the disk's thread. Only job and storage are touched; the loop leaves both alone meanwhile.
 static void write_job(struct storage *storage, struct disk_job *job)
 {
         uint64_t began_us = node_now_us();
@@ -155,9 +156,9 @@ static void write_job(struct storage *storage, struct disk_job *job)
         job->result = ret;
 }
 
-static void job_in_pool(uv_work_t *work)
+static void job_in_thread(void *arg)
 {
-        struct raft_node *node = work->data;
+        struct raft_node *node = arg;
 
         write_job(node->storage, &node->disk_jobs[1 - node->disk_filling]);
 }
@@ -190,17 +191,44 @@ static void job_done(struct raft_node *node, struct disk_job *job)
         node_wake(node);
 }
 
-static void job_back(uv_work_t *work, int status)
+static void job_back(void *arg)
 {
-        struct raft_node *node = work->data;
+        struct raft_node *node = arg;
         struct disk_job *job = &node->disk_jobs[1 - node->disk_filling];
 
-        (void)status;
         node->disk_busy = false;
         node->handing_over = false;
         if (node_job_ended(node))
+                disk_close(node);
+        else
+                job_done(node, job);
+}
+
+static void on_thread_closed(void *arg)
+{
+        node_handle_closed(arg);
+}
+
+void disk_close(struct raft_node *node)
+{
+        struct disk_thread *thread = node->disk_thread;
+
+        if (thread == NULL || node->disk_busy)
                 return;
-        job_done(node, job);
+        node->disk_thread = NULL;
+        disk_thread_close(thread, on_thread_closed);
+}
+
+static int make_thread(struct raft_node *node)
+{
+        int ret = 0;
+
+        if (node->disk_thread == NULL) {
+                ret = disk_thread_create(&node->disk_thread, node->options.loop, job_in_thread,
+                                         job_back, node);
+                node->handles_open += ret == 0;
+        }
+        return ret;
 }
 
 void disk_start(struct raft_node *node)
@@ -215,12 +243,12 @@ void disk_start(struct raft_node *node)
                 job_done(node, job);
                 return;
         }
-        node->disk_work.data = node;
-        node->disk_filling = 1 - node->disk_filling;
-        if (uv_queue_work(node->options.loop, &node->disk_work, job_in_pool, job_back) != 0) {
+        if (make_thread(node) != 0) {
                 node_fail(node, "cannot write the Raft log: no thread to do it");
                 return;
         }
+        node->disk_filling = 1 - node->disk_filling;
+        disk_thread_submit(node->disk_thread);
         node->disk_busy = true;
         node->disk_began_ms = node_now_ms();
         node->jobs_running++;
@@ -236,7 +264,9 @@ void disk_watch(struct raft_node *node)
         if (!node->disk_busy || now_ms < node->disk_began_ms + timeout_ms)
                 return;
         raft_status(node->raft, &status);
-        if (status.role != RAFT_LEADER)
+        // Alone it is still the only one who could lead.
+        if (status.role != RAFT_LEADER ||
+            configuration_voter_count(raft_configuration(node->raft)) <= 1)
                 return;
         if (node->handing_over) {
                 if (now_ms >= node->handing_over_until_ms)
@@ -248,9 +278,7 @@ void disk_watch(struct raft_node *node)
         node->handing_over_until_ms = now_ms + timeout_ms;
         to = membership_best_successor(node);
         if (to == RAFT_NO_SERVER) {
-                // Alone it is still the only one who could lead.
-                if (configuration_voter_count(raft_configuration(node->raft)) > 1)
-                        raft_step_down(node->raft, now_ms);
+                raft_step_down(node->raft, now_ms);
                 node_wake(node);
                 return;
         }

@@ -173,15 +173,24 @@ static void pump(struct raft_node *node)
                 uv_idle_stop(&node->idle);
 }
 
-static void on_check(uv_check_t *check)
+static void pump_if_due(struct raft_node *node)
 {
-        struct raft_node *node = check->data;
-
         if (!node->failed && (node->dirty || node->tick_due || node->to_apply.count > 0 ||
                               snapshots_compacting(node)))
                 pump(node);
         else
                 uv_idle_stop(&node->idle);
+}
+
+static void on_check(uv_check_t *check)
+{
+        pump_if_due(check->data);
+}
+
+// What timers have brought, requests among it, goes to the disk before the loop looks for more.
+static void on_prepare(uv_prepare_t *prepare)
+{
+        pump_if_due(prepare->data);
 }
 
 void raft_node_options_init(struct raft_node_options *options, unsigned multiplier)
@@ -227,29 +236,35 @@ bool node_job_ended(struct raft_node *node)
         return closing;
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+void node_handle_closed(struct raft_node *node)
 {
-        struct raft_node *node = handle->data;
-
         node->handles_open--;
         free_when_done(node);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+        node_handle_closed(handle->data);
 }
 
 static void init_handles(struct raft_node *node)
 {
         uv_loop_t *loop = node->options.loop;
         uv_handle_t *handles[] = {(uv_handle_t *)&node->timer, (uv_handle_t *)&node->snapshot_timer,
-                                  (uv_handle_t *)&node->check, (uv_handle_t *)&node->idle};
+                                  (uv_handle_t *)&node->check, (uv_handle_t *)&node->prepare,
+                                  (uv_handle_t *)&node->idle};
 
         uv_timer_init(loop, &node->timer);
         uv_timer_init(loop, &node->snapshot_timer);
         uv_check_init(loop, &node->check);
+        uv_prepare_init(loop, &node->prepare);
         uv_idle_init(loop, &node->idle);
         for (unsigned i = 0; i < sizeof(handles) / sizeof(handles[0]); i++) {
                 handles[i]->data = node;
                 node->handles_open++;
         }
         uv_check_start(&node->check, on_check);
+        uv_prepare_start(&node->prepare, on_prepare);
         uv_timer_start(&node->snapshot_timer, on_snapshot_timer, node->options.snapshot_interval_ms,
                        node->options.snapshot_interval_ms);
 }
@@ -406,9 +421,11 @@ void raft_node_close(struct raft_node *take_node, void (*closed)(void *arg), voi
         node->closed_arg = arg;
         membership_fini(node);
         apply_fini(node);
+        disk_close(node);
         raft_transport_close(node->transport, on_transport_closed, node);
         uv_close((uv_handle_t *)&node->timer, on_handle_closed);
         uv_close((uv_handle_t *)&node->snapshot_timer, on_handle_closed);
         uv_close((uv_handle_t *)&node->check, on_handle_closed);
+        uv_close((uv_handle_t *)&node->prepare, on_handle_closed);
         uv_close((uv_handle_t *)&node->idle, on_handle_closed);
 }

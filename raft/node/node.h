@@ -5,9 +5,9 @@
  * One Raft server on a libuv loop: the core, its storage, its connections and its timers.
  *
  * Everything here is called on the loop's thread, and calls back there unless a callback says
- * otherwise. Disk work runs in libuv's pool: one write job at a time, and whatever queues up
- * meanwhile shares the next sync. No call below blocks, except raft_node_create, which reads the
- * storage.
+ * otherwise. The log is written on a thread of its own: one job at a time, and whatever queues up
+ * meanwhile shares the next sync. Snapshots are in libuv's pool. No call below blocks, except
+ * raft_node_create, which reads the storage.
  */
 
 #include <stdbool.h>

@@ -104,6 +104,7 @@ struct raft_node {
         uv_timer_t timer;
         uv_timer_t snapshot_timer;
         uv_check_t check;
+        uv_prepare_t prepare;
         uv_idle_t idle; /* runs while there is work that must not wait for the next event */
         unsigned handles_open;
         unsigned jobs_running; /* in the pool */
@@ -119,8 +120,8 @@ struct raft_node {
         unsigned disk_filling; /* the other one is being written while disk_busy */
         bool disk_busy;
         uint64_t disk_began_ms;
-        uv_work_t disk_work;
-        bool handing_over; /* because of a stalled disk */
+        struct disk_thread *disk_thread; /* made for the first write */
+        bool handing_over;               /* because of a stalled disk */
         uint64_t handing_over_until_ms;
 
         struct entry_list to_apply;
@@ -162,6 +163,9 @@ void node_fail(struct raft_node *node, const char *format, ...)
 void node_log(struct raft_node *node, enum raft_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** One more handle is gone; while closing, the last one frees the node. */
+void node_handle_closed(struct raft_node *node);
+
 /** A pool job ended; while closing, the last one frees the node. returns whether it is closing. */
 bool node_job_ended(struct raft_node *node);
 
@@ -192,6 +196,8 @@ void disk_start(struct raft_node *node);
 void disk_queue_reset(struct raft_node *node, raft_index index, raft_term term);
 void disk_queue_trim(struct raft_node *node, raft_index keep_from);
 void disk_queue_chunk(struct raft_node *node, struct node_chunk *take_chunk);
+/** The node closes: end the thread now, or when its job is done. */
+void disk_close(struct raft_node *node);
 /** A leader whose disk has stalled for an election timeout makes way. */
 void disk_watch(struct raft_node *node);
 

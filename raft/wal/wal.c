@@ -9,9 +9,10 @@
 
 #include "raft/wal/wal_internal.h"
 
-// Appends below SMALL_APPEND write zeros ahead, so that the next ones find blocks that the file
-// system has no news to journal about. Larger ones skip that: it would double what they write.
+// A run of appends below SMALL_APPEND writes zeros ahead, so that the next ones find blocks that
+// the file system has no news to journal about. Among larger ones it would double what they write.
 #define SMALL_APPEND (8u << 10)
+#define SMALL_RUN    8u
 #define ZERO_AHEAD   (64u << 10)
 
 static uint64_t page_down(uint64_t offset)
@@ -82,7 +83,8 @@ int wal_flush(struct wal *wal)
         wal->statistics.record_bytes += length;
         ret = raft_files_write_all(wal->files, wal->file, wal->stage, length + fill_page(wal),
                                    wal->stage_offset);
-        if (ret == 0 && end > wal->prepared_end && length < SMALL_APPEND)
+        wal->small_run = length < SMALL_APPEND ? wal->small_run + 1 : 0;
+        if (ret == 0 && end > wal->prepared_end && wal->small_run >= SMALL_RUN)
                 ret = zero_ahead(wal, end);
         if (ret < 0)
                 return wal_fail(wal, ret, "%s: writing log segment %" PRIx64 " at offset %" PRIu64,

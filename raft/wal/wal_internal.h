@@ -50,6 +50,7 @@ struct wal {
         raft_index keep_from; // the first entry not forgotten
         raft_index last_index;
         bool unsynced;
+        unsigned small_run; // how many small appends came one after another
 
         int error;
         char error_text[WAL_ERROR_MAX];

@@ -27,6 +27,7 @@ static void run(uint64_t busy_ns, struct loop_turns *out)
 
         cr_assert_eq(uv_loop_init(&loop), 0);
         cr_assert_eq(loop_meter_create(&meter, &loop), 0);
+        loop_meter_start(meter);
         uv_timer_init(&loop, &work.timer);
         work.timer.data = &work;
         uv_timer_start(&work.timer, on_timer, 1, 30);
