@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "raft/node/node_internal.h"
 
@@ -19,9 +20,13 @@ uint64_t node_now_us(void)
         return uv_hrtime() / 1000u;
 }
 
+// Counts what the machine sleeps through as well: a lease must not outlast that.
 uint64_t node_now_ms(void)
 {
-        return uv_hrtime() / 1000000u;
+        struct timespec now;
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
 void latency_add(struct raft_latency *latency, uint64_t us)

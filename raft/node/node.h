@@ -153,7 +153,8 @@ int raft_node_propose(struct raft_node *node, const void *bytes, size_t length, 
 /**
  * Ask for a linearizable read: with status 0 the state machine shows everything that was committed
  * when this was called.
- * @lease  answer from the leader's lease when there is one: trusts that clocks run alike to 10 %.
+ * @lease  answer from the leader's lease when there is one: trusts that clocks run alike to 10 %,
+ *         and that all servers have the same election timeout.
  * @done   called when the state may be read; -EAGAIN leadership was lost, -ECANCELED closing. May
  *         be called before return.
  * returns 0; -EPERM not the leader; -EAGAIN a new leader not ready yet; -ENOSPC too many waiting.

@@ -84,7 +84,7 @@ void sim_schedule(struct sim *sim, uint64_t delay_us, enum sim_event_kind kind, 
                                   .message = take_message};
         size_t at = sim->event_count++;
 
-        if (kind == SIM_TICK || kind == SIM_SYNC_DONE)
+        if (kind == SIM_TICK || kind == SIM_SYNC_DONE || kind == SIM_INSTALL)
                 event.incarnation = sim->servers[server].incarnation;
         if (sim->event_count > sim->event_capacity) {
                 sim->event_capacity = sim->event_capacity ? sim->event_capacity * 2 : 1024;
@@ -146,6 +146,10 @@ static void handle(struct sim *sim, const struct sim_event *event)
         case SIM_SYNC_DONE:
                 if (server->up && server->incarnation == event->incarnation)
                         sim_server_sync_done(sim, server);
+                break;
+        case SIM_INSTALL:
+                if (server->up && server->incarnation == event->incarnation)
+                        sim_server_install(sim, server);
                 break;
         case SIM_CLIENT:
                 sim_client_run(sim, event->server);

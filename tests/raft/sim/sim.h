@@ -25,6 +25,7 @@
 
 #define SIM_ELECTION_MS  150u
 #define SIM_HEARTBEAT_MS 30u
+#define SIM_INSTALL_US   400000u /* a snapshot is verified within this time */
 
 struct sim_random {
         uint64_t state;
@@ -96,6 +97,7 @@ struct sim_server {
         struct sim_state state;
         raft_index applied;
         struct sim_snapshot incoming;
+        bool installing; /* it is complete and being verified */
         struct sim_waiting waiting[SIM_READ_MAX];
         unsigned waiting_count;
         int clock_skew_permille; /* its clock runs this much fast or slow */
@@ -109,6 +111,7 @@ enum sim_event_kind {
         SIM_DELIVER,
         SIM_TICK,
         SIM_SYNC_DONE,
+        SIM_INSTALL,
         SIM_CLIENT,
         SIM_CHAOS,
         SIM_RESTART,
@@ -205,6 +208,8 @@ int sim_server_start(struct sim *sim, struct sim_server *server,
 void sim_server_crash(struct sim *sim, struct sim_server *server);
 void sim_server_deliver(struct sim *sim, struct sim_server *server, const struct raft_message *m);
 void sim_server_tick(struct sim *sim, struct sim_server *server);
+/** The incoming snapshot has been verified. */
+void sim_server_install(struct sim *sim, struct sim_server *server);
 void sim_server_sync_done(struct sim *sim, struct sim_server *server);
 void sim_server_snapshot(struct sim_server *server, raft_index keep);
 void sim_server_pump(struct sim *sim, struct sim_server *server);

@@ -166,6 +166,16 @@ static void send_chunk(struct sim *sim, struct sim_server *server, const struct 
         sim_send(sim, &chunk);
 }
 
+static void send_now(struct sim *sim, struct sim_server *server, const struct raft_effects *e)
+{
+        for (unsigned i = 0; i < e->messages_now_count; i++) {
+                if (e->messages_now[i].type == RAFT_SNAPSHOT_REQUEST)
+                        send_chunk(sim, server, &e->messages_now[i]);
+                else
+                        sim_send(sim, &e->messages_now[i]);
+        }
+}
+
 static bool has_work(const struct raft_effects *e)
 {
         return e->messages_now_count + e->messages_durable_count + e->entry_count +
@@ -208,12 +218,8 @@ void sim_server_pump(struct sim *sim, struct sim_server *server)
                 if (raft_collect(server->raft, sim_server_now_ms(sim, server), &e) != 0)
                         return;
                 strikes = adversary_strikes(sim, server, &e);
-                for (unsigned i = 0; i < e.messages_now_count && !strikes; i++) {
-                        if (e.messages_now[i].type == RAFT_SNAPSHOT_REQUEST)
-                                send_chunk(sim, server, &e.messages_now[i]);
-                        else
-                                sim_send(sim, &e.messages_now[i]);
-                }
+                if (!strikes)
+                        send_now(sim, server, &e);
                 queue_batch(sim, server, &e);
                 for (unsigned i = 0; i < e.committed_count; i++)
                         apply(sim, server, &e.committed[i]);
@@ -292,6 +298,7 @@ void sim_server_fini(struct sim_server *server)
         disk->fails = false;
         server->handing_over_until_us = 0;
         server->led = false;
+        server->installing = false;
         server->up = false;
         server->waiting_count = 0;
 }
@@ -325,25 +332,39 @@ static void take_chunk(struct sim *sim, struct sim_server *server, const struct 
                        const struct raft_snapshot_chunk *chunk)
 {
         uint8_t *state = (uint8_t *)&server->incoming.state;
-        struct raft_effects e;
-        struct sim_batch *last;
 
+        if (server->installing)
+                return; // as the shell does: it is sent again
         memcpy(state + chunk->offset, chunk->bytes, chunk->length);
         if (!chunk->last)
                 return;
         server->incoming.index = chunk->index;
         server->incoming.term = chunk->term;
         server->incoming.configuration = *m->configuration;
-        if (raft_snapshot_installed(server->raft, chunk->index, chunk->term, m->configuration,
-                                    sim_server_now_ms(sim, server)) != 0)
+        // It is verified beside everything else.
+        server->installing = true;
+        sim_schedule(sim, 1 + sim_below(&sim->random, SIM_INSTALL_US), SIM_INSTALL,
+                     (unsigned)(server->id - 1), NULL);
+}
+
+void sim_server_install(struct sim *sim, struct sim_server *server)
+{
+        const struct sim_snapshot *snapshot = &server->incoming;
+        struct raft_effects e;
+        struct sim_batch *last;
+
+        server->installing = false;
+        if (raft_snapshot_installed(server->raft, snapshot->index, snapshot->term,
+                                    &snapshot->configuration, sim_server_now_ms(sim, server)) != 0)
                 return;
-        if (chunk->index > server->applied) {
-                server->state = server->incoming.state;
-                server->applied = chunk->index;
+        if (snapshot->index > server->applied) {
+                server->state = snapshot->state;
+                server->applied = snapshot->index;
         }
         // The answer leaves once the snapshot is on the disk: it travels in this batch.
         if (raft_collect(server->raft, sim_server_now_ms(sim, server), &e) != 0)
                 return;
+        send_now(sim, server, &e);
         queue_batch(sim, server, &e);
         for (last = server->disk.pending; last->next != NULL;)
                 last = last->next;
@@ -351,6 +372,9 @@ static void take_chunk(struct sim *sim, struct sim_server *server, const struct 
         last->snapshot = server->incoming;
         for (unsigned i = 0; i < e.committed_count; i++)
                 apply(sim, server, &e.committed[i]);
+        for (unsigned i = 0; i < e.read_count; i++)
+                take_read(sim, server, &e.reads[i]);
+        sim_server_pump(sim, server);
 }
 
 void sim_server_deliver(struct sim *sim, struct sim_server *server, const struct raft_message *m)
