@@ -253,3 +253,39 @@ int api_decode_register(const json_t *body, const char *datacenter, struct scrat
                 return -ENOMEM;
         return decode_checks(body, scratch, &out->reg);
 }
+
+static json_t *or_null(const json_t *object, const char *name)
+{
+        json_t *value = json_object_get(object, name);
+
+        return value != NULL ? json_incref(value) : json_null();
+}
+
+static json_t *number_of(const json_t *object, const char *name)
+{
+        return json_integer(json_schema_int(object, name));
+}
+
+json_t *api_complete_query(const json_t *body, const char *id)
+{
+        const json_t *service = json_object_get(body, "Service");
+        const json_t *failover = json_object_get(service, "Failover");
+        const json_t *shape = json_object_get(body, "Template");
+        const json_t *dns = json_object_get(body, "DNS");
+
+        return json_pack(
+            "{s:s, s:s, s:s, s:s, s:{s:s, s:s, s:b},"
+            " s:{s:s, s:{s:o, s:o}, s:b, s:o, s:s, s:o, s:o, s:o, s:b}, s:{s:s}}",
+            "ID", id, "Name", json_schema_string(body, "Name"), "Session",
+            json_schema_string(body, "Session"), "Token", json_schema_string(body, "Token"),
+            "Template", "Type", json_schema_string(shape, "Type"), "Regexp",
+            json_schema_string(shape, "Regexp"), "RemoveEmptyTags",
+            json_schema_bool(shape, "RemoveEmptyTags"), "Service", "Service",
+            json_schema_string(service, "Service"), "Failover", "NearestN",
+            number_of(failover, "NearestN"), "Datacenters", or_null(failover, "Datacenters"),
+            "OnlyPassing", json_schema_bool(service, "OnlyPassing"), "IgnoreCheckIDs",
+            or_null(service, "IgnoreCheckIDs"), "Near", json_schema_string(service, "Near"), "Tags",
+            or_null(service, "Tags"), "NodeMeta", or_null(service, "NodeMeta"), "ServiceMeta",
+            or_null(service, "ServiceMeta"), "Connect", json_schema_bool(service, "Connect"), "DNS",
+            "TTL", json_schema_string(dns, "TTL"));
+}

@@ -40,6 +40,12 @@ int api_decode_register(const json_t *body, const char *datacenter, struct scrat
                         struct command *out);
 
 /**
+ * A query's canonical object with every field there, as the API shows it; a new reference, or NULL
+ * without memory.
+ */
+json_t *api_complete_query(const json_t *body, const char *id);
+
+/**
  * Read PUT /v1/txn's body: a list of operations, checked against api_txn_schema.
  * @out     a new reference on success; numbers beyond 63 bits are texts marked as such, which only
  *          api_decode_txn() understands.

@@ -50,6 +50,22 @@ int pack_get_raw(struct msgpack_reader *r, struct pack_slice *out);
 /** A count is never more than the bytes left could hold. */
 int pack_get_map(struct msgpack_reader *r, uint32_t *pair_count);
 int pack_get_array(struct msgpack_reader *r, uint32_t *count);
+enum pack_type {
+        PACK_IS_NIL,
+        PACK_IS_BOOL,
+        PACK_IS_UINT,
+        PACK_IS_INT, /* may be negative */
+        PACK_IS_FLOAT,
+        PACK_IS_RAW,
+        PACK_IS_ARRAY,
+        PACK_IS_MAP,
+        PACK_IS_OTHER, /* an extension */
+        PACK_IS_BROKEN /* or the end */
+};
+
+/** What comes next; nothing is read. */
+enum pack_type pack_peek(const struct msgpack_reader *r);
+
 /** Pass over one value, whatever it holds. */
 int pack_skip(struct msgpack_reader *r);
 

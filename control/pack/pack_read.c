@@ -167,6 +167,19 @@ static int take_head(struct msgpack_reader *r, struct head *out)
         return left(r) < out->length ? -EBADMSG : 0;
 }
 
+enum pack_type pack_peek(const struct msgpack_reader *r)
+{
+        static const enum pack_type types[] = {
+            [HEAD_NIL] = PACK_IS_NIL,     [HEAD_BOOL] = PACK_IS_BOOL,   [HEAD_UINT] = PACK_IS_UINT,
+            [HEAD_INT] = PACK_IS_INT,     [HEAD_FLOAT] = PACK_IS_FLOAT, [HEAD_RAW] = PACK_IS_RAW,
+            [HEAD_ARRAY] = PACK_IS_ARRAY, [HEAD_MAP] = PACK_IS_MAP,     [HEAD_EXT] = PACK_IS_OTHER,
+        };
+        struct msgpack_reader ahead = *r;
+        struct head head;
+
+        return take_head(&ahead, &head) == 0 ? types[head.kind] : PACK_IS_BROKEN;
+}
+
 int pack_get_int(struct msgpack_reader *r, int64_t *out)
 {
         struct head head;

@@ -38,6 +38,17 @@ void store_abort(struct store *s);
  */
 int store_restore(struct store *s, uint64_t index, const uint8_t *bytes, size_t len);
 
+/**
+ * Put one row of another cluster in, its indexes as they are, replacing one of the same key.
+ * Between begin and commit, on a store whose state is only going to be a snapshot.
+ * returns  0; -ENOENT when what it hangs on is not there (the node, service or session): nothing is
+ *          done. The reference is taken in any case.
+ */
+int store_load(struct store *s, const struct record *take_record);
+
+/** Say when a table last changed, no later than the last command. Not between begin and commit. */
+void store_load_index(struct store *s, enum store_table table, uint64_t index);
+
 /** What is added to a log index to give the index of a command. */
 uint64_t store_index_offset(const struct store *s);
 
