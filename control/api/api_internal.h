@@ -324,6 +324,11 @@ void api_write_query(struct json_writer *w, const json_t *definition,
                      const struct query_record *record);
 // query_execute.c: the query an ID or a name means, carried out or shown as it would be.
 void api_query_execute(struct api *api, struct http_request *request, const char *name);
+// Carries out a query that another datacenter has sent; its definition is the body.
+void api_query_execute_remote(struct http_request *request, void *app);
+// Has other datacenters carry out a query that selects nothing here. returns  whether one is asked.
+bool api_query_failover(const struct api *api, struct http_request *request,
+                        const json_t *definition, bool connect, size_t limit);
 void api_query_explain(struct api *api, struct http_request *request, const char *name);
 
 #endif

@@ -204,7 +204,6 @@ static void answer_nodes(struct api *api, struct http_request *request,
         json_writer_put_string(&w, "TTL", json_schema_string(dns, "TTL"));
         json_writer_end_object(&w);
         json_writer_put_string(&w, "Datacenter", api->agent->config->datacenter);
-        // No other datacenter is known: those a failover names are passed over, as unknown ones.
         json_writer_put_int(&w, "Failovers", 0);
         put_meta(api, request, &w, store_table_index(api->agent->store, STORE_QUERIES));
         json_writer_end_object(&w);
@@ -271,13 +270,44 @@ void api_query_execute(struct api *api, struct http_request *request, const char
                 near = plan.query.near;
         if (strcmp(near, "_agent") == 0)
                 near = api_asking_node(api, request);
-        if (select_instances(api->agent->store, &plan, connect, &selection)) {
+        if (!select_instances(api->agent->store, &plan, connect, &selection)) {
+                http_reply_text(request, 500, "out of memory");
+        } else if (selection.count > 0 ||
+                   !api_query_failover(api, request, plan.definition, connect, limit)) {
                 shuffle(&selection);
                 put_nearest_first(api->agent->store, &selection, near);
                 api_reply_cached(api, request);
                 answer_nodes(api, request, &plan, &selection, limit);
-        } else {
+        }
+        free(selection.services);
+        query_plan_fini(&plan);
+}
+
+void api_query_execute_remote(struct http_request *request, void *app)
+{
+        struct selection selection = {0};
+        struct query_plan plan = {0};
+        struct api *api = app;
+        size_t len, limit;
+        const char *body = http_request_body(request, &len);
+        bool connect;
+
+        // Clients of this agent name queries; only agents know definitions.
+        if (http_request_origin(request) == NULL) {
+                http_reply_empty(request, 404);
+                return;
+        }
+        if (!parse_limit(request, &limit) || !parse_connect(request, &connect))
+                return;
+        plan.definition = json_loadb(body, len, 0, NULL);
+        if (!json_is_object(plan.definition) ||
+            query_definition_read(plan.definition, &plan.query, &plan.memory) < 0) {
+                http_reply_text(request, 400, "a query that cannot be read");
+        } else if (!select_instances(api->agent->store, &plan, connect, &selection)) {
                 http_reply_text(request, 500, "out of memory");
+        } else {
+                shuffle(&selection);
+                answer_nodes(api, request, &plan, &selection, limit);
         }
         free(selection.services);
         query_plan_fini(&plan);

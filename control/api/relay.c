@@ -176,16 +176,19 @@ bool api_relay_to(const struct api *api, struct http_request *request, const cha
 bool api_relay(const struct api *api, struct http_request *request, const struct http_route *route)
 {
         const char *datacenter = http_request_param(request, "dc");
+        bool is_foreign = datacenter != NULL && *datacenter != '\0' &&
+                          strcasecmp(datacenter, api->agent->config->datacenter) != 0;
 
-        if (is_own(api, route))
+        // An event for another datacenter is fired by an agent there.
+        if (is_own(api, route) &&
+            !(is_foreign && strncmp(route->pattern, "/v1/event/fire/", 15) == 0))
                 return false;
         if (api->agent->server == NULL) {
                 relay_request(api, request, "");
                 return true;
         }
         // A datacenter nobody knows is refused where the rest of the request is looked at.
-        return datacenter != NULL && *datacenter != '\0' && !is_of_all_datacenters(route) &&
-               strcasecmp(datacenter, api->agent->config->datacenter) != 0 &&
+        return is_foreign && !is_of_all_datacenters(route) &&
                api_relay_to(api, request, datacenter);
 }
 

@@ -130,6 +130,8 @@ const struct http_route api_routes[] = {
     {HTTP_PUT, "/v1/agent/token/", api_acl_disabled, HTTP_ALLOW_ANYONE, 0},
     {HTTP_POST, "/v1/internal/acl/authorize", api_acl_disabled, HTTP_ALLOW_ANYONE, 0},
 
+    {HTTP_GET, API_QUERY_REMOTE_PATH, api_query_execute_remote, HTTP_ALLOW_QUERY_READ, 0},
+
     {HTTP_PUT, API_TXN_PATH, api_txn, HTTP_ALLOW_NODE_WRITE, 0},
 
     {HTTP_GET, "/v1/query", api_query_list, HTTP_ALLOW_QUERY_READ, 0},
