@@ -24,16 +24,16 @@ class BasicWireTests:
         result = subprocess.run(command + list(options), capture_output=True, text=True, timeout=30)
         return Answer(result.stdout)
 
-    def ping(self, server, *options):
-        """Three echoes, all answered. Asked again once or twice, as a starved CPU may lose some."""
+    def ping(self, server, *options, count=3):
+        """So many echoes, all answered. Asked again once or twice, as a starved CPU may lose some."""
         texts = []
 
         def answered():
             result = subprocess.run(["ip", "netns", "exec", self.client.name, "ping", "-n", "-c",
-                                     "3", "-i", "0.1", "-W", "2", *options, server],
+                                     str(count), "-i", "0.02", "-W", "2", *options, server],
                                     capture_output=True, text=True, timeout=30, check=False)
             texts.append(result.stdout + result.stderr)
-            return " 3 received" in texts[-1]
+            return f" {count} received" in texts[-1]
         self.assertTrue(eventually(answered), texts)
         self.assertIn("ttl=64", texts[-1])
         self.assertNotIn("wrong data", "".join(texts))
@@ -83,10 +83,10 @@ class WireTests(BasicWireTests):
         for family, server in (("-4", AGENT_IP), ("-6", AGENT_IP6)):
             self.client.ip(family, "neigh", "flush", "dev", self.interface)
             before = self.agent.counters("exception_to_kernel").get("", 0)
-            self.ping(server)
+            self.ping(server, count=50)
             after = self.agent.counters("exception_to_kernel").get("", 0)
-            # Of neighbour traffic the kernel may see a little; of three echoes nothing.
-            self.assertLess(after - before, 3, "echo requests went to the kernel")
+            # What the client's kernel says unasked passes, a few frames; of the echoes none does.
+            self.assertLess(after - before, 25, "echo requests went to the kernel")
             neighbours = self.client.ip(family, "neigh", "show", server)
             self.assertIn("02:00:00:00:00:02", neighbours)
 
