@@ -10,6 +10,8 @@
 
 #include "tests/raft/node/cluster.h"
 
+#define STALL_MS 2000u /* several election timeouts */
+
 Test(raft_durable, one_server_has_what_it_acknowledged_after_a_restart)
 {
         struct cluster c;
@@ -311,6 +313,35 @@ Test(raft_durable, a_leader_whose_disk_stalls_hands_over)
         faulty_set(&faulty[stalled_one->number], false, false);
         cr_expect(cluster_run(&c, cluster_agrees, 10000));
         cr_expect_eq(stalled_one->state.count, 21);
+        cluster_fini(&c);
+}
+
+static bool has_stepped_down(struct cluster *c)
+{
+        return c->servers[0].lost > 0;
+}
+
+static bool has_applied(struct cluster *c)
+{
+        return c->applied == 1;
+}
+
+Test(raft_durable, a_server_alone_waits_for_its_disk)
+{
+        struct faulty faulty;
+        struct cluster c;
+
+        cluster_init(&c, 1, true);
+        faulty_init(&faulty);
+        c.servers[0].files = &faulty.files;
+        cluster_bootstrap(&c, 1);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        faulty_set(&faulty, true, false);
+        cr_expect_eq(cluster_write(&c, 1, 1), 0);
+        cr_expect_not(cluster_run(&c, has_stepped_down, STALL_MS), "nobody else could lead");
+        faulty_set(&faulty, false, false);
+        cr_expect(cluster_run(&c, has_applied, 10000));
+        cr_expect_eq(c.abandoned, 0);
         cluster_fini(&c);
 }
 
