@@ -38,6 +38,9 @@ static void put_type(struct byte_buffer *b, enum serf_type type)
 
 static struct msgpack_reader reader_of(struct pack_slice body)
 {
+        // Of an empty message the bytes may be nowhere.
+        if (body.length == 0)
+                return (struct msgpack_reader){0};
         return (struct msgpack_reader){body.bytes, body.bytes + body.length};
 }
 
