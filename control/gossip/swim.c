@@ -105,8 +105,7 @@ static bool is_alive_other(const struct swim *s, const struct member *m, uint64_
         return m != s->self && m->node.state == GOSSIP_STATE_ALIVE;
 }
 
-/* Whole states are exchanged less often in large groups. */
-static uint64_t push_pull_interval_us(const struct swim *s)
+uint64_t swim_push_pull_interval_us(const struct swim *s)
 {
         double nodes = (double)s->alive_count;
         uint64_t base_us = s->options.push_pull_interval_ms * USEC_PER_MSEC;
@@ -120,7 +119,7 @@ static void push_pull(struct swim *s, uint64_t now_us)
 {
         struct member *with;
 
-        s->next_push_pull_us = now_us + push_pull_interval_us(s);
+        s->next_push_pull_us = now_us + swim_push_pull_interval_us(s);
         if (swim_members_pick(s, is_alive_other, now_us, &with, 1) == 1)
                 s->hooks.push_pull(s->hooks.arg, &with->node.address);
 }

@@ -94,6 +94,8 @@ unsigned swim_members_pick(struct swim *s, member_fits_fn fits, uint64_t now_us,
 
 /* swim.c */
 uint64_t swim_random_below(struct swim *s, uint64_t bound);
+/* Whole states are exchanged less often in large groups. */
+uint64_t swim_push_pull_interval_us(const struct swim *s);
 
 /* swim_state.c: what is said of nodes. */
 void swim_alive(struct swim *s, const struct gossip_alive *alive, uint64_t now_us);

@@ -23,12 +23,14 @@ struct event {
 };
 
 struct node {
+        const struct shared_table *table; /* the first: shared_table.c looks for it here */
         struct sim *sim;
         struct swim *swim;
         uint32_t number;
         bool dead;
         unsigned group;
         uint32_t slow_us;
+        uint64_t stalled_until_us;
         uint64_t tick_us; /* of the tick in the heap; others are stale */
         char name[NAME_MAX_BYTES];
 };
@@ -167,10 +169,14 @@ static void on_stream_ping(void *arg, const struct swim_address *to, struct pack
 
 static void on_event(void *arg, enum swim_event event, const struct swim_node *about)
 {
-        struct sim *sim = ((struct node *)arg)->sim;
+        const struct node *by = arg;
+        struct sim *sim = by->sim;
 
         if (event != SWIM_FAILED)
                 return;
+        if (sim->options.failed)
+                sim->options.failed(sim->options.failed_arg, by->number, number_of(&about->address),
+                                    sim->now_us);
         sim->totals.failed_events++;
         sim->totals.false_failed_events += !sim->nodes[number_of(&about->address)].dead;
 }
@@ -182,7 +188,7 @@ static void start_node(struct sim *sim, uint32_t number)
             .arg = node,
             .send = on_send,
             .push_pull = on_push_pull,
-            .stream_ping = on_stream_ping,
+            .stream_ping = sim->options.no_stream_pings ? NULL : on_stream_ping,
             .event = on_event,
         };
         struct swim_options options;
@@ -195,6 +201,7 @@ static void start_node(struct sim *sim, uint32_t number)
         options.address = address_of(number);
         memcpy(options.versions, "\1\5\2\2\5\4", GOSSIP_VERSION_COUNT);
         options.seed = sim->options.seed * 1000003 + number;
+        node->table = sim->options.table;
         node->sim = sim;
         node->number = number;
         node->swim = swim_create(&options, &hooks, sim->now_us);
@@ -277,17 +284,35 @@ static void push_pull(struct sim *sim, struct node *a, struct node *b)
         uint32_t count_a = swim_state_put(a->swim, &of_a);
         uint32_t count_b = swim_state_put(b->swim, &of_b);
 
-        sim->totals.bytes += of_a.len + of_b.len;
+        sim->totals.stream_bytes += of_a.len + of_b.len;
         merge(sim, b, &of_a, count_a);
         merge(sim, a, &of_b, count_b);
         byte_buffer_fini(&of_a);
         byte_buffer_fini(&of_b);
 }
 
-static void handle(struct sim *sim, const struct event *event)
+static uint64_t latest(uint64_t a, uint64_t b)
+{
+        return a > b ? a : b;
+}
+
+static bool is_stalled(const struct node *node)
+{
+        return node->stalled_until_us > node->sim->now_us;
+}
+
+static void handle(struct sim *sim, struct event *event)
 {
         struct node *node = &sim->nodes[event->node], *from = &sim->nodes[event->from];
 
+        if (event->kind != EVENT_TICK && (is_stalled(node) || is_stalled(from))) {
+                struct event later = *event;
+
+                later.at_us = latest(node->stalled_until_us, from->stalled_until_us);
+                event->bytes = NULL;
+                push(sim, later);
+                return;
+        }
         sim->totals.events_handled++;
         switch (event->kind) {
         case EVENT_TICK:
@@ -353,6 +378,11 @@ void sim_revive(struct sim *sim, size_t node)
 void sim_slow(struct sim *sim, size_t node, uint32_t slow_us)
 {
         sim->nodes[node].slow_us = slow_us;
+}
+
+void sim_stall(struct sim *sim, size_t node, uint64_t duration_us)
+{
+        sim->nodes[node].stalled_until_us = sim->now_us + duration_us;
 }
 
 void sim_set_group(struct sim *sim, size_t node, unsigned group)

@@ -15,6 +15,11 @@ struct sim_options {
         unsigned loss_permille; /* of packets; streams lose nothing */
         uint32_t delay_min_us, delay_max_us;
         void (*tune)(struct swim_options *o); /* NULL: as for a local network */
+        bool no_stream_pings;                 /* packets alone, as in the papers */
+        const struct shared_table *table;     /* shared_table.h; NULL with the real table */
+        /* A node declares another dead, or hears that it is. May be NULL. */
+        void (*failed)(void *arg, size_t by, size_t about, uint64_t now_us);
+        void *failed_arg;
 };
 
 /** Nodes 0 to node_count - 1, each knowing only itself. */
@@ -28,6 +33,8 @@ void sim_kill(struct sim *sim, size_t node);
 void sim_revive(struct sim *sim, size_t node);
 /** What a slow node hears, it hears this much later. */
 void sim_slow(struct sim *sim, size_t node, uint32_t delay_us);
+/** For a while its messages are held up, in and out; its timers run on (Lifeguard, section V). */
+void sim_stall(struct sim *sim, size_t node, uint64_t duration_us);
 /** Nothing passes between nodes of different groups; 0 is everybody's at first. */
 void sim_set_group(struct sim *sim, size_t node, unsigned group);
 
@@ -44,7 +51,7 @@ size_t sim_count_seeing(struct sim *sim, size_t node, enum gossip_state state);
 bool sim_has_converged(struct sim *sim);
 
 struct sim_totals {
-        uint64_t packets, bytes, streams;
+        uint64_t packets, bytes, streams, stream_bytes;
         uint64_t failed_events, false_failed_events; /* the failed node was running */
         uint64_t events_handled;
 };

@@ -33,6 +33,7 @@ STALE_S = 5.0       # how long a server may be behind the leader: heartbeats are
 SETTLE_S = 20.0     # from the last write until all of it is seen everywhere
 GROWTH_MAX = 0.15   # of the resident set after warm-up, and
 GROWTH_BYTES = 16 << 20
+LEADER_S = 30.0     # within which there has to be a new leader, should a busy machine cost us one
 KEPT = 64           # of a service's latest states are remembered
 FIRST_PORT, PORTS = 1024, 64000
 ABSENT = None       # no instance that may be told: deregistered or critical
@@ -103,11 +104,18 @@ class Writer(Worker):
         self.connection = server.connect(30)
 
     def put(self, path, body):
-        self.connection.request("PUT", path, json.dumps(body))
-        response = self.connection.getresponse()
-        text = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{path} at {self.server.address}: {response.status} {text[:200]}")
+        """Until it is acknowledged: a new leader may leave open whether a write was done."""
+        deadline = time.monotonic() + LEADER_S
+        while True:
+            self.connection.request("PUT", path, json.dumps(body))
+            response = self.connection.getresponse()
+            text = response.read()
+            if response.status == 200:
+                return
+            if response.status != 500 or time.monotonic() > deadline:
+                raise RuntimeError(f"{path} at {self.server.address}: {response.status} {text[:200]}")
+            self.soak.again += 1
+            time.sleep(0.2)
 
     def register(self, service, critical):
         service.version += 1
@@ -211,10 +219,12 @@ class Watch:
         head, end, body = self.reply.partition(b"\r\n\r\n")
         if not end:
             return False
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(self.reply.decode(errors="replace"))
         if len(body) < int(re.search(rb"(?i)content-length: *(\d+)", head).group(1)):
             return False
+        if head.startswith(b"HTTP/1.1 500"):
+            return True  # no leader just now: asked again, with the same index
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(self.reply.decode(errors="replace"))
         index = int(re.search(rb"(?i)x-consul-index: *(\d+)", head).group(1))
         if index < self.index or index < 1:
             raise AssertionError(f"{self.service.name}: the index went from {self.index} to {index}")
@@ -267,6 +277,7 @@ class Soak:
         self.services = [Service(number) for number in range(options.services)]
         self.filled, self.ended, self.judged = (threading.Event() for _ in range(3))
         self.failures = []
+        self.again = 0  # writes sent again; a lost count does no harm
         count = SERVERS * WRITERS_PER_SERVER
         self.writers = [Writer(self, cluster.servers[i % SERVERS], self.services[i::count])
                         for i in range(count)]
@@ -311,6 +322,7 @@ class Soak:
                     f"{sum(w.done for w in self.writers)} writes",
                     f"{sum(w.done for w in self.askers)} DNS answers",
                     f"{sum(w.done for w in self.watchers)} watchers told",
+                    *([f"{self.again} writes sent again"] if self.again else []),
                     "resident " + " ".join(f"{n >> 20}" for n in samples[-1]) + " MiB")))
         self.ended.set()
         for worker in self.writers + self.askers:
@@ -378,7 +390,7 @@ def main():
                 # So that snapshots and the log's cutting are in what is measured.
                 "raft_snapshot_threshold": 2000, "raft_trailing_logs": 2000,
                 "dns_config": {"allow_stale": True}}
-    with Cluster(SERVERS, settings=settings) as cluster:
+    with Cluster(SERVERS, multiplier=5, settings=settings) as cluster:
         Soak(cluster, options).run()
     print("everybody ended at the true state, no answer was wrong, memory stayed flat")
     return 0
