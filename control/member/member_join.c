@@ -291,7 +291,7 @@ static void on_retry_joined(void *arg, unsigned joined, const char *error)
         group->retry_attempts++;
         if (group->config->retry_max > 0 && group->retry_attempts > group->config->retry_max) {
                 snprintf(text, sizeof(text),
-                         "agent: max join retry exhausted, exiting: cluster=%s error=\"%.300s\"",
+                         "Retry join failed: max join retry exhausted: cluster=%s error=\"%.300s\"",
                          pool_label(group), error);
                 options->failed(options->arg, text);
                 return;

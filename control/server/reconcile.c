@@ -134,6 +134,8 @@ static void set_service(struct command *command, const struct shown *shown,
 
 static void register_member(struct duties *duties, const struct shown *shown)
 {
+        const struct store *store = duties->server->options.store;
+        const struct node_record *node = store_node_get(store, shown->name);
         struct catalog_check alive = CATALOG_CHECK_INIT;
         struct command command = {.type = COMMAND_REGISTER};
         struct server_meta meta;
@@ -144,9 +146,14 @@ static void register_member(struct duties *duties, const struct shown *shown)
                  shown->alive ? "member joined, marking health alive: member=%s"
                               : "member failed, marking health critical: member=%s",
                  shown->name);
-        // Its own agent says more about the node, perhaps in a command that is under way already.
-        command.reg.skip_node_update = true;
+        // Its own agent says more about the node, perhaps while this is on its way: what there is
+        // stays, unless the address changed.
         command.reg.node = (struct catalog_node)CATALOG_NODE_INIT;
+        if (node != NULL)
+                command.reg.node = node->node;
+        command.reg.skip_node_update =
+            node == NULL || (strcmp(node->node.address, shown->address) == 0 &&
+                             strcmp(node->node.id, shown->info.node_id) == 0);
         command.reg.node.name = shown->name;
         command.reg.node.id = shown->info.node_id;
         command.reg.node.address = shown->address;
