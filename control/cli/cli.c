@@ -82,6 +82,7 @@ static const struct command commands[] = {
     {"monitor", "Stream logs from an agent", command_monitor, NULL},
     {"operator", "Provides cluster-level tools for operators", NULL, operator_commands},
     {"reload", "Triggers the agent to reload configuration files", command_reload, NULL},
+    {"rtt", "Estimates network round trip time between nodes", command_rtt, NULL},
     {"services", "Interact with services", NULL, services_commands},
     {"snapshot", "Saves, restores and inspects snapshots of server state", NULL, snapshot_commands},
     {"validate", "Validate config files/directories", command_validate, NULL},

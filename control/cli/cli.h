@@ -75,6 +75,7 @@ int command_services_deregister(int argc, char *const argv[]);
 int command_services_register(int argc, char *const argv[]);
 int command_snapshot_restore(int argc, char *const argv[]);
 int command_snapshot_save(int argc, char *const argv[]);
+int command_rtt(int argc, char *const argv[]);
 int command_validate(int argc, char *const argv[]);
 int command_version(int argc, char *const argv[]);
 
