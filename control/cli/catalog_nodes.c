@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "control/cli/catalog.h"
+#include "control/text/json_text.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -54,30 +55,24 @@ static const struct flag_set flag_set = {
     ARRAY_LEN(flags),
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-        const char *text = json_string_value(json_object_get(object, key));
-
-        return text != NULL ? text : "";
-}
-
 static char *make_row(const struct options *options, const json_t *node)
 {
         const json_t *meta = json_object_get(node, options->service != NULL ? "NodeMeta" : "Meta");
-        const char *id = text_of(node, "ID");
+        const char *id = json_text(node, "ID");
         char *row = NULL, *addresses, *pairs;
 
         if (!options->detailed) {
-                if (asprintf(&row, "%s\x1f%.8s\x1f%s\x1f%s", text_of(node, "Node"), id,
-                             text_of(node, "Address"), text_of(node, "Datacenter")) < 0)
+                if (asprintf(&row, "%s\x1f%.8s\x1f%s\x1f%s", json_text(node, "Node"), id,
+                             json_text(node, "Address"), json_text(node, "Datacenter")) < 0)
                         row = NULL;
                 return row;
         }
         addresses = catalog_pairs(json_object_get(node, "TaggedAddresses"));
         pairs = catalog_pairs(meta);
         if (addresses == NULL || pairs == NULL ||
-            asprintf(&row, "%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s", text_of(node, "Node"), id,
-                     text_of(node, "Address"), text_of(node, "Datacenter"), addresses, pairs) < 0)
+            asprintf(&row, "%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s", json_text(node, "Node"), id,
+                     json_text(node, "Address"), json_text(node, "Datacenter"), addresses,
+                     pairs) < 0)
                 row = NULL;
         free(addresses);
         free(pairs);

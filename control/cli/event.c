@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/cli/client_flags.h"
+#include "control/text/json_text.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -141,7 +142,7 @@ int command_event(int argc, char *const argv[])
         if (status != 0)
                 return status;
         event = json_loadb(reply.body, reply.length, 0, NULL);
-        printf("Event ID: %s\n", json_string_value(json_object_get(event, "ID")));
+        printf("Event ID: %s\n", json_text(event, "ID"));
         json_decref(event);
         free(reply.body);
         return 0;

@@ -4,6 +4,7 @@
 
 #include "control/cli/kv.h"
 #include "control/text/base64.h"
+#include "control/text/json_text.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -90,7 +91,7 @@ static void print_detailed(const struct options *options, const json_t *pair)
 
         for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
                 if (numbers[i] == NULL)
-                        printf("%-17s%s\n", "Key", json_string_value(json_object_get(pair, "Key")));
+                        printf("%-17s%s\n", "Key", json_text(pair, "Key"));
                 else
                         printf("%-17s%llu\n", numbers[i],
                                (unsigned long long)json_integer_value(
@@ -116,7 +117,7 @@ static void print_pairs(const struct options *options, const json_t *pairs)
                         continue;
                 }
                 if (options->recurse)
-                        printf("%s:", json_string_value(json_object_get(pair, "Key")));
+                        printf("%s:", json_text(pair, "Key"));
                 print_value(options, pair);
                 putchar('\n');
         }

@@ -6,6 +6,7 @@
 #include "control/cli/lock.h"
 #include "control/cli/wide_json.h"
 #include "control/text/base64.h"
+#include "control/text/json_text.h"
 
 // Marks keys that semaphores are made of, in every client of Consul.
 #define SEMAPHORE_FLAGS 16210313421097356768ull
@@ -28,13 +29,6 @@ static void state_fini(struct state *state)
         json_decref(state->holders);
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-        const char *text = json_string_value(json_object_get(object, key));
-
-        return text != NULL ? text : "";
-}
-
 static json_t *decode_list(const char *text)
 {
         size_t length = strlen(text), bad_at;
@@ -53,8 +47,8 @@ static bool is_contender(const struct lock *lock, const json_t *pairs, const cha
 
         json_array_foreach(pairs, i, pair)
         {
-                if (strcmp(text_of(pair, "Key"), lock->key) != 0 &&
-                    strcmp(text_of(pair, "Session"), session) == 0)
+                if (strcmp(json_text(pair, "Key"), lock->key) != 0 &&
+                    strcmp(json_text(pair, "Session"), session) == 0)
                         return true;
         }
         return false;
@@ -63,7 +57,7 @@ static bool is_contender(const struct lock *lock, const json_t *pairs, const cha
 // Sessions of the list whose contender's key is locked no more are dead.
 static void take_list(const struct lock *lock, const json_t *pair, struct state *state)
 {
-        json_t *list = decode_list(text_of(pair, "Value")), *value;
+        json_t *list = decode_list(json_text(pair, "Value")), *value;
         const char *session;
 
         state->flags = (uint64_t)json_integer_value(json_object_get(pair, "Flags"));
@@ -88,7 +82,7 @@ static bool read_state(const struct lock *lock, const struct client_reply *reply
                 state->pairs = wide_json_load(reply->body, reply->length);
         json_array_foreach(state->pairs, i, pair)
         {
-                if (strcmp(text_of(pair, "Key"), lock->key) == 0)
+                if (strcmp(json_text(pair, "Key"), lock->key) == 0)
                         take_list(lock, pair, state);
         }
         return state->holders != NULL && (reply->status == 404 || json_is_array(state->pairs));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control/cli/client_flags.h"
+#include "control/text/json_text.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -43,13 +44,6 @@ static const struct flag_set remove_set = {
     ARRAY_LEN(remove_flags),
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-        const char *text = json_string_value(json_object_get(object, key));
-
-        return text != NULL ? text : "";
-}
-
 static int print_servers(const json_t *servers)
 {
         size_t count = json_array_size(servers);
@@ -61,11 +55,11 @@ static int print_servers(const json_t *servers)
                                  "Address\x1fState\x1fVoter\x1fRaftProtocol");
         for (size_t i = 0; complete && i < count; i++) {
                 const json_t *server = json_array_get(servers, i);
-                const char *version = text_of(server, "ProtocolVersion");
+                const char *version = json_text(server, "ProtocolVersion");
 
                 if (asprintf(
-                        &rows[i + 1], "%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s", text_of(server, "Node"),
-                        text_of(server, "ID"), text_of(server, "Address"),
+                        &rows[i + 1], "%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s", json_text(server, "Node"),
+                        json_text(server, "ID"), json_text(server, "Address"),
                         json_is_true(json_object_get(server, "Leader")) ? "leader" : "follower",
                         json_is_true(json_object_get(server, "Voter")) ? "true" : "false",
                         *version != '\0' ? version : "<=1") < 0)

@@ -5,6 +5,7 @@
 
 #include "control/cli/client_flags.h"
 #include "control/config/config.h"
+#include "control/text/json_text.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -97,16 +98,9 @@ static const struct flag_set deregister_set = {
     ARRAY_LEN(deregister_flags),
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-        const char *text = json_string_value(json_object_get(object, key));
-
-        return text != NULL ? text : "";
-}
-
 static int register_one(const struct options *options, const json_t *service)
 {
-        const char *name = text_of(service, "name");
+        const char *name = json_text(service, "name");
         struct client_call call = {.method = "PUT", .path = "/v1/agent/service/register"};
         struct client_reply reply;
         char what[320], *body = json_dumps(service, JSON_COMPACT);
@@ -149,9 +143,9 @@ static int deregister_id(const struct options *options, const char *id)
 
 static int deregister_one(const struct options *options, const json_t *service)
 {
-        const char *id = text_of(service, "id");
+        const char *id = json_text(service, "id");
 
-        return deregister_id(options, *id != '\0' ? id : text_of(service, "name"));
+        return deregister_id(options, *id != '\0' ? id : json_text(service, "name"));
 }
 
 typedef int (*service_fn)(const struct options *options, const json_t *service);

@@ -5,13 +5,7 @@
 
 #include "control/query/query.h"
 #include "control/store/text.h"
-
-static const char *text_of(const json_t *object, const char *name)
-{
-        const char *text = json_string_value(json_object_get(object, name));
-
-        return text != NULL ? text : "";
-}
+#include "control/text/json_text.h"
 
 static struct text_list take_list(const json_t *list, const char ***next)
 {
@@ -63,14 +57,14 @@ int query_definition_read(const json_t *definition, struct catalog_query *out, v
         *memory = pairs;
         texts = (const char **)(pairs + pair_count);
         *out = (struct catalog_query)CATALOG_QUERY_INIT;
-        out->id = text_of(definition, "ID");
-        out->name = text_of(definition, "Name");
-        out->session = text_of(definition, "Session");
-        out->token = text_of(definition, "Token");
-        out->template_type = text_of(shape, "Type");
-        out->template_regexp = text_of(shape, "Regexp");
-        out->service = text_of(service, "Service");
-        out->near = text_of(service, "Near");
+        out->id = json_text(definition, "ID");
+        out->name = json_text(definition, "Name");
+        out->session = json_text(definition, "Session");
+        out->token = json_text(definition, "Token");
+        out->template_type = json_text(shape, "Type");
+        out->template_regexp = json_text(shape, "Regexp");
+        out->service = json_text(service, "Service");
+        out->near = json_text(service, "Near");
         out->only_passing = json_is_true(json_object_get(service, "OnlyPassing"));
         out->tags = take_list(tags, &texts);
         out->ignore_check_ids = take_list(ignored, &texts);
