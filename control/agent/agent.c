@@ -193,6 +193,7 @@ static int start_resolver(struct agent *agent, char *error, size_t error_size)
         int ret;
 
         agent_recursor_settings(agent->config, &settings.recursors);
+        remote_dns(agent, &settings.elsewhere);
         ret = dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
 
         if (ret < 0)

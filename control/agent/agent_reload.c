@@ -17,6 +17,7 @@ void agent_publisher_settings(const struct config *config, struct ttl_rule *rule
                                          .service_ttl_count = config->dns.service_ttl_count,
                                          .only_passing = config->dns.only_passing};
         config_zone(config, &out->zone);
+        out->zone.datacenters = true;
 }
 
 static int build_again(struct agent *agent, struct config **out, char *error, size_t error_size)

@@ -28,4 +28,14 @@ int remote_serve(struct agent *agent);
 /** End it; before the API. NULL is let pass. */
 void remote_serve_stop(struct remote_serving *take_serving);
 
+/** Where names of other datacenters are asked for. */
+struct dns_elsewhere;
+void remote_dns(struct agent *agent, struct dns_elsewhere *out);
+
+struct dns_responder;
+struct relay_incoming;
+/** Answer another agent's DNS call. @responder  of the data plane. */
+void remote_dns_serve(struct agent *agent, struct dns_responder *responder,
+                      struct relay_incoming *take_incoming, const uint8_t *bytes, size_t len);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "control/agent/remote.h"
 #include "control/api/api.h"
+#include "control/dns/responder.h"
 #include "control/follow/feed.h"
 #include "control/fsm/propose.h"
 #include "control/http/http.h"
@@ -18,6 +19,7 @@ struct remote_serving {
         struct agent *agent;
         struct relay_server *server;
         struct feed *feed;
+        struct dns_responder responder;
 };
 
 // A call that is being answered; incoming is NULL once nobody waits for it.
@@ -256,6 +258,8 @@ static void handle(void *arg, struct relay_incoming *incoming, enum relay_kind k
                 serve_index(remote, incoming);
         else if (kind == RELAY_FOLLOW)
                 feed_serve(remote->feed, incoming, bytes, len);
+        else if (kind == RELAY_DNS)
+                remote_dns_serve(remote->agent, &remote->responder, incoming, bytes, len);
         else
                 relay_incoming_answer(incoming, &nothing);
 }
@@ -297,7 +301,9 @@ int remote_serve(struct agent *agent)
         options.arg = remote;
         remote->server = relay_server_create(&options);
         feeding.arg = remote;
-        if (remote->server == NULL || feed_create(&remote->feed, &feeding) < 0) {
+        if (remote->server == NULL ||
+            dns_responder_init(&remote->responder, agent->dataplane) < 0 ||
+            feed_create(&remote->feed, &feeding) < 0) {
                 relay_server_destroy(remote->server);
                 free(remote);
                 return -ENOMEM;

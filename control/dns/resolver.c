@@ -15,6 +15,7 @@ struct dns_resolver {
         const struct lictor_dataplane *dataplane;
         struct publisher *publisher;
         struct recursor *recursor;
+        struct dns_elsewhere elsewhere;
         bool recurses;
         struct dns_random random;
         struct dns_job *jobs;
@@ -240,6 +241,55 @@ static void answer_template(struct dns_job *job, const char *name)
         chase_hosts(job);
 }
 
+// The other datacenter a name is of.
+static bool datacenter_name(struct dns_job *job, char out[64])
+{
+        struct dns_query query;
+        const uint8_t *name = query.text + DNS_QUERY_NAME;
+        unsigned at = 0;
+
+        lictor_reader_online();
+        dns_parse(plane_zone(job->resolver->dataplane), &job->message, &query);
+        lictor_reader_offline();
+        if (query.action != DNS_SAY_ELSEWHERE)
+                return false;
+        while (at + name[at] + 1u < query.domain_offset)
+                at += name[at] + 1u;
+        memcpy(out, name + at + 1, name[at]);
+        out[name[at]] = '\0';
+        return memchr(out, '\0', name[at]) == NULL;
+}
+
+static void on_elsewhere(void *arg, const uint8_t *answer, size_t len)
+{
+        struct dns_job *job = arg;
+
+        job->elsewhere = NULL;
+        if (answer != NULL && len >= DNS_HEADER_LENGTH)
+                pass_on(job, answer, len);
+        else
+                respond(job, true);
+        finish(job);
+}
+
+// returns  false when the name is of no other datacenter.
+static bool ask_elsewhere(struct dns_job *job)
+{
+        const struct dns_elsewhere *elsewhere = &job->resolver->elsewhere;
+        char datacenter[64];
+
+        if (!datacenter_name(job, datacenter))
+                return false;
+        if (elsewhere->ask != NULL)
+                job->elsewhere = elsewhere->ask(elsewhere->arg, datacenter, job->transport,
+                                                &job->message, on_elsewhere, job);
+        if (job->elsewhere == NULL) {
+                respond(job, true);
+                finish(job);
+        }
+        return true;
+}
+
 bool dns_resolver_wants(const struct dns_resolver *resolver, const struct dns_message *message)
 {
         struct dns_message_host hosts[DNS_MESSAGE_HOSTS_MAX];
@@ -262,6 +312,7 @@ void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job)
 
         job->resolver = resolver;
         job->call = NULL;
+        job->elsewhere = NULL;
         job->chase = NULL;
         job->next = resolver->jobs;
         job->link = &resolver->jobs;
@@ -276,6 +327,8 @@ void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job)
                 answer_template(job, name);
                 return;
         }
+        if (ask_elsewhere(job))
+                return;
         job->call = recursor_ask(resolver->recursor, job->message.data, job->message.length,
                                  job->transport == DNS_TCP, false, on_answer, job);
         if (job->call == NULL) {
@@ -303,6 +356,7 @@ int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config
         resolver->random = seeded.random;
         resolver->dataplane = config->dataplane;
         resolver->publisher = config->publisher;
+        resolver->elsewhere = config->elsewhere;
         resolver->recurses = config->recursors.server_count > 0;
         *out = resolver;
         return 0;
@@ -330,6 +384,8 @@ void dns_resolver_stop(struct dns_resolver *resolver)
                 struct dns_job *job = resolver->jobs;
 
                 recursor_cancel(job->call);
+                if (job->elsewhere != NULL)
+                        resolver->elsewhere.cancel(job->elsewhere);
                 job->message.verdict = DNS_DROP_NO_ROOM;
                 finish(job);
         }

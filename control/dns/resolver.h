@@ -15,10 +15,26 @@
 struct dns_resolver;
 struct publisher;
 
+/* Servers of other datacenters. */
+struct dns_elsewhere {
+        void *arg;
+        /**
+         * Ask one. @done called exactly once unless cancelled, not before return, with the answer
+         * or NULL.
+         * returns  the call; NULL when none is known.
+         */
+        void *(*ask)(void *arg, const char *datacenter, enum dns_transport transport,
+                     const struct dns_message *message,
+                     void (*done)(void *done_arg, const uint8_t *answer, size_t len),
+                     void *done_arg);
+        void (*cancel)(void *take_call);
+};
+
 struct dns_resolver_config {
         const struct lictor_dataplane *dataplane; /* borrowed until stopped */
         struct publisher *publisher;              /* for templates; borrowed; may be NULL */
         struct recursor_config recursors;         /* without servers nothing is asked for */
+        struct dns_elsewhere elsewhere;           /* ask is NULL: there are none */
 };
 
 /* One message on its way. */
@@ -30,6 +46,7 @@ struct dns_job {
         struct dns_resolver *resolver; /* from here on the resolver's */
         struct dns_job *next, **link;
         struct recursor_call *call;
+        void *elsewhere; /* a call to another datacenter */
         struct dns_chase *chase;
 };
 

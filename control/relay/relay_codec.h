@@ -17,7 +17,9 @@
  * REQUEST a relay_request, answered with a relay_answer. PROPOSE an encoded command, answered with
  * an encoded fsm_result. INDEX nothing, answered with a relay_index. FOLLOW a follow_request, to
  * which any number of ITEMs come (control/follow/follow_codec.h) until an ANSWER ends it. CANCEL
- * nothing: the call's answer is not waited for any more. PING nothing, answered with a PONG.
+ * nothing: the call's answer is not waited for any more. DNS whether it came over TCP (1 byte), how
+ * long an answer may be (2) and the message, answered with a message or nothing. PING nothing,
+ * answered with a PONG.
  *
  * Pure. Bytes may be hostile: every bound is checked.
  */
@@ -45,6 +47,7 @@ enum relay_kind {
         RELAY_FOLLOW = 4,
         RELAY_CANCEL = 5,
         RELAY_PING = 6,
+        RELAY_DNS = 7,
         RELAY_ANSWER = 0x81,
         RELAY_ITEM = 0x82,
         RELAY_PONG = 0x86,

@@ -145,6 +145,7 @@ static void on_message(void *arg, enum relay_kind kind, uint64_t id, const uint8
         case RELAY_PROPOSE:
         case RELAY_INDEX:
         case RELAY_FOLLOW:
+        case RELAY_DNS:
                 if (known == NULL) {
                         begin_call(connection, kind, id, bytes, len);
                         return;

@@ -305,6 +305,12 @@ void dns_answer(const struct dns_env *env, struct dns_message *message,
         case DNS_SAY_NXDOMAIN:
                 answer_plainly(env, message, query, DNS_NXDOMAIN);
                 return;
+        case DNS_SAY_ELSEWHERE:
+                if (env->zone->datacenters && !env->answer_all)
+                        message->verdict = DNS_PUNT;
+                else
+                        answer_plainly(env, message, query, DNS_NXDOMAIN);
+                return;
         case DNS_SAY_NOTHING:
                 answer_plainly(env, message, query, DNS_NOERROR);
                 return;

@@ -58,8 +58,9 @@ struct dns_env {
  * with recursion, foreign names and unknown addresses; and unless follow_aliases is set, answers
  * that hold a host name inside the zone, or with recursion any host name: with follow_aliases names
  * inside the zone are resolved here, and the others stand alone for the caller to add to. With
- * query_templates unknown prepared queries are punted, too. answer_all is for what nobody could
- * answer: foreign names and unknown addresses get SERVFAIL, unknown queries NXDOMAIN.
+ * query_templates unknown prepared queries are punted, with datacenters the names of others.
+ * answer_all is for what nobody could answer: foreign names and unknown addresses get SERVFAIL,
+ * unknown queries NXDOMAIN.
  *
  * context  registered reader.
  */

@@ -217,8 +217,10 @@ static void dispatch_kind(const struct dns_zone *zone, struct dns_query *query,
                         parse_addr_name(query, name);
         } else if (word == WORD_NODE && !node_has_type(query->type)) {
                 query->action = DNS_SAY_NOTHING;
-        } else if (foreign_datacenter || word == WORD_ABSENT) {
+        } else if (word == WORD_ABSENT) {
                 return;
+        } else if (foreign_datacenter) {
+                query->action = DNS_SAY_ELSEWHERE;
         } else if (word == WORD_NODE) {
                 look_up(query, DNS_KIND_NODE, prefix_length);
         } else if (word == WORD_QUERY) {

@@ -14,6 +14,7 @@ enum dns_action {
         DNS_SAY_ADDRESS,     /* an addr name; address is set */
         DNS_SAY_UNSUPPORTED, /* NOTIMP with the question: zone transfers */
         DNS_SAY_NO_REVERSE,  /* a reverse name that is no address */
+        DNS_SAY_ELSEWHERE,   /* a name of another datacenter, its label before the domain */
         DNS_SAY_FOREIGN,     /* a name in none of our domains */
         DNS_SAY_ERROR,       /* header only; rcode is set */
         DNS_SAY_VERDICT      /* no answer at all; verdict is set */

@@ -28,6 +28,7 @@ struct dns_zone {
         bool node_meta_txt;
         bool recursion;
         bool query_templates;
+        bool datacenters;
         uint16_t answer_flags;     /* QR, and RA with recursion */
         uint32_t udp_answer_limit; /* at most DNS_UDP_ANSWERS_MAX */
         uint32_t a_record_limit;   /* UINT32_MAX when there is none */

@@ -57,6 +57,7 @@ struct lictor_zone {
         bool node_meta_txt;   /* node metadata as TXT in the additional section */
         bool recursion;       /* foreign names go to the slow path, and RA is set */
         bool query_templates; /* unknown prepared queries go to the slow path */
+        bool datacenters;     /* names of other datacenters go to the slow path */
 };
 
 /*

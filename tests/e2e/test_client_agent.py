@@ -130,6 +130,39 @@ class ClientAgent(e2e.TestCase):
                          [client.address])
 
 
+class Datacenters(e2e.TestCase):
+    def test_another_datacenter_is_asked_by_http_and_dns_from_servers_and_clients(self):
+        far = e2e.Agent({"node_name": "far", "datacenter": "dc2"})
+        near = e2e.Agent({"node_name": "near", "retry_interval_wan": "200ms",
+                          "retry_join_wan": [f"127.0.0.1:{far.config['ports']['serf_wan']}"]})
+        client = e2e.Agent({"server": False, "bootstrap": False, "node_name": "client",
+                            "retry_interval": "200ms",
+                            "retry_join": [f"127.0.0.1:{near.config['ports']['serf_lan']}"]})
+        client.is_ready = lambda: is_up(client)
+        with far, near, client:
+            far.put("/v1/catalog/register", {"Node": "ext", "Address": "10.2.0.1",
+                                             "Service": {"Service": "web", "Port": 80}})
+            near.request("POST", "/v1/query", {
+                "Name": "any", "Service": {"Service": "web", "Failover": {"NearestN": 2}}})
+            for agent in (near, client):
+                self.assertTrue(eventually(lambda: service_nodes(agent, "web?dc=dc2") == ["ext"]))
+                self.assertEqual(agent.get("/v1/catalog/service/web"), (200, []))
+                self.assertEqual(agent.dig("web.service.dc2.consul").data, ["10.2.0.1"])
+                self.assertEqual(agent.dig("ext.node.dc2.consul").data, ["10.2.0.1"])
+                self.assertEqual(agent.dig("web.service.dc2.consul", "SRV").data,
+                                 ["1 1 80 ext.node.dc2.consul."])
+                self.assertEqual(agent.dig("none.service.dc2.consul").status, "NXDOMAIN")
+                self.assertEqual(agent.dig("web.service.dc9.consul").status, "NXDOMAIN")
+                result = agent.get("/v1/query/any/execute")[1]
+                self.assertEqual((result["Datacenter"], result["Failovers"], len(result["Nodes"])),
+                                 ("dc2", 1, 1))
+                agent.put("/v1/kv/where?dc=dc2", agent.config["node_name"])
+                self.assertEqual(agent.get("/v1/kv/where")[0], 404)
+                self.assertEqual(agent.get("/v1/kv/where?dc=dc2&raw")[1],
+                                 agent.config["node_name"])
+                self.assertEqual(sorted(agent.get("/v1/catalog/datacenters")[1]), ["dc1", "dc2"])
+
+
 class Alone(e2e.TestCase):
     def test_a_client_without_servers_says_so(self):
         agent = e2e.Agent({"server": False, "bootstrap": False})
