@@ -87,6 +87,7 @@ static const struct command commands[] = {
     {"snapshot", "Saves, restores and inspects snapshots of server state", NULL, snapshot_commands},
     {"validate", "Validate config files/directories", command_validate, NULL},
     {"version", "Prints the Lictor version", command_version, NULL},
+    {"watch", "Watch for changes in the cluster", command_watch, NULL},
     {NULL, NULL, NULL, NULL},
 };
 

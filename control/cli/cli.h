@@ -78,5 +78,6 @@ int command_snapshot_save(int argc, char *const argv[]);
 int command_rtt(int argc, char *const argv[]);
 int command_validate(int argc, char *const argv[]);
 int command_version(int argc, char *const argv[]);
+int command_watch(int argc, char *const argv[]);
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "control/cli/lock.h"
-#include "control/cli/wide_json.h"
+#include "control/text/wide_json.h"
 
 // Marks keys that locks are made of, in every client of Consul.
 #define LOCK_FLAGS 3304740253564472344ull

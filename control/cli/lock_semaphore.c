@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "control/cli/lock.h"
-#include "control/cli/wide_json.h"
 #include "control/text/base64.h"
 #include "control/text/json_text.h"
+#include "control/text/wide_json.h"
 
 // Marks keys that semaphores are made of, in every client of Consul.
 #define SEMAPHORE_FLAGS 16210313421097356768ull

@@ -1,5 +1,5 @@
-#ifndef LICTOR_CLI_WIDE_JSON_H
-#define LICTOR_CLI_WIDE_JSON_H
+#ifndef CONTROL_TEXT_WIDE_JSON_H
+#define CONTROL_TEXT_WIDE_JSON_H
 
 #include <jansson.h>
 #include <stddef.h>
