@@ -27,7 +27,17 @@ static const struct command operator_raft_commands[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static const struct command operator_autopilot_commands[] = {
+    {"get-config", "Display the current Autopilot configuration", command_autopilot_get_config,
+     NULL},
+    {"set-config", "Modify the current Autopilot configuration", command_autopilot_set_config,
+     NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const struct command operator_commands[] = {
+    {"autopilot", "Provides tools for modifying Autopilot configuration", NULL,
+     operator_autopilot_commands},
     {"raft", "Provides cluster-level tools for Raft", NULL, operator_raft_commands},
     {NULL, NULL, NULL, NULL},
 };
@@ -63,6 +73,22 @@ static const struct command acl_commands[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static const struct command tls_ca_commands[] = {
+    {"create", "Create a new certificate authority", command_tls_ca_create, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct command tls_cert_commands[] = {
+    {"create", "Create a new certificate", command_tls_cert_create, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct command tls_commands[] = {
+    {"ca", "Helpers for certificate authorities", NULL, tls_ca_commands},
+    {"cert", "Helpers for certificates", NULL, tls_cert_commands},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const struct command commands[] = {
     {"acl", "Interact with access control lists", NULL, acl_commands},
     {"agent", "Runs a Lictor agent", command_agent, NULL},
@@ -74,6 +100,7 @@ static const struct command commands[] = {
     {"info", "Provides debugging information for operators.", command_info, NULL},
     {"join", "Tell the agent to join a cluster", command_join, NULL},
     {"keygen", "Generates a new encryption key", command_keygen, NULL},
+    {"keyring", "Manages gossip layer encryption keys", command_keyring, NULL},
     {"kv", "Interact with the key-value store", NULL, kv_commands},
     {"leave", "Gracefully leaves the cluster and shuts down", command_leave, NULL},
     {"lock", "Execute a command holding a lock", command_lock, NULL},
@@ -85,6 +112,7 @@ static const struct command commands[] = {
     {"rtt", "Estimates network round trip time between nodes", command_rtt, NULL},
     {"services", "Interact with services", NULL, services_commands},
     {"snapshot", "Saves, restores and inspects snapshots of server state", NULL, snapshot_commands},
+    {"tls", "Builtin helpers for creating certificates", NULL, tls_commands},
     {"validate", "Validate config files/directories", command_validate, NULL},
     {"version", "Prints the Lictor version", command_version, NULL},
     {"watch", "Watch for changes in the cluster", command_watch, NULL},
