@@ -28,6 +28,7 @@ struct tls_pair {
         gnutls_datum_t certificate, key;
 };
 
+/** Whether it is an IPv4 or IPv6 address. */
 bool tls_is_address(const char *text);
 
 /**
