@@ -11,8 +11,10 @@
 #include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
+#include "control/follow/follower.h"
 #include "control/http/http.h"
 #include "control/publisher/publisher.h"
+#include "control/relay/relay.h"
 #include "control/server/server.h"
 #include "control/store/store.h"
 #include "lictor/bytes.h"
@@ -307,6 +309,28 @@ static void add_raft(struct list *list, const struct server *server)
                 add(list, figures[i].kind, figures[i].name, figures[i].help, figures[i].value);
 }
 
+static void add_follower(struct list *list, const struct agent *agent)
+{
+        struct follower_state state;
+        struct relay_stats calls;
+
+        follower_state(agent->follower, &state);
+        relay_stats(agent->relay, &calls);
+        // Without a copy yet there is no age to tell.
+        if (state.age_ms != UINT64_MAX)
+                add(list, METRIC_GAUGE, "lictor.follower.age_milliseconds",
+                    "How old the copy of the catalog may be.", state.age_ms);
+        add(list, METRIC_COUNTER, "lictor.follower.snapshots",
+            "Snapshots of the catalog taken over.", state.snapshots);
+        add(list, METRIC_COUNTER, "lictor.follower.changes", "Changes of the catalog followed.",
+            state.deltas);
+        add(list, METRIC_COUNTER, "consul.client.rpc", "Calls to servers.", calls.calls);
+        add(list, METRIC_COUNTER, "consul.client.rpc.exceeded", "Calls refused over the rate.",
+            calls.limited);
+        add(list, METRIC_COUNTER, "consul.client.rpc.failed", "Servers that could not be asked.",
+            calls.failed);
+}
+
 static void add_loop(struct list *list, const struct loop_meter *meter)
 {
         struct loop_turns turns;
@@ -365,6 +389,8 @@ int metrics_gather(const struct agent *agent, struct metric **out, size_t *count
                 add_http(&list, agent);
         if (agent->server != NULL)
                 add_raft(&list, agent->server);
+        if (agent->follower != NULL)
+                add_follower(&list, agent);
         add_process(&list, agent);
         if (list.status < 0) {
                 free(list.items);
