@@ -69,6 +69,7 @@ Test(raft_cluster, everybody_knows_the_leader_and_the_servers)
         cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         cr_expect(cluster_write_many(&c, 1));
         cr_expect(cluster_run(&c, cluster_agrees, 10000));
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         leader = cluster_leader(&c);
         for (unsigned i = 0; i < 3; i++) {
                 struct raft_node_status status;
@@ -92,11 +93,14 @@ Test(raft_cluster, a_dead_leader_is_replaced_and_nothing_acknowledged_is_lost)
         cluster_bootstrap(&c, 3);
         cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         cr_expect(cluster_write_many(&c, 100));
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         before = cluster_leader(&c);
         cluster_stop(&c, before->number);
         cr_assert(cluster_run(&c, somebody_else_leads, 10000));
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         cr_expect_eq(cluster_leader(&c)->state.count, 100);
         cr_expect(cluster_write_many(&c, 100));
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         cr_expect_eq(cluster_leader(&c)->state.count, 200);
         cluster_fini(&c);
 }
@@ -113,6 +117,7 @@ Test(raft_cluster, without_a_majority_the_leader_gives_up_and_says_what_is_lost)
 
         cluster_init(&c, 3, false);
         cluster_bootstrap(&c, 3);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         leader = cluster_leader(&c);
         for (unsigned i = 0; i < 3; i++)
@@ -173,6 +178,7 @@ Test(raft_cluster, a_server_is_added_promoted_and_removed)
         cluster_bootstrap(&c, 3);
         cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         cr_expect(cluster_write_many(&c, 500));
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         leader = cluster_leader(&c);
         fourth = &c.servers[3];
         id = raft_server_id_of(fourth->node_id);
@@ -300,6 +306,7 @@ Test(raft_cluster, a_server_whose_memory_was_lost_is_told_everything_again)
 
         cluster_init(&c, 3, false);
         cluster_bootstrap(&c, 3);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         cr_assert(cluster_run(&c, cluster_has_leader, 10000));
         before = cluster_leader(&c);
         follower = &c.servers[before->number == 0 ? 1 : 0];
