@@ -36,6 +36,11 @@ class Faults(unittest.TestCase):
         if self.recovery_s:
             times = (f"; writes again after median {statistics.median(self.recovery_s):.2f} s, "
                      f"worst {max(self.recovery_s):.2f} s")
+        transactions = sum(o.kind == "txn" for o in workload.operations)
+        if workload.transactions:
+            self.assertGreater(transactions, 20)
+            times += f"; {transactions} transactions, of which " \
+                     f"{sum(o.kind == 'txn' and o.result is True for o in workload.operations)} done"
         print(f"{self._testMethodName}: {len(workload.operations)} operations, "
               f"{acknowledged} writes acknowledged{times}", flush=True)
 
@@ -71,6 +76,12 @@ class Faults(unittest.TestCase):
             time.sleep(0.02)
         self.fail(f"no write succeeded within 30 s; LICTOR_FAULT_SEED={SEED}")
 
+    @staticmethod
+    def pause(_cluster, leader, undo):
+        leader.pause()
+        undo.callback(leader.resume)
+        return time.monotonic()
+
     def kill(self, cluster, victims, undo):
         struck = time.monotonic()
         for victim in victims:
@@ -81,6 +92,15 @@ class Faults(unittest.TestCase):
     def test_a_leader_killed(self):
         with Cluster(3) as cluster:
             self.faults(cluster, lambda c, leader, undo: self.kill(c, [leader], undo))
+
+    def test_transactions_while_leaders_are_killed(self):
+        with Cluster(3) as cluster:
+            self.faults(cluster, lambda c, leader, undo: self.kill(c, [leader], undo),
+                        transactions=0.3)
+
+    def test_transactions_while_leaders_are_paused(self):
+        with Cluster(3) as cluster:
+            self.faults(cluster, self.pause, transactions=0.3)
 
     def test_a_follower_killed(self):
         with Cluster(3) as cluster:
@@ -97,12 +117,8 @@ class Faults(unittest.TestCase):
             self.faults(cluster, fault)
 
     def test_a_leader_paused(self):
-        def fault(_cluster, leader, undo):
-            leader.pause()
-            undo.callback(leader.resume)
-            return time.monotonic()
         with Cluster(3) as cluster:
-            self.faults(cluster, fault)
+            self.faults(cluster, self.pause)
 
     def test_a_leader_and_a_follower_of_five_killed(self):
         with Cluster(5) as cluster:

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 
-from linearizable import FOREVER, Operation
+from linearizable import ANY, FOREVER, KEEP, Operation
 
 KEYS = ("a", "b", "c")
 NOT_DONE = ("No cluster leader", "rpc error: No cluster leader")
@@ -47,7 +47,9 @@ class Client(threading.Thread):
         key, choice = self.random.choice(KEYS), self.random.random()
         operation = Operation("read", key, time.monotonic())
         try:
-            if choice < 0.45:
+            if self.random.random() < self.workload.transactions:
+                operation = self.transact()
+            elif choice < 0.45:
                 operation.result = self.read(key)[0]
             elif choice < 0.8:
                 operation.kind, operation.value = "write", self.unique()
@@ -63,6 +65,47 @@ class Client(threading.Thread):
         except Unknown:
             operation.returned = FOREVER
         self.workload.record(operation)
+
+    def transact(self):
+        """Several keys at once: some are only compared, others compared and changed, or just written."""
+        keys = self.random.sample(KEYS, self.random.randint(2, len(KEYS)))
+        asked, changes = [], []
+        for key in keys:
+            choice = self.random.random()
+            if choice < 0.5:
+                new = self.unique()
+                asked.append(self.operation("set", key, new))
+                changes.append((key, ANY, new))
+                continue
+            started = time.monotonic()
+            seen, index = self.read(key)
+            self.workload.record(Operation("read", key, started, time.monotonic(), result=seen))
+            if choice < 0.8:
+                new = self.unique()
+                asked.append(self.operation("cas", key, new, index))
+            elif seen is None:
+                new = KEEP
+                asked.append(self.operation("check-not-exists", key))
+            else:
+                new = KEEP
+                asked.append(self.operation("check-index", key, None, index))
+            changes.append((key, seen, new))
+        operation = Operation("txn", "", time.monotonic(), value=tuple(changes))
+        try:
+            operation.result = self.ask("PUT", "/v1/txn", json.dumps(asked),
+                                        refusal_is_fine=True)[0] == 200
+        except Unknown:
+            self.workload.record(operation)
+            raise NotDone from None
+        return operation
+
+    def operation(self, verb, key, value=None, index=None):
+        kv = {"Verb": verb, "Key": f"{self.workload.prefix}/{key}"}
+        if value is not None:
+            kv["Value"] = base64.b64encode(value.encode()).decode()
+        if index is not None:
+            kv["Index"] = index
+        return {"KV": kv}
 
     def compare_and_set(self, key):
         started = time.monotonic()
@@ -94,7 +137,7 @@ class Client(threading.Thread):
     def write(self, operation, parameters):
         return self.ask("PUT", self.path(operation.key) + parameters, operation.value)[1].strip()
 
-    def ask(self, method, path, body=None, missing_is_fine=False):
+    def ask(self, method, path, body=None, missing_is_fine=False, refusal_is_fine=False):
         fresh = self.connection is None
         if fresh:
             self.connection = self.server.connect(self.workload.timeout_s)
@@ -114,8 +157,20 @@ class Client(threading.Thread):
             raise (NotDone if method == "GET" else Unknown) from None
         if response.status == 200 or (missing_is_fine and response.status == 404):
             return response.status, text
+        if refusal_is_fine and response.status == 409:
+            return self.refused(response.status, text)
         if method == "GET" or text.strip() in NOT_DONE:
             raise NotDone
+        raise Unknown
+
+    @staticmethod
+    def refused(status, text):
+        """A transaction whose conditions did not hold; other errors say something else."""
+        errors = json.loads(text)["Errors"]
+        if any(what in error["What"] for error in errors for what in NOT_DONE):
+            raise NotDone
+        if all("index is stale" in error["What"] or "key" in error["What"] for error in errors):
+            return status, text
         raise Unknown
 
     def hang_up(self):
@@ -127,9 +182,10 @@ class Workload:
     """Clients on every server, for the length of a with block."""
 
     def __init__(self, cluster, seed, clients_per_server=2, pause_s=0.02, timeout_s=10,
-                 prefix="load", value_bytes=0):
+                 prefix="load", value_bytes=0, transactions=0.0):
         self.cluster, self.seed, self.prefix = cluster, seed, prefix
         self.pause_s, self.timeout_s, self.value_bytes = pause_s, timeout_s, value_bytes
+        self.transactions = transactions  # the part of all operations
         self.stopped, self.lock = threading.Event(), threading.Lock()
         self.operations = []
         self.clients = [Client(self, number, cluster.servers[number % len(cluster.servers)])
