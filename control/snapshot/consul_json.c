@@ -66,12 +66,13 @@ static json_t *read_scalar(struct msgpack_reader *r, enum pack_type type, int *r
 // Lists keep even what is empty: their items have places.
 static int attach(struct reading *reading, json_t *take_value)
 {
-        struct level *level = &reading->levels[reading->depth - 1];
+        struct level *level;
 
         if (reading->depth == 0) {
                 reading->whole = take_value != NULL ? take_value : json_null();
                 return 0;
         }
+        level = &reading->levels[reading->depth - 1];
         if (!level->is_map)
                 return json_array_append_new(level->value,
                                              take_value != NULL ? take_value : json_string(""));
