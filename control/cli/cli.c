@@ -95,6 +95,7 @@ static const struct command commands[] = {
     {"catalog", "Interact with the catalog", NULL, catalog_commands},
     {"connect", "Interact with the service mesh", command_refuse_connect, NULL},
     {"event", "Fire a new event", command_event, NULL},
+    {"exec", "Executes a command on nodes whose agents allow it", command_exec, NULL},
     {"force-leave", "Forces a member of the cluster to enter the \"left\" state",
      command_force_leave, NULL},
     {"info", "Provides debugging information for operators.", command_info, NULL},

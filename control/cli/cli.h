@@ -54,6 +54,7 @@ int command_catalog_datacenters(int argc, char *const argv[]);
 int command_catalog_nodes(int argc, char *const argv[]);
 int command_catalog_services(int argc, char *const argv[]);
 int command_event(int argc, char *const argv[]);
+int command_exec(int argc, char *const argv[]);
 int command_force_leave(int argc, char *const argv[]);
 int command_info(int argc, char *const argv[]);
 int command_join(int argc, char *const argv[]);
