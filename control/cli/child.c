@@ -101,7 +101,6 @@ static int spawn(const struct child_spec *spec, char *const argv[], int input, s
 {
         int report[2], error = 0;
         pid_t parent = getpid();
-        ssize_t count;
 
         if (pipe2(report, O_CLOEXEC) < 0)
                 return -errno;
@@ -112,8 +111,7 @@ static int spawn(const struct child_spec *spec, char *const argv[], int input, s
         if (out->pid < 0)
                 error = errno;
         close(report[1]);
-        while (out->pid > 0 && (count = read(report[0], &error, sizeof(error))) < 0 &&
-               errno == EINTR)
+        while (out->pid > 0 && read(report[0], &error, sizeof(error)) < 0 && errno == EINTR)
                 ;
         close(report[0]);
         if (error == 0) {

@@ -373,7 +373,7 @@ void feed_destroy(struct feed *take_feed)
                 return;
         store_unlisten(take_feed->options.store, on_changes, take_feed);
         while (take_feed->subscribers != NULL)
-                remove_subscriber(take_feed->subscribers);
+                remove_subscriber(take_feed->subscribers); // NOLINT(clang-analyzer-unix.Malloc)
         if (take_feed->job != NULL)
                 take_feed->job->feed = NULL;
         forget_all(take_feed, 0);

@@ -299,6 +299,7 @@ void follower_destroy(struct follower *take_follower)
         if (take_follower->call != NULL)
                 relay_cancel(take_follower->call);
         while (take_follower->waiters != NULL)
+                // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
                 finish_waiter(take_follower->waiters, "agent is shutting down");
         uv_close((uv_handle_t *)&take_follower->retry, on_closed);
         uv_close((uv_handle_t *)&take_follower->wait, on_closed);

@@ -61,9 +61,10 @@ int keyring_file_read(const char *path, struct keyring *out, char *error, size_t
         char text[FILE_BYTES_MAX], why[128];
         FILE *file = fopen(path, "re");
         size_t length;
-        int ret = file != NULL ? 0 : -errno;
+        int ret;
 
-        if (ret < 0) {
+        if (file == NULL) {
+                ret = -errno;
                 snprintf(error, error_size, "cannot read the keyring %s: %s", path, strerror(-ret));
                 return ret;
         }

@@ -221,7 +221,7 @@ void relay_link_tick(struct relay *relay, uint64_t now_ms)
         struct relay_link *link = relay->links;
 
         while (link != NULL) {
-                const char *what = verdict(link, now_ms);
+                const char *what = verdict(link, now_ms); // NOLINT(clang-analyzer-unix.Malloc)
 
                 if (what == NULL) {
                         link = link->next;

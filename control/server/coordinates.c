@@ -27,8 +27,10 @@ static bool is_news(const struct store *store, const char *node, const struct co
                 return false;
         store_coordinates_of_node(store, node, &it);
         while ((record = store_next_coordinate(&it)) != NULL) {
+                const struct catalog_coordinate now = {record->coordinate.node, "", *at};
+
                 if (record->coordinate.segment[0] == '\0')
-                        return memcmp(&record->coordinate.at, at, sizeof(*at)) != 0;
+                        return !catalog_coordinate_equal(&record->coordinate, &now);
         }
         return true;
 }
