@@ -32,20 +32,26 @@ def eventually(condition, within_s=10.0, pause_s=0.02):
         time.sleep(pause_s)
 
 
+HANDED_OUT = set()
+
+
 def free_port():
-    """A port that is free for UDP and TCP on every loopback address just now."""
+    """A port that is free for UDP and TCP on every loopback address just now, and never the same twice."""
     while True:
         with contextlib.ExitStack() as stack:
             try:
                 tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
                 tcp.bind(("127.0.0.1", 0))
                 port = tcp.getsockname()[1]
+                if port in HANDED_OUT:
+                    continue
                 udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
                 udp.bind(("127.0.0.1", port))
                 if has_ipv6():
                     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                         six = stack.enter_context(socket.socket(socket.AF_INET6, kind))
                         six.bind(("::1", port))
+                HANDED_OUT.add(port)
                 return port
             except OSError:
                 continue
