@@ -58,6 +58,7 @@ static const struct command services_commands[] = {
 };
 
 static const struct command snapshot_commands[] = {
+    {"inspect", "Displays information about a snapshot file", command_snapshot_inspect, NULL},
     {"restore", "Restores the servers' state from a snapshot", command_snapshot_restore, NULL},
     {"save", "Saves the servers' state as a snapshot", command_snapshot_save, NULL},
     {NULL, NULL, NULL, NULL},

@@ -78,6 +78,7 @@ int command_reload(int argc, char *const argv[]);
 int command_rtt(int argc, char *const argv[]);
 int command_services_deregister(int argc, char *const argv[]);
 int command_services_register(int argc, char *const argv[]);
+int command_snapshot_inspect(int argc, char *const argv[]);
 int command_snapshot_restore(int argc, char *const argv[]);
 int command_snapshot_save(int argc, char *const argv[]);
 int command_tls_ca_create(int argc, char *const argv[]);

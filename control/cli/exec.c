@@ -1,347 +1,293 @@
-#include <jansson.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "control/cli/client_flags.h"
+#include "control/cli/exec.h"
+#include "control/cli/holder.h"
+#include "control/cli/input.h"
 #include "control/text/base64.h"
 #include "control/text/duration.h"
+#include "control/text/wide_json.h"
 #include "lictor/bytes.h"
-
-// Agents take part when disable_remote_exec is false: they find the job by an event, acknowledge it
-// and leave output and exit status below the session's key.
-#define NODE_MAX    4096
-#define POLL_US     100000
-#define NSEC_PER_MS INT64_C(1000000)
 
 struct options {
         struct client_options client;
-        const char *prefix, *node, *service, *tag;
+        const char *node, *service, *tag, *prefix;
         bool shell, verbose;
-        int64_t wait_ns;
-};
-
-// What was seen of one node.
-struct progress {
-        char *node;
-        unsigned chunks; // of its output printed
-        bool acknowledged, completed;
-};
-
-struct job {
-        const struct options *options;
-        char *session;
-        struct progress nodes[NODE_MAX];
-        unsigned node_count;
-        unsigned acknowledged, completed;
-        bool failed, news;
+        int64_t wait_ns, replicate_ns;
 };
 
 static int set_option(void *context, const struct flag *flag, const char *value, const char **why)
 {
         struct options *options = context;
-        const char *name = flag->target;
 
-        if (strcmp(name, "wait") == 0) {
-                *why = "invalid duration";
-                return duration_parse(value, &options->wait_ns);
-        }
-        if (strcmp(name, "shell") == 0)
-                options->shell = strcmp(value, "true") == 0;
-        else if (strcmp(name, "verbose") == 0)
-                options->verbose = strcmp(value, "true") == 0;
-        else if (strcmp(name, "prefix") == 0)
-                options->prefix = value;
-        else if (strcmp(name, "node") == 0)
+        (void)why;
+        switch (flag->target[0]) {
+        case 'n':
                 options->node = value;
-        else if (strcmp(name, "service") == 0)
+                break;
+        case 's':
                 options->service = value;
-        else
+                break;
+        case 't':
                 options->tag = value;
+                break;
+        case 'p':
+                options->prefix = value;
+                break;
+        case 'S':
+                options->shell = strcmp(value, "true") == 0;
+                break;
+        case 'v':
+                options->verbose = strcmp(value, "true") == 0;
+                break;
+        case 'w':
+                return duration_parse(value, &options->wait_ns);
+        default:
+                return duration_parse(value, &options->replicate_ns);
+        }
         return 0;
 }
 
 static const struct flag flags[] = {
-    {"node", FLAG_STRING, "<regexp>", "Run on nodes whose name matches.", set_option, "node"},
-    {"prefix", FLAG_STRING, "<key>", "Where in the KV store the job is kept.", set_option,
+    {"node", FLAG_STRING, "<regexp>", "Only on nodes whose name matches.", set_option, "node"},
+    {"prefix", FLAG_STRING, "<prefix>", "Where in the KV store; _rexec unless given.", set_option,
      "prefix"},
-    {"service", FLAG_STRING, "<regexp>", "Run on nodes with a service that matches.", set_option,
+    {"service", FLAG_STRING, "<regexp>", "Only on nodes with a service that matches.", set_option,
      "service"},
-    {"shell", FLAG_BOOL, "", "Run the command by a shell; the default.", set_option, "shell"},
+    {"shell", FLAG_BOOL, "", "Run by a shell; the default. -shell=false runs it as it is.",
+     set_option, "Shell"},
     {"tag", FLAG_STRING, "<regexp>", "With -service: its tags have to match, too.", set_option,
      "tag"},
-    {"verbose", FLAG_BOOL, "", "Say what happens.", set_option, "verbose"},
-    {"wait", FLAG_STRING, "<duration>", "End when nothing was heard for this long; 2s.", set_option,
-     "wait"},
+    {"verbose", FLAG_BOOL, "", "Say who heard of it, too.", set_option, "verbose"},
+    {"wait", FLAG_DURATION, "<duration>", "End when nobody answered for so long. Default: 2s.",
+     set_option, "wait"},
+    {"wait-repl", FLAG_DURATION, "<duration>",
+     "Give servers so long before nodes look for the command. Default: 200ms.", set_option,
+     "replicate"},
     CLIENT_FLAGS,
 };
 
 static const struct flag_set flag_set = {
-    "Usage: lictor exec [options] command...",
-    "  Runs a command on the nodes whose agents allow it (disable_remote_exec: false), and prints "
-    "what\n"
-    "  they print. The job travels by an event and through the KV store.",
+    "Usage: lictor exec [options] [-|COMMAND...]",
+    "  Asks nodes to run a command, and prints what it says there. With - it is a script from "
+    "standard\n"
+    "  input. The command goes by way of the KV store and an event; only agents that have\n"
+    "  disable_remote_exec = false follow it, which Lictor's never do: Consul's agents in the "
+    "same\n"
+    "  datacenter may. The exit status is 2 when it failed somewhere.",
     flags,
     ARRAY_LEN(flags),
 };
 
-static int ask(const struct job *job, const char *method, const char *path, const char *body,
-               const char *what, struct client_reply *reply)
-{
-        const struct client_call call = {
-            .method = method,
-            .path = path,
-            .body = body,
-            .body_length = body != NULL ? strlen(body) : 0,
-        };
+struct run {
+        const struct options *options;
+        struct holder holder;
+        struct exec_results results;
+        char folder[256]; // PREFIX/SESSION/
+};
 
-        return client_ask(&job->options->client, &call, what, true, reply);
+static char *make_path(const char *start, const char *name, const char *query)
+{
+        char *escaped = client_escape(name), *path = NULL;
+
+        if (escaped != NULL && asprintf(&path, "%s%s?%s", start, escaped, query) < 0)
+                path = NULL;
+        free(escaped);
+        return path;
 }
 
-static int put(const struct job *job, const char *path, json_t *take_body, const char *what)
+static int put(struct run *run, char *take_path, json_t *take_body)
 {
-        char *body = take_body != NULL ? json_dumps(take_body, JSON_COMPACT) : NULL;
-        struct client_reply reply;
-        int status = ask(job, "PUT", path, body, what, &reply);
+        char *body = json_dumps(take_body, JSON_COMPACT);
+        struct client_call call = {.method = "PUT", .path = take_path, .body = body};
+        struct pending pending = {0};
+        int ret = -ENOMEM;
 
+        snprintf(run->holder.error, sizeof(run->holder.error), "out of memory");
+        if (take_path != NULL && body != NULL) {
+                call.body_length = strlen(body);
+                ret = holder_ask(&run->holder, &call, &pending);
+        }
+        if (ret == 0 && strncmp(pending.reply.body, "false", 5) == 0) {
+                snprintf(run->holder.error, sizeof(run->holder.error), "the key is locked");
+                ret = -EEXIST;
+        }
+        calls_forget(run->holder.calls, &pending);
+        free(take_path);
+        free(body);
         json_decref(take_body);
-        free(body);
-        if (status == 0)
-                free(reply.body);
-        return status;
+        return ret;
 }
 
-static int create_session(struct job *job)
+// What nodes are to do: a command for a shell, arguments, or a script.
+static json_t *job_json(const struct options *options, char *const argv[],
+                        const struct input *script)
 {
-        json_t *wanted =
-            json_pack("{s:s, s:s, s:s}", "Name", "Remote Exec", "TTL", "15s", "Behavior", "delete");
-        char *body = json_dumps(wanted, JSON_COMPACT);
-        struct client_reply reply;
-        int status =
-            ask(job, "PUT", "/v1/session/create", body, "Failed to create session", &reply);
-        json_t *answer;
-
-        free(body);
-        json_decref(wanted);
-        if (status != 0)
-                return status;
-        answer = json_loadb(reply.body, reply.length, 0, NULL);
-        if (json_is_string(json_object_get(answer, "ID")))
-                job->session = strdup(json_string_value(json_object_get(answer, "ID")));
-        json_decref(answer);
-        free(reply.body);
-        return job->session != NULL ? 0 : 1;
-}
-
-static char *join_words(int count, char *const words[])
-{
+        json_t *job = json_pack("{s:I}", "Wait", (json_int_t)options->wait_ns), *args;
         char *text = NULL;
+        size_t size = 0;
+        FILE *out;
+
+        if (script->bytes != NULL) {
+                text = calloc(1, base64_text_len(script->length) + 1);
+                if (text != NULL)
+                        base64_encode((const uint8_t *)script->bytes, script->length, text);
+                json_object_set_new(job, "Script", json_string(text));
+        } else if (options->shell) {
+                out = open_memstream(&text, &size);
+                for (size_t i = 0; out != NULL && argv[i] != NULL; i++)
+                        fprintf(out, "%s%s", i > 0 ? " " : "", argv[i]);
+                if (out != NULL)
+                        fclose(out);
+                json_object_set_new(job, "Command", json_string(text));
+        } else {
+                args = json_array();
+                for (size_t i = 0; argv[i] != NULL; i++)
+                        json_array_append_new(args, json_string(argv[i]));
+                json_object_set_new(job, "Args", args);
+        }
+        free(text);
+        return job;
+}
+
+static char *event_path(const struct options *options)
+{
+        const char *const filters[][2] = {
+            {"node", options->node}, {"service", options->service}, {"tag", options->tag}};
+        char *path = NULL;
         size_t size;
-        FILE *out = open_memstream(&text, &size);
+        FILE *out = open_memstream(&path, &size);
 
         if (out == NULL)
                 return NULL;
-        for (int i = 0; i < count; i++)
-                fprintf(out, "%s%s", i > 0 ? " " : "", words[i]);
-        fclose(out);
-        return text;
-}
+        fputs("/v1/event/fire/_rexec?", out);
+        for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+                char *value = filters[i][1] != NULL ? client_escape(filters[i][1]) : NULL;
 
-static int upload(const struct job *job, int count, char *const words[])
-{
-        json_t *arguments = json_array();
-        char path[512], *command = join_words(count, words);
-        int status;
-
-        for (int i = 0; i < count && !job->options->shell; i++)
-                json_array_append_new(arguments, json_string(words[i]));
-        snprintf(path, sizeof(path), "/v1/kv/%s/%s/job?acquire=%s", job->options->prefix,
-                 job->session, job->session);
-        status = put(job, path,
-                     json_pack("{s:s?, s:o, s:I}", "Command", job->options->shell ? command : NULL,
-                               "Args", arguments, "Wait", (json_int_t)job->options->wait_ns),
-                     "Failed to create job file");
-        free(command);
-        return status;
-}
-
-static int fire(const struct job *job)
-{
-        const struct options *o = job->options;
-        const char *const values[] = {o->node, o->service, o->tag};
-        static const char *const names[] = {"node", "service", "tag"};
-        char path[2048];
-        size_t used = (size_t)snprintf(path, sizeof(path), "/v1/event/fire/_rexec?");
-
-        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-                char *value = values[i] != NULL ? client_escape(values[i]) : NULL;
-
-                if (value != NULL && used + strlen(value) + 16 < sizeof(path))
-                        used += (size_t)snprintf(path + used, sizeof(path) - used, "%s=%s&",
-                                                 names[i], value);
+                if (value != NULL)
+                        fprintf(out, "%s=%s&", filters[i][0], value);
                 free(value);
         }
-        return put(job, path, json_pack("{s:s, s:s}", "Prefix", o->prefix, "Session", job->session),
-                   "Failed to fire event");
+        return fclose(out) == 0 ? path : NULL;
 }
 
-static struct progress *find_node(struct job *job, const char *name, size_t length)
+// Print answers until there are none for a while.
+static int collect(struct run *run)
 {
-        for (unsigned i = 0; i < job->node_count; i++)
-                if (strncmp(job->nodes[i].node, name, length) == 0 &&
-                    job->nodes[i].node[length] == '\0')
-                        return &job->nodes[i];
-        if (job->node_count == NODE_MAX)
-                return NULL;
-        job->nodes[job->node_count].node = strndup(name, length);
-        return job->nodes[job->node_count].node != NULL ? &job->nodes[job->node_count++] : NULL;
-}
+        uint64_t wait_ms = (uint64_t)run->options->wait_ns / 1000000u, index = 0;
+        uint64_t last_ms = holder_now_ms();
 
-static void print_output(const struct progress *node, const char *text, size_t length)
-{
-        for (const char *end = text + length; text < end;) {
-                const char *line_end = memchr(text, '\n', (size_t)(end - text));
-                size_t line = line_end != NULL ? (size_t)(line_end - text) : (size_t)(end - text);
+        for (;;) {
+                struct exec_results *results = &run->results;
+                // A node that has begun gets twice the time to end.
+                bool busy = results->acknowledged > results->finished;
+                uint64_t until_ms = last_ms + (busy ? 2 * wait_ms : wait_ms);
+                uint64_t now = holder_now_ms();
+                struct client_call call = {.method = "GET"};
+                struct pending pending = {0};
+                char query[96], *path;
+                json_t *pairs;
+                int ret;
 
-                printf("    %s: %.*s\n", node->node, (int)line, text);
-                text += line + 1;
-        }
-}
-
-static void take_value(struct job *job, struct progress *node, const char *what, const char *value,
-                       size_t length)
-{
-        char chunk[32];
-
-        if (strcmp(what, "ack") == 0 && !node->acknowledged) {
-                node->acknowledged = job->news = true;
-                job->acknowledged++;
-                if (job->options->verbose)
-                        printf("==> %s: acknowledged event\n", node->node);
-        } else if (strcmp(what, "exit") == 0 && !node->completed) {
-                node->completed = job->news = true;
-                job->completed++;
-                job->failed |= strncmp(value, "0", length) != 0;
-                printf("==> %s: finished with exit code %.*s\n", node->node, (int)length, value);
-        } else {
-                snprintf(chunk, sizeof(chunk), "out/%05x", node->chunks);
-                if (strcmp(what, chunk) != 0)
-                        return;
-                node->chunks++;
-                job->news = true;
-                print_output(node, value, length);
-        }
-}
-
-// One key below the session: NODE/ack, NODE/out/00000 or NODE/exit.
-static void take_pair(struct job *job, const json_t *pair, size_t skip)
-{
-        const char *key = json_string_value(json_object_get(pair, "Key"));
-        const char *text = json_string_value(json_object_get(pair, "Value"));
-        const char *slash = key != NULL && strlen(key) > skip ? strchr(key + skip, '/') : NULL;
-        size_t length = text != NULL ? strlen(text) : 0, bad_at;
-        struct progress *node;
-        uint8_t *value;
-        long size;
-
-        if (slash == NULL)
-                return;
-        node = find_node(job, key + skip, (size_t)(slash - key - (long)skip));
-        value = malloc(length + 1);
-        size = value != NULL ? base64_decode(text != NULL ? text : "", length, value, &bad_at) : -1;
-        if (node != NULL && size >= 0)
-                take_value(job, node, slash + 1, (const char *)value, (size_t)size);
-        free(value);
-}
-
-static int poll_answers(struct job *job)
-{
-        char path[512];
-        struct client_reply reply;
-        const json_t *pair;
-        json_t *pairs;
-        size_t i, skip = strlen(job->options->prefix) + strlen(job->session) + 2;
-        int status;
-
-        snprintf(path, sizeof(path), "/v1/kv/%s/%s/?recurse", job->options->prefix, job->session);
-        status = ask(job, "GET", path, NULL, "Failed to read answers", &reply);
-        if (status != 0)
-                return status;
-        pairs = json_loadb(reply.body, reply.length, JSON_ALLOW_NUL, NULL);
-        json_array_foreach(pairs, i, pair) take_pair(job, pair, skip);
-        json_decref(pairs);
-        free(reply.body);
-        return 0;
-}
-
-static int64_t now_ns(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-static int collect(struct job *job)
-{
-        int64_t heard_ns = now_ns(), renewed_ns = heard_ns;
-        char path[128];
-
-        while (now_ns() - heard_ns < job->options->wait_ns) {
-                job->news = false;
-                if (poll_answers(job) != 0)
-                        return 1;
-                if (job->news)
-                        heard_ns = now_ns();
-                if (now_ns() - renewed_ns > 5000 * NSEC_PER_MS) {
-                        renewed_ns = now_ns();
-                        snprintf(path, sizeof(path), "/v1/session/renew/%s", job->session);
-                        if (put(job, path, NULL, "Failed to renew session") != 0)
-                                return 1;
+                if (now >= until_ms)
+                        return 0;
+                snprintf(query, sizeof(query), "recurse=&index=%llu&wait=%llums",
+                         (unsigned long long)index, (unsigned long long)(until_ms - now));
+                path = make_path("/v1/kv/", run->folder, query);
+                call.path = path != NULL ? path : "";
+                ret = holder_ask(&run->holder, &call, &pending);
+                free(path);
+                if (ret == 0 && pending.reply.status == 200) {
+                        pairs = wide_json_load(pending.reply.body, pending.reply.length);
+                        if (exec_results_take(results, pairs))
+                                last_ms = holder_now_ms();
+                        json_decref(pairs);
                 }
-                usleep(POLL_US);
+                index = pending.reply.index;
+                calls_forget(run->holder.calls, &pending);
+                if (ret < 0)
+                        return ret;
         }
-        printf("%u / %u node(s) completed / acknowledged\n", job->completed, job->acknowledged);
-        return job->failed ? 2 : 0;
 }
 
-static void clean_up(const struct job *job)
+static void clean_up(struct run *run)
 {
-        char path[512];
+        char *path = make_path("/v1/kv/", run->folder, "recurse=");
+        struct client_call call = {.method = "DELETE", .path = path != NULL ? path : ""};
         struct client_reply reply;
 
-        snprintf(path, sizeof(path), "/v1/session/destroy/%s", job->session);
-        (void)put(job, path, NULL, "Failed to destroy session");
-        snprintf(path, sizeof(path), "/v1/kv/%s/%s?recurse", job->options->prefix, job->session);
-        if (ask(job, "DELETE", path, NULL, "Failed to clean up", &reply) == 0)
+        if (path != NULL)
+                client_ask(run->holder.client, &call, "Failed to remove the command", true, &reply);
+        if (path != NULL)
                 free(reply.body);
+        free(path);
 }
 
-static int run(const struct options *options, int count, char *const words[])
+static int report(const char *what, const struct run *run, int ret)
 {
-        struct job *job = calloc(1, sizeof(*job));
-        int status = 1;
+        fprintf(stderr, "%s: %s\n", what, ret == -EINTR ? "interrupted" : run->holder.error);
+        return 1;
+}
 
-        if (job == NULL)
+static int distribute(struct run *run, char *const argv[], const struct input *script)
+{
+        const struct options *options = run->options;
+        char key[320], query[160];
+        int ret;
+
+        snprintf(run->folder, sizeof(run->folder), "%.180s/%s/", options->prefix,
+                 run->holder.session);
+        snprintf(key, sizeof(key), "%sjob", run->folder);
+        snprintf(query, sizeof(query), "acquire=%s", run->holder.session);
+        if (exec_results_init(&run->results, strlen(run->folder), options->verbose) < 0)
                 return 1;
-        job->options = options;
-        if (create_session(job) == 0) {
-                if (upload(job, count, words) == 0 && fire(job) == 0)
-                        status = collect(job);
-                clean_up(job);
+        ret = put(run, make_path("/v1/kv/", key, query), job_json(options, argv, script));
+        if (ret < 0)
+                return report("Failed to create job file", run, ret);
+        ret = holder_pause(&run->holder, (unsigned)(options->replicate_ns / 1000000));
+        if (ret == 0)
+                ret = put(run, event_path(options),
+                          json_pack("{s:s, s:s}", "Prefix", options->prefix, "Session",
+                                    run->holder.session));
+        if (ret < 0) {
+                clean_up(run);
+                return report("Failed to fire event", run, ret);
         }
-        for (unsigned i = 0; i < job->node_count; i++)
-                free(job->nodes[i].node);
-        free(job->session);
-        free(job);
+        ret = collect(run);
+        clean_up(run);
+        if (ret < 0)
+                return report("Failed to read results", run, ret);
+        printf("%u / %u node(s) completed / acknowledged\n", run->results.finished,
+               run->results.acknowledged);
+        return run->results.failed > 0 ? 2 : 0;
+}
+
+static int run_exec(const struct options *options, char *const argv[], const struct input *script)
+{
+        struct run run = {.options = options};
+        int ret = holder_open(&run.holder, &options->client, 0), status = 1;
+
+        if (ret == 0)
+                ret = holder_create_session(&run.holder, "Remote Exec", "delete");
+        if (ret < 0)
+                report("Failed to create session", &run, ret);
+        else
+                status = distribute(&run, argv, script);
+        exec_results_fini(&run.results);
+        holder_close(&run.holder);
         return status;
 }
 
 int command_exec(int argc, char *const argv[])
 {
-        struct options options = {.prefix = "_rexec", .shell = true, .wait_ns = 2000 * NSEC_PER_MS};
-        int rest = 0;
+        struct options options = {
+            .prefix = "_rexec", .shell = true, .wait_ns = 2000000000, .replicate_ns = 200000000};
+        const struct client_call call = {.method = "GET", .path = "/v1/agent/self"};
+        struct client_reply reply;
+        struct input script = {0};
+        int rest = 0, status;
         enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
@@ -351,5 +297,22 @@ int command_exec(int argc, char *const argv[])
                 flags_print_help(&flag_set, stderr);
                 return 1;
         }
-        return run(&options, argc - rest, argv + rest);
+        if (options.tag != NULL && options.service == NULL) {
+                fputs("Cannot provide tag filter without service filter.\n", stderr);
+                return 1;
+        }
+        if (options.wait_ns <= 0 || options.replicate_ns < 0) {
+                fputs("-wait and -wait-repl have to be positive\n", stderr);
+                return 1;
+        }
+        status = client_ask(&options.client, &call, "Error querying Consul agent", false, &reply);
+        if (status != 0)
+                return status;
+        free(reply.body);
+        if (argc - rest == 1 && strcmp(argv[rest], "-") == 0 && input_read("-", &script) < 0)
+                status = 1;
+        else
+                status = run_exec(&options, argv + rest, &script);
+        free(script.bytes);
+        return status;
 }

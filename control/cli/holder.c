@@ -142,9 +142,11 @@ int holder_ask_again(struct holder *h, const struct client_call *call, struct pe
         return ret;
 }
 
-int holder_create_session(struct holder *h, const char *name)
+int holder_create_session(struct holder *h, const char *name, const char *behavior)
 {
-        json_t *wanted = json_pack("{s:s, s:s}", "Name", name, "TTL", "15s"), *answer;
+        json_t *wanted =
+                   json_pack("{s:s, s:s, s:s}", "Name", name, "TTL", "15s", "Behavior", behavior),
+               *answer;
         char *body = json_dumps(wanted, JSON_COMPACT);
         struct client_call call = {.method = "PUT", .path = "/v1/session/create", .body = body};
         struct pending pending = {0};

@@ -33,8 +33,9 @@ int holder_open(struct holder *h, const struct client_options *client, unsigned 
 /** Ends the session, too, if it can be reached. */
 void holder_close(struct holder *h);
 
-/** Create the session. returns 0, or a negative errno with h->error. */
-int holder_create_session(struct holder *h, const char *name);
+/** Create the session. @behavior  release or delete, of the keys it locks. returns 0, or a negative
+ * errno with h->error. */
+int holder_create_session(struct holder *h, const char *name, const char *behavior);
 
 /** Whether the session is certainly there. */
 bool holder_is_valid(const struct holder *h);

@@ -264,7 +264,7 @@ static int acquire_and_run(struct run *run, const char *name, char *const argv[]
                 say(run, "Setting up semaphore (limit %d) at prefix: %s", run->options->limit,
                     run->lock.prefix);
         say(run, "Attempting lock acquisition");
-        ret = holder_create_session(&run->holder, name);
+        ret = holder_create_session(&run->holder, name, "release");
         if (ret < 0)
                 lock_failed(&run->lock, "failed to create session", ret);
         else

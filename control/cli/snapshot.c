@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include "control/cli/client_flags.h"
-#include "control/cli/input.h"
+#include "control/cli/snapshot_file.h"
+#include "control/snapshot/archive.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -44,12 +45,38 @@ static int fail(const char *what, const char *path, int error)
         return 1;
 }
 
+static int take_nothing(void *arg, const uint8_t *bytes, size_t len)
+{
+        (void)arg, (void)bytes, (void)len;
+        return 0;
+}
+
+// Read it back to the last byte. returns  0 with the index it is of, or the exit status.
+static int verify(const char *path, uint64_t *index)
+{
+        char error[SNAPSHOT_ERROR_MAX] = "";
+        struct snapshot_meta meta;
+        struct input file = {0};
+        int status = snapshot_file_read(path, &file);
+
+        if (status == 0 &&
+            snapshot_archive_read((const uint8_t *)file.bytes, file.length, UINT64_MAX,
+                                  take_nothing, NULL, &meta, error) < 0) {
+                fprintf(stderr, "Error verifying snapshot file: %s\n", error);
+                status = 1;
+        }
+        *index = status == 0 ? meta.index : 0;
+        free(file.bytes);
+        return status;
+}
+
 /* Written aside and renamed, so that an old snapshot is not lost to a failed new one. */
 static int save(const struct options *options, const char *path)
 {
         struct client_call call = {
             .method = "GET", .path = "/v1/snapshot", .timeout_s = 3600, .on_body = append};
         struct client_reply reply;
+        uint64_t index = 0;
         char *aside = NULL;
         FILE *file;
         int status;
@@ -64,22 +91,25 @@ static int save(const struct options *options, const char *path)
         }
         call.on_body_arg = file;
         status = client_ask(&options->client, &call, "Error saving snapshot", false, &reply);
+        if (status == 0)
+                free(reply.body);
         if (fflush(file) != 0 || fsync(fileno(file)) != 0)
                 status = fail("Error writing unverified snapshot file", aside, errno);
         if (fclose(file) != 0 && status == 0)
                 status = fail("Error writing unverified snapshot file", aside, errno);
+        if (status == 0)
+                status = verify(aside, &index);
         if (status == 0 && rename(aside, path) != 0)
                 status = fail("Error renaming snapshot file", path, errno);
         if (status == 0)
-                printf("Saved and verified snapshot to index %llu\n",
-                       (unsigned long long)reply.index);
+                printf("Saved and verified snapshot to index %llu\n", (unsigned long long)index);
         else
                 unlink(aside);
         free(aside);
         return status;
 }
 
-static int one_file(int argc, char *const argv[], int rest, const char **path)
+int snapshot_file_argument(int argc, char *const argv[], int rest, const char **path)
 {
         if (rest == argc) {
                 fputs("Missing FILE argument\n", stderr);
@@ -100,11 +130,11 @@ int command_snapshot_save(int argc, char *const argv[])
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
-        status = one_file(argc, argv, rest, &path);
+        status = snapshot_file_argument(argc, argv, rest, &path);
         return status != 0 ? status : save(&options, path);
 }
 
-static int read_all(const char *path, struct input *out)
+int snapshot_file_read(const char *path, struct input *out)
 {
         FILE *file = fopen(path, "re");
         long size;
@@ -135,9 +165,9 @@ int command_snapshot_restore(int argc, char *const argv[])
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
-        status = one_file(argc, argv, rest, &path);
+        status = snapshot_file_argument(argc, argv, rest, &path);
         if (status == 0)
-                status = read_all(path, &input);
+                status = snapshot_file_read(path, &input);
         if (status == 0) {
                 call.body = input.bytes;
                 call.body_length = input.length;

@@ -283,4 +283,10 @@ int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len);
  */
 int store_snapshot_check(const uint8_t *bytes, size_t len, uint64_t *index);
 
+/** Hears of a row: the bytes it takes, and the key of one of the key/value store's tables. */
+typedef void (*store_visit_fn)(void *arg, enum store_table table, size_t len, const char *key);
+
+/** Tell of every row of a snapshot. returns  as store_snapshot_check. */
+int store_snapshot_visit(const uint8_t *bytes, size_t len, store_visit_fn fn, void *arg);
+
 #endif
