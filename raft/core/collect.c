@@ -94,6 +94,22 @@ void raft_status(const struct raft *r, struct raft_status *out)
         };
 }
 
+raft_index raft_tail(const struct raft *r, uint64_t bytes_max)
+{
+        raft_index index = log_last_index(&r->log) + 1;
+        uint64_t bytes = 0;
+
+        while (index - 1 > r->log.base_index) {
+                const struct raft_buffer *data = log_at(&r->log, index - 1)->data;
+
+                bytes += data != NULL ? data->length : 0;
+                if (bytes > bytes_max)
+                        break;
+                index--;
+        }
+        return index;
+}
+
 const struct raft_configuration *raft_configuration(const struct raft *r)
 {
         return &r->configuration;

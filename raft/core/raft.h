@@ -267,6 +267,12 @@ void raft_applied(struct raft *r, raft_index index);
 int raft_compact(struct raft *r, raft_index index, raft_index keep_from);
 
 /**
+ * Where the end of the log begins that holds at most @bytes_max of data; behind the last entry when
+ * that alone holds more. Takes time for each entry in it.
+ */
+raft_index raft_tail(const struct raft *r, uint64_t bytes_max);
+
+/**
  * The snapshot that this server has to send to another is not there any more: begin again with the
  * latest one.
  */

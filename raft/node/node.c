@@ -208,6 +208,7 @@ void raft_node_options_init(struct raft_node_options *options, unsigned multipli
         options->snapshot_interval_ms = 30000;
         options->snapshot_threshold = 16384;
         options->trailing_logs = 10240;
+        options->log_bytes_max = UINT64_C(128) << 20;
 }
 
 static void node_free(struct raft_node *node)

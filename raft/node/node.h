@@ -92,6 +92,7 @@ struct raft_node_options {
         uint32_t snapshot_interval_ms; /* how often to look whether a snapshot is due */
         uint64_t snapshot_threshold;   /* entries since the last one that make it due */
         uint64_t trailing_logs;        /* entries kept behind a snapshot for slow followers */
+        uint64_t log_bytes_max;        /* in memory: makes a snapshot due, half of it is kept */
 
         struct raft_state_machine machine;
         struct raft_node_events events;

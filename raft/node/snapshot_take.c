@@ -34,6 +34,11 @@ static void trim(struct raft_node *node, const struct take_job *job)
 {
         raft_index index = job->snapshot.index, trailing = node->options.trailing_logs;
         raft_index keep_from = index > trailing ? index - trailing + 1 : 1;
+        raft_index tail = raft_tail(node->raft, node->options.log_bytes_max / 2);
+
+        // Few entries may be large: what is kept is bounded in bytes, too.
+        if (tail > keep_from)
+                keep_from = tail <= index ? tail : index + 1;
 
         // None is forgotten yet: that is done turn by turn.
         if (raft_compact(node->raft, index, 0) != 0)
@@ -131,7 +136,8 @@ void snapshots_poll(struct raft_node *node)
         raft_status(node->raft, &status);
         // Amid a log that is being replayed it would cost much and soon be superseded.
         if (node->to_apply.count < NODE_BACKLOG &&
-            node->applied >= status.snapshot_index + node->options.snapshot_threshold)
+            (node->applied >= status.snapshot_index + node->options.snapshot_threshold ||
+             status.log_bytes > node->options.log_bytes_max))
                 raft_node_snapshot(node);
         senders_close(node, false);
 }

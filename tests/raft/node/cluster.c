@@ -217,6 +217,8 @@ int cluster_try_start(struct cluster *c, unsigned server, char error[1024])
         options.seed = uv_hrtime() + server;
         options.snapshot_threshold = c->snapshot_threshold;
         options.trailing_logs = c->trailing_logs;
+        if (c->log_bytes_max > 0)
+                options.log_bytes_max = c->log_bytes_max;
         options.snapshot_interval_ms = 20;
         options.machine = (struct raft_state_machine){
             s, apply, snapshot_begin, snapshot_encode, snapshot_end, restore};

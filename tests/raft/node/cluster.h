@@ -42,6 +42,7 @@ struct cluster {
         unsigned count;
         bool on_disk;
         uint64_t snapshot_threshold;
+        uint64_t log_bytes_max; /* 0: the default */
         uint64_t trailing_logs;
         uint64_t applied;   /* own proposals that came back */
         uint64_t abandoned; /* or did not */

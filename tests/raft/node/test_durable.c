@@ -103,6 +103,30 @@ Test(raft_durable, a_follower_left_behind_is_sent_the_snapshot)
         catch_up(true);
 }
 
+static bool log_is_short(struct cluster *c)
+{
+        struct raft_node_metrics metrics;
+
+        raft_node_metrics(c->servers[0].node, &metrics);
+        return metrics.snapshots_taken > 0 && metrics.log_bytes <= c->log_bytes_max;
+}
+
+Test(raft_durable, a_log_of_many_bytes_makes_a_snapshot_due_and_is_cut)
+{
+        struct raft_node_metrics metrics;
+        struct cluster c;
+
+        cluster_init(&c, 1, false);
+        c.log_bytes_max = 4000;
+        cluster_bootstrap(&c, 1);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        cr_expect(cluster_write_many(&c, 2000));
+        cr_expect(cluster_run(&c, log_is_short, 10000));
+        raft_node_metrics(c.servers[0].node, &metrics);
+        cr_expect_gt(metrics.log_entries, 0, "something is kept for who is behind");
+        cluster_fini(&c);
+}
+
 Test(raft_durable, in_memory_too)
 {
         catch_up(false);
