@@ -156,7 +156,7 @@ static int refuse_file(struct input *in, const char *name)
         char shown[100];
         size_t len = 0;
 
-        for (; name[len] != '\0' && len < sizeof(shown) - 1; len++)
+        for (; len < sizeof(shown) - 1 && name[len] != '\0'; len++)
                 shown[len] =
                     name[len] > ' ' && name[len] < 127 && name[len] != '"' ? name[len] : '?';
         shown[len] = '\0';
