@@ -216,7 +216,7 @@ static void clean_up(struct run *run)
 {
         char *path = make_path("/v1/kv/", run->folder, "recurse=");
         struct client_call call = {.method = "DELETE", .path = path != NULL ? path : ""};
-        struct client_reply reply;
+        struct client_reply reply = {0};
 
         if (path != NULL)
                 client_ask(run->holder.client, &call, "Failed to remove the command", true, &reply);
