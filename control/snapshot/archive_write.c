@@ -21,16 +21,15 @@ struct output {
         time_t now;
 };
 
+// A failure is kept and what follows dropped: libarchive frees its compressor only when it may
+// close.
 static la_ssize_t on_bytes(struct archive *archive, void *arg, const void *bytes, size_t len)
 {
         struct output *out = arg;
-        int ret = out->write(out->arg, bytes, len);
 
-        if (ret < 0) {
-                out->failed = ret;
-                archive_set_error(archive, EIO, "cannot write");
-                return -1;
-        }
+        (void)archive;
+        if (out->failed == 0)
+                out->failed = out->write(out->arg, bytes, len);
         return (la_ssize_t)len;
 }
 
@@ -58,7 +57,9 @@ static int put_header(struct output *out, const char *name, uint64_t size)
 
 static int put_bytes(struct output *out, const void *bytes, size_t len)
 {
-        return archive_write_data(out->archive, bytes, len) == (la_ssize_t)len ? 0 : failure(out);
+        if (archive_write_data(out->archive, bytes, len) != (la_ssize_t)len)
+                return failure(out);
+        return out->failed;
 }
 
 static int count(void *arg, const uint8_t *bytes, size_t len)
@@ -143,10 +144,10 @@ int snapshot_archive_write(struct snapshot_meta *meta, snapshot_source_fn state,
                 return ret;
         }
         ret = put_files(&out, meta, state, source);
-        if (ret < 0)
-                archive_write_fail(out.archive);
-        else if (archive_write_close(out.archive) != ARCHIVE_OK)
+        if (archive_write_close(out.archive) != ARCHIVE_OK && ret == 0)
                 ret = failure(&out);
+        if (ret == 0)
+                ret = out.failed;
         archive_write_free(out.archive);
         return ret;
 }
