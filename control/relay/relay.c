@@ -377,18 +377,15 @@ static void free_relay(struct relay *relay)
         free(relay);
 }
 
-void relay_release(struct relay *relay)
+static void on_timer_closed(uv_handle_t *handle)
 {
-        if (--relay->reference_count > 0)
+        struct relay *relay = handle->data;
+
+        if (--relay->open_timers > 0)
                 return;
         if (relay->closed != NULL)
                 relay->closed(relay->closed_arg);
         free_relay(relay);
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-        relay_release(handle->data);
 }
 
 struct relay *relay_create(const struct relay_options *options)
@@ -410,7 +407,7 @@ struct relay *relay_create(const struct relay_options *options)
         uv_timer_init(options->loop, &relay->tick);
         uv_timer_init(options->loop, &relay->ending_timer);
         relay->tick.data = relay->ending_timer.data = relay;
-        relay->reference_count = 2;
+        relay->open_timers = 2;
         return relay;
 }
 

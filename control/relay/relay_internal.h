@@ -37,8 +37,8 @@ struct relay_link {
         struct relay *relay;
         struct relay_link *next;
         char address[ROTATION_ADDRESS_MAX];
-        struct relay_stream *stream;   /* NULL: not connected yet */
-        struct connecting *connecting; /* NULL: connected, or failed */
+        struct relay_stream *stream; /* NULL: not connected yet */
+        struct dial *connecting;     /* NULL: connected, or failed */
         struct relay_call *calls;
         uint64_t active_ms; /* when something was heard, or it was made */
         uint64_t used_ms;   /* when a call was last on it */
@@ -58,7 +58,7 @@ struct relay {
         uv_timer_t tick, ending_timer;
         uint64_t shuffle_ms;
         struct relay_stats stats;
-        unsigned reference_count; /* the timers, and each attempt to connect */
+        unsigned open_timers;
         bool closing;
         void (*closed)(void *arg);
         void *closed_arg;
@@ -87,6 +87,5 @@ void relay_call_failed(struct relay_call *call);
 void relay_server_failed(struct relay *relay, const char *address);
 
 void relay_call_unlink(struct relay_call *call);
-void relay_release(struct relay *relay);
 
 #endif

@@ -4,26 +4,13 @@
 #include <string.h>
 
 #include "control/relay/relay_internal.h"
-#include "control/server/introduction.h"
+#include "control/rpc/dial.h"
 
 #define CONNECT_TIMEOUT_MS 3000u
 #define IDLE_MS            60000u
 /* A server that says nothing for so long while calls wait is asked whether it is there. */
 #define PING_MS   5000u
 #define SILENT_MS 15000u
-
-/* An attempt outlives its link when the link gives up. */
-struct connecting {
-        uv_connect_t request;
-        uv_tcp_t *tcp;
-        struct relay *relay;
-        struct relay_link *link; /* NULL: given up */
-};
-
-static void free_tcp(uv_handle_t *handle)
-{
-        free(handle);
-}
 
 // Calls may be put on a new link to the same server while they are taken off: it is out by then.
 void relay_link_drop(struct relay_link *take_link, const char *what)
@@ -37,10 +24,7 @@ void relay_link_drop(struct relay_link *take_link, const char *what)
                 at = &(*at)->next;
         *at = take_link->next;
         relay_stream_close(take_link->stream);
-        if (take_link->connecting != NULL) {
-                take_link->connecting->link = NULL;
-                uv_close((uv_handle_t *)take_link->connecting->tcp, free_tcp);
-        }
+        dial_cancel(take_link->connecting);
         if (in_use && !relay->closing) {
                 relay_server_failed(relay, take_link->address);
                 if (log_limit_allow(&relay->complaints, uv_now(relay->options.loop), &suppressed))
@@ -101,66 +85,16 @@ static void open_link(struct relay_link *link, uv_tcp_t *take_tcp)
                 relay_link_drop(link, strerror(-ret));
 }
 
-static void on_connected(uv_connect_t *handle, int status)
+static void on_connected(void *arg, uv_tcp_t *take_tcp, int error)
 {
-        struct connecting *connecting = handle->data;
-        struct relay_link *link = connecting->link;
+        struct relay_link *link = arg;
 
-        if (link != NULL) {
-                link->connecting = NULL;
-                link->active_ms = uv_now(link->relay->options.loop);
-                if (status == 0) {
-                        open_link(link, connecting->tcp);
-                } else {
-                        uv_close((uv_handle_t *)connecting->tcp, free_tcp);
-                        relay_link_drop(link, uv_strerror(status));
-                }
-        }
-        relay_release(connecting->relay);
-        free(connecting);
-}
-
-static int parse_address(const char *text, struct sockaddr_storage *out)
-{
-        char host[SERVER_ADDRESS_MAX];
-        uint16_t port = server_address_split(text, host);
-
-        if (port == 0)
-                return -EINVAL;
-        return strchr(host, ':') != NULL ? uv_ip6_addr(host, port, (struct sockaddr_in6 *)out)
-                                         : uv_ip4_addr(host, port, (struct sockaddr_in *)out);
-}
-
-static int begin_connect(struct relay_link *link)
-{
-        struct connecting *connecting = calloc(1, sizeof(*connecting));
-        struct sockaddr_storage address;
-        int ret = -ENOMEM;
-
-        if (connecting == NULL)
-                return ret;
-        connecting->tcp = malloc(sizeof(*connecting->tcp));
-        if (connecting->tcp == NULL || uv_tcp_init(link->relay->options.loop, connecting->tcp) < 0)
-                goto free_connecting;
-        connecting->request.data = connecting;
-        connecting->relay = link->relay;
-        connecting->link = link;
-        ret = parse_address(link->address, &address);
-        if (ret == 0)
-                ret = uv_tcp_connect(&connecting->request, connecting->tcp,
-                                     (struct sockaddr *)&address, on_connected);
-        if (ret < 0) {
-                uv_close((uv_handle_t *)connecting->tcp, free_tcp);
-                free(connecting);
-                return ret;
-        }
-        link->connecting = connecting;
-        link->relay->reference_count++;
-        return 0;
-free_connecting:
-        free(connecting->tcp);
-        free(connecting);
-        return ret;
+        link->connecting = NULL;
+        link->active_ms = uv_now(link->relay->options.loop);
+        if (take_tcp != NULL)
+                open_link(link, take_tcp);
+        else
+                relay_link_drop(link, uv_strerror(error));
 }
 
 struct relay_link *relay_link_find(struct relay *relay, const char *address)
@@ -177,7 +111,8 @@ struct relay_link *relay_link_find(struct relay *relay, const char *address)
         link->relay = relay;
         snprintf(link->address, sizeof(link->address), "%s", address);
         link->active_ms = link->used_ms = uv_now(relay->options.loop);
-        if (begin_connect(link) < 0) {
+        link->connecting = dial_start(relay->options.loop, address, on_connected, link);
+        if (link->connecting == NULL) {
                 free(link);
                 return NULL;
         }

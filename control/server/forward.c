@@ -27,18 +27,13 @@ struct forward_connection {
         char peer[64];
 };
 
-void forward_release(struct forward *forward)
+static void on_timer_closed(uv_handle_t *handle)
 {
-        if (--forward->reference_count > 0)
-                return;
+        struct forward *forward = handle->data;
+
         if (forward->closed != NULL)
                 forward->closed(forward->closed_arg);
         free(forward);
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-        forward_release(handle->data);
 }
 
 struct forward *forward_create(const struct forward_options *options)
@@ -51,7 +46,6 @@ struct forward *forward_create(const struct forward_options *options)
         forward->complaints.interval_ms = COMPLAINT_INTERVAL_MS;
         // Ids of an earlier life of this process are not met again.
         forward->next_id = uv_hrtime();
-        forward->reference_count = 1;
         uv_timer_init(options->loop, &forward->timer);
         forward->timer.data = forward;
         return forward;

@@ -15,14 +15,11 @@ struct forward {
         uv_timer_t timer; /* for time-outs */
         uint64_t next_id;
         unsigned request_count;
-        unsigned reference_count; /* the timer, and each attempt to connect */
         bool closing;
         void (*closed)(void *arg);
         void *closed_arg;
         struct log_limit complaints;
 };
-
-void forward_release(struct forward *forward);
 
 /** End every link's requests and connections. */
 void forward_close_links(struct forward *forward);

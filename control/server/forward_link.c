@@ -1,9 +1,9 @@
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/rpc/dial.h"
 #include "control/server/forward_internal.h"
 #include "control/server/introduction.h"
 
@@ -28,19 +28,11 @@ struct forward_link {
         struct forward *forward;
         struct forward_link *next;
         char address[SERVER_ADDRESS_MAX];
-        struct frame_stream *stream;   /* NULL: not connected yet */
-        struct connecting *connecting; /* NULL: connected, or failed */
-        struct request *first;         /* oldest first */
+        struct frame_stream *stream; /* NULL: not connected yet */
+        struct dial *connecting;     /* NULL: connected, or failed */
+        struct request *first;       /* oldest first */
         struct request **last;
         uint64_t active_ms;
-};
-
-/* An attempt outlives its link when the link gives up. */
-struct connecting {
-        uv_connect_t request;
-        uv_tcp_t *tcp;
-        struct forward *forward;
-        struct forward_link *link; /* NULL: given up */
 };
 
 static void finish(struct forward *forward, struct request *take_request, int error,
@@ -49,11 +41,6 @@ static void finish(struct forward *forward, struct request *take_request, int er
         forward->request_count--;
         take_request->done(take_request->arg, error, status, payload, len);
         free(take_request);
-}
-
-static void free_tcp(uv_handle_t *handle)
-{
-        free(handle);
 }
 
 // Detach the link and fail its requests: those not sent may be tried elsewhere.
@@ -67,10 +54,7 @@ static void drop_link(struct forward_link *take_link, int error)
                 at = &(*at)->next;
         *at = take_link->next;
         frame_stream_close(take_link->stream);
-        if (take_link->connecting != NULL) {
-                take_link->connecting->link = NULL;
-                uv_close((uv_handle_t *)take_link->connecting->tcp, free_tcp);
-        }
+        dial_cancel(take_link->connecting);
         while ((request = take_link->first) != NULL) {
                 take_link->first = request->next;
                 // -ENOTCONN promises that nothing was sent, whatever the system calls its error.
@@ -155,66 +139,16 @@ static void open_link(struct forward_link *link, uv_tcp_t *take_tcp)
                 frame_stream_read(link->stream, true);
 }
 
-static void on_connected(uv_connect_t *handle, int status)
+static void on_connected(void *arg, uv_tcp_t *take_tcp, int error)
 {
-        struct connecting *connecting = handle->data;
-        struct forward_link *link = connecting->link;
+        struct forward_link *link = arg;
 
-        if (link != NULL) {
-                link->connecting = NULL;
-                if (status == 0) {
-                        open_link(link, connecting->tcp);
-                } else {
-                        uv_close((uv_handle_t *)connecting->tcp, free_tcp);
-                        drop_link(link, -ENOTCONN);
-                }
-        }
-        forward_release(connecting->forward);
-        free(connecting);
-}
-
-static int parse_address(const char *text, struct sockaddr_storage *out)
-{
-        char host[SERVER_ADDRESS_MAX];
-        uint16_t port = server_address_split(text, host);
-
-        if (port == 0)
-                return -EINVAL;
-        return strchr(host, ':') != NULL ? uv_ip6_addr(host, port, (struct sockaddr_in6 *)out)
-                                         : uv_ip4_addr(host, port, (struct sockaddr_in *)out);
-}
-
-static int begin_connect(struct forward_link *link)
-{
-        struct connecting *connecting = calloc(1, sizeof(*connecting));
-        struct sockaddr_storage address;
-        int ret = -ENOMEM;
-
-        if (connecting == NULL)
-                return ret;
-        connecting->tcp = malloc(sizeof(*connecting->tcp));
-        if (connecting->tcp == NULL ||
-            uv_tcp_init(link->forward->options.loop, connecting->tcp) < 0)
-                goto free_connecting;
-        connecting->request.data = connecting;
-        connecting->forward = link->forward;
-        connecting->link = link;
-        ret = parse_address(link->address, &address);
-        if (ret == 0)
-                ret = uv_tcp_connect(&connecting->request, connecting->tcp,
-                                     (struct sockaddr *)&address, on_connected);
-        if (ret < 0) {
-                uv_close((uv_handle_t *)connecting->tcp, free_tcp);
-                free(connecting);
-                return ret;
-        }
-        link->connecting = connecting;
-        link->forward->reference_count++;
-        return 0;
-free_connecting:
-        free(connecting->tcp);
-        free(connecting);
-        return ret;
+        (void)error;
+        link->connecting = NULL;
+        if (take_tcp != NULL)
+                open_link(link, take_tcp);
+        else
+                drop_link(link, -ENOTCONN);
 }
 
 static struct forward_link *find_link(struct forward *forward, const char *address)
@@ -232,7 +166,8 @@ static struct forward_link *find_link(struct forward *forward, const char *addre
         link->last = &link->first;
         link->active_ms = uv_now(forward->options.loop);
         snprintf(link->address, sizeof(link->address), "%s", address);
-        if (begin_connect(link) < 0) {
+        link->connecting = dial_start(forward->options.loop, address, on_connected, link);
+        if (link->connecting == NULL) {
                 free(link);
                 return NULL;
         }

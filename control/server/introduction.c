@@ -163,21 +163,3 @@ int server_address_parse(const char *text, uint16_t default_port, char out[SERVE
         snprintf(out, SERVER_ADDRESS_MAX, family == AF_INET6 ? "[%s]:%u" : "%s:%u", spelled, port);
         return 0;
 }
-
-uint16_t server_address_split(const char *address, char host[SERVER_ADDRESS_MAX])
-{
-        const char *colon = strrchr(address, ':');
-        bool bracketed = address[0] == '[';
-        uint16_t port = 0;
-        size_t len;
-
-        if (colon == NULL || parse_port(colon + 1, &port) < 0)
-                return 0;
-        len = (size_t)(colon - address);
-        if (len < 2 + 2 * (size_t)bracketed || len >= SERVER_ADDRESS_MAX)
-                return 0;
-        len -= 2 * (size_t)bracketed;
-        memcpy(host, address + bracketed, len);
-        host[len] = '\0';
-        return port;
-}

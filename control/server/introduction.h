@@ -36,11 +36,4 @@ int introduction_decode(const uint8_t *bytes, size_t len, struct introduction *o
  */
 int server_address_parse(const char *text, uint16_t default_port, char out[SERVER_ADDRESS_MAX]);
 
-/**
- * Take apart what server_address_parse wrote.
- * @host    without brackets.
- * returns  the port, or 0 when the address is something else.
- */
-uint16_t server_address_split(const char *address, char host[SERVER_ADDRESS_MAX]);
-
 #endif

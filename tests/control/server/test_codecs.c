@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/rpc/dial.h"
 #include "control/server/forward_codec.h"
 #include "control/server/introduction.h"
 #include "control/server/result_codec.h"
@@ -149,7 +150,8 @@ static const struct {
 Test(server_codecs, addresses_get_one_spelling)
 {
         for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
-                char out[SERVER_ADDRESS_MAX], host[SERVER_ADDRESS_MAX];
+                char out[SERVER_ADDRESS_MAX];
+                struct sockaddr_storage address;
                 int ret = server_address_parse(addresses[i].text, addresses[i].default_port, out);
 
                 cr_expect_eq(ret, addresses[i].expected != NULL ? 0 : -EINVAL, "\"%s\"",
@@ -157,8 +159,7 @@ Test(server_codecs, addresses_get_one_spelling)
                 if (ret < 0)
                         continue;
                 cr_expect_str_eq(out, addresses[i].expected);
-                cr_expect_neq(server_address_split(out, host), 0);
-                cr_expect_null(strpbrk(host, "[]"));
+                cr_expect_eq(dial_address_parse(out, &address), 0, "%s", out);
         }
 }
 
@@ -233,7 +234,9 @@ Test(server_codecs, operator_requests_and_answers_come_out_as_they_went_in)
 
         operator_request_encode(&in, &bytes);
         cr_assert_eq(operator_request_decode(bytes.bytes, bytes.len, &out), 0);
-        cr_expect_eq(memcmp(&in, &out, sizeof(in)), 0);
+        cr_expect_eq(out.action, in.action);
+        cr_expect_eq(out.pretty, in.pretty);
+        cr_expect_str_eq(out.argument, in.argument);
         cr_expect_eq(operator_request_decode(bytes.bytes, bytes.len - 1, &out), -EBADMSG);
         bytes.len = 0;
         operator_answer_encode(&said, &bytes);
