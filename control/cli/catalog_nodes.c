@@ -83,30 +83,22 @@ static int print_nodes(const struct options *options, const json_t *nodes)
 {
         size_t count = json_array_size(nodes);
         char **rows = calloc(count + 1, sizeof(*rows));
-        bool complete = rows != NULL;
 
         if (count == 0) {
                 fputs("No nodes match the given query - try expanding your search.\n", stderr);
                 free(rows);
                 return 0;
         }
-        if (complete)
+        if (rows != NULL)
                 rows[0] = strdup(options->detailed ? "Node\x1fID\x1f"
                                                      "Address\x1f"
                                                      "DC\x1fTaggedAddresses\x1fMeta"
                                                    : "Node\x1fID\x1f"
                                                      "Address\x1f"
                                                      "DC");
-        for (size_t i = 0; complete && i < count; i++)
+        for (size_t i = 0; rows != NULL && i < count; i++)
                 rows[i + 1] = make_row(options, json_array_get(nodes, i));
-        for (size_t i = 0; complete && i <= count; i++)
-                complete = rows[i] != NULL;
-        if (complete)
-                columns_print(rows, count + 1, stdout);
-        for (size_t i = 0; rows != NULL && i <= count; i++)
-                free(rows[i]);
-        free(rows);
-        return complete ? 0 : 1;
+        return columns_print(rows, count + 1);
 }
 
 static int ask_and_print(const struct options *options)

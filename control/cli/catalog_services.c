@@ -91,22 +91,15 @@ static char *make_row(const char *name, const json_t *tags)
         return row;
 }
 
-static void print_sorted(const char **names, size_t count, const json_t *services, bool tags)
+static int print_sorted(const char **names, size_t count, const json_t *services, bool tags)
 {
         char **rows = calloc(count + 1, sizeof(*rows));
-        bool complete = rows != NULL;
 
         qsort(names, count, sizeof(*names), compare_names);
-        for (size_t i = 0; complete && i < count; i++) {
+        for (size_t i = 0; rows != NULL && i < count; i++)
                 rows[i] = tags ? make_row(names[i], json_object_get(services, names[i]))
                                : strdup(names[i]);
-                complete = rows[i] != NULL;
-        }
-        if (complete)
-                columns_print(rows, count, stdout);
-        for (size_t i = 0; rows != NULL && i < count; i++)
-                free(rows[i]);
-        free(rows);
+        return columns_print(rows, count);
 }
 
 static int print_services(const struct options *options, const json_t *services)
@@ -114,15 +107,16 @@ static int print_services(const struct options *options, const json_t *services)
         size_t count = json_object_size(services), used = 0;
         const char **names = calloc(count + 1, sizeof(*names)), *key;
         json_t *value;
+        int status;
 
         if (names == NULL)
                 return 1;
         if (count == 0)
                 fputs("No services match the given query - try expanding your search.\n", stderr);
         json_object_foreach((json_t *)(uintptr_t)services, key, value) names[used++] = key;
-        print_sorted(names, used, services, options->tags);
+        status = print_sorted(names, used, services, options->tags);
         free(names);
-        return 0;
+        return status;
 }
 
 static int ask_and_print(const struct options *options)

@@ -88,7 +88,7 @@ static const char *cell_end(const char *cell)
         return cell + strcspn(cell, "\x1f");
 }
 
-void columns_print(char *const rows[], size_t count, FILE *out)
+static void print_rows(char *const rows[], size_t count, FILE *out)
 {
         size_t widths[COLUMNS_MAX] = {0};
 
@@ -115,4 +115,20 @@ void columns_print(char *const rows[], size_t count, FILE *out)
                 }
                 fprintf(out, "%s\n", cell);
         }
+}
+
+int columns_print(char **take_rows, size_t count)
+{
+        bool complete = take_rows != NULL;
+
+        for (size_t i = 0; complete && i < count; i++)
+                complete = take_rows[i] != NULL;
+        if (complete)
+                print_rows(take_rows, count, stdout);
+        else
+                fputs("Error: out of memory\n", stderr);
+        for (size_t i = 0; take_rows != NULL && i < count; i++)
+                free(take_rows[i]);
+        free(take_rows);
+        return complete ? 0 : 1;
 }

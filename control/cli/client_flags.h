@@ -70,8 +70,9 @@ int client_too_many(int expected, int got);
 
 /**
  * Print rows in columns two blanks apart; cells are separated by \\x1f, trailing blanks cut.
- * @rows  borrowed.
+ * @take_rows  each from malloc, as the array is; NULL anywhere: memory ran out, which is told.
+ * returns     the exit status.
  */
-void columns_print(char *const rows[], size_t count, FILE *out);
+int columns_print(char **take_rows, size_t count);
 
 #endif

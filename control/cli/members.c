@@ -134,9 +134,8 @@ static char *make_row(const struct options *options, const json_t *member)
 static int print_members(const struct options *options, const json_t **members, size_t count)
 {
         char **rows = calloc(count + 1, sizeof(*rows));
-        bool complete = rows != NULL;
 
-        if (complete)
+        if (rows != NULL)
                 rows[0] = strdup(options->detailed ? "Node\x1f"
                                                      "Address\x1f"
                                                      "Status\x1f"
@@ -149,18 +148,9 @@ static int print_members(const struct options *options, const json_t **members, 
                                                      "Protocol\x1f"
                                                      "DC\x1f"
                                                      "Segment");
-        for (size_t i = 0; complete && i < count; i++)
+        for (size_t i = 0; rows != NULL && i < count; i++)
                 rows[i + 1] = make_row(options, members[i]);
-        for (size_t i = 0; complete && i <= count; i++)
-                complete = rows[i] != NULL;
-        if (complete)
-                columns_print(rows, count + 1, stdout);
-        else
-                fputs("Error: out of memory\n", stderr);
-        for (size_t i = 0; rows != NULL && i <= count; i++)
-                free(rows[i]);
-        free(rows);
-        return complete ? 0 : 1;
+        return columns_print(rows, count + 1);
 }
 
 static int print_matching(const struct options *options, const json_t *list, pcre2_code *pattern)

@@ -48,12 +48,11 @@ static int print_servers(const json_t *servers)
 {
         size_t count = json_array_size(servers);
         char **rows = calloc(count + 1, sizeof(*rows));
-        bool complete = rows != NULL;
 
-        if (complete)
+        if (rows != NULL)
                 rows[0] = strdup("Node\x1fID\x1f"
                                  "Address\x1fState\x1fVoter\x1fRaftProtocol");
-        for (size_t i = 0; complete && i < count; i++) {
+        for (size_t i = 0; rows != NULL && i < count; i++) {
                 const json_t *server = json_array_get(servers, i);
                 const char *version = json_text(server, "ProtocolVersion");
 
@@ -65,14 +64,7 @@ static int print_servers(const json_t *servers)
                         *version != '\0' ? version : "<=1") < 0)
                         rows[i + 1] = NULL;
         }
-        for (size_t i = 0; complete && i <= count; i++)
-                complete = rows[i] != NULL;
-        if (complete)
-                columns_print(rows, count + 1, stdout);
-        for (size_t i = 0; rows != NULL && i <= count; i++)
-                free(rows[i]);
-        free(rows);
-        return complete ? 0 : 1;
+        return columns_print(rows, count + 1);
 }
 
 int command_operator_list_peers(int argc, char *const argv[])

@@ -20,15 +20,6 @@ static uint64_t default_timeout_us(const struct serf *s)
                (uint64_t)ceil(log10(nodes + 1));
 }
 
-static bool take_address(struct pack_slice bytes, uint16_t port, struct swim_address *out)
-{
-        *out = (struct swim_address){.length = (uint8_t)bytes.length, .port = port};
-        if ((bytes.length != 4 && bytes.length != 16) || port == 0)
-                return false;
-        memcpy(out->bytes, bytes.bytes, bytes.length);
-        return true;
-}
-
 /* ---- Being asked ---- */
 
 static void relay_answer(struct serf *s, const struct serf_query *query,
@@ -112,7 +103,7 @@ static void be_asked(struct serf *s, const struct serf_query_message *m)
             .payload = m->payload,
         };
 
-        if (!take_address(m->address, m->port, &query.source))
+        if (!swim_address_make(m->address, m->port, &query.source))
                 return;
         if (m->flags & SERF_QUERY_ACK)
                 acknowledge(s, &query);
@@ -235,7 +226,8 @@ void serf_handle_relay(struct serf *s, struct pack_slice body)
         struct serf_relay relay;
 
         // Only answers are relayed, so that relays cannot be chained.
-        if (serf_get_relay(body, &relay) < 0 || !take_address(relay.address, relay.port, &to) ||
+        if (serf_get_relay(body, &relay) < 0 ||
+            !swim_address_make(relay.address, relay.port, &to) ||
             relay.message.bytes[0] != SERF_QUERY_RESPONSE)
                 return;
         swim_send_user(s->swim, &to, relay.message);

@@ -25,6 +25,12 @@ struct swim_address {
         uint16_t port; /* host byte order */
 };
 
+/**
+ * Make an address of a message's bytes and port.
+ * returns  false, with *out as it was, for other lengths than 4 and 16 or port 0.
+ */
+bool swim_address_make(struct pack_slice bytes, uint16_t port, struct swim_address *out);
+
 /* A member as others see it. Slices live until the node changes. */
 struct swim_node {
         struct pack_slice name;

@@ -193,15 +193,6 @@ uint64_t swim_probe_deadline_us(const struct swim *s)
         return deadline_us;
 }
 
-static bool take_address(struct pack_slice bytes, uint16_t port, struct swim_address *out)
-{
-        if ((bytes.length != 4 && bytes.length != 16) || port == 0)
-                return false;
-        *out = (struct swim_address){.length = (uint8_t)bytes.length, .port = port};
-        memcpy(out->bytes, bytes.bytes, bytes.length);
-        return true;
-}
-
 void swim_handle_ping(struct swim *s, const struct swim_address *from, struct pack_slice body)
 {
         struct msgpack_reader r = {body.bytes, body.bytes + body.length};
@@ -213,7 +204,7 @@ void swim_handle_ping(struct swim *s, const struct swim_address *from, struct pa
         if (gossip_get_ping(&r, &ping) < 0 ||
             (ping.node.length > 0 && !pack_slice_equal(ping.node, s->self->node.name)))
                 return;
-        (void)take_address(ping.source_address, ping.source_port, &to);
+        (void)swim_address_make(ping.source_address, ping.source_port, &to);
         if (s->hooks.ack_payload)
                 s->hooks.ack_payload(s->hooks.arg, &payload);
         s->scratch.len = 0;
@@ -231,7 +222,7 @@ void swim_handle_indirect_ping(struct swim *s, const struct swim_address *from,
         struct relay relay;
 
         if (gossip_get_indirect_ping(&r, &asked) < 0 ||
-            !take_address(asked.target, asked.port, &target) || s->relay_count == RELAY_MAX)
+            !swim_address_make(asked.target, asked.port, &target) || s->relay_count == RELAY_MAX)
                 return;
         relay = (struct relay){
             .sequence = ++s->sequence,
@@ -240,7 +231,7 @@ void swim_handle_indirect_ping(struct swim *s, const struct swim_address *from,
             .deadline_us = now_us + s->options.probe_timeout_ms * USEC_PER_MSEC,
             .nack = asked.nack,
         };
-        (void)take_address(asked.source_address, asked.source_port, &relay.source);
+        (void)swim_address_make(asked.source_address, asked.source_port, &relay.source);
         s->relays[s->relay_count++] = relay;
         s->scratch.len = 0;
         gossip_put_ping(&s->scratch, &(struct gossip_ping){

@@ -69,17 +69,17 @@ static bool has_wrong_versions(struct pack_slice versions)
 
 static bool has_wrong_shape(const struct gossip_alive *a)
 {
-        return a->node.length == 0 || a->node.length > GOSSIP_NAME_MAX || a->port == 0 ||
-               (a->address.length != 4 && a->address.length != 16) ||
+        return a->node.length == 0 || a->node.length > GOSSIP_NAME_MAX ||
                a->meta.length > GOSSIP_META_MAX || has_wrong_versions(a->versions);
 }
 
-static struct swim_address address_of(const struct gossip_alive *a)
+bool swim_address_make(struct pack_slice bytes, uint16_t port, struct swim_address *out)
 {
-        struct swim_address address = {.length = (uint8_t)a->address.length, .port = a->port};
-
-        memcpy(address.bytes, a->address.bytes, a->address.length);
-        return address;
+        if ((bytes.length != 4 && bytes.length != 16) || port == 0)
+                return false;
+        *out = (struct swim_address){.length = (uint8_t)bytes.length, .port = port};
+        memcpy(out->bytes, bytes.bytes, bytes.length);
+        return true;
 }
 
 static bool same_address(const struct swim_address *a, const struct swim_address *b)
@@ -105,7 +105,7 @@ static void accept_alive(struct swim *s, struct member *m, const struct gossip_a
         bool meta_changed = !pack_slice_equal(m->node.meta, a->meta);
 
         m->node.incarnation = a->incarnation;
-        m->node.address = address_of(a);
+        (void)swim_address_make(a->address, a->port, &m->node.address);
         swim_member_set_meta(m, a->meta);
         if (a->versions.length >= GOSSIP_VERSION_COUNT)
                 memcpy(m->node.versions, a->versions.bytes, GOSSIP_VERSION_COUNT);
@@ -136,10 +136,9 @@ void swim_alive(struct swim *s, const struct gossip_alive *a, uint64_t now_us)
         struct swim_address address;
         bool moved;
 
-        if (has_wrong_shape(a) || (s->leaving && m == s->self) ||
-            (s->hooks.admits && !s->hooks.admits(s->hooks.arg, a)))
+        if (has_wrong_shape(a) || !swim_address_make(a->address, a->port, &address) ||
+            (s->leaving && m == s->self) || (s->hooks.admits && !s->hooks.admits(s->hooks.arg, a)))
                 return;
-        address = address_of(a);
         moved = m != NULL && !same_address(&m->node.address, &address);
         if (moved && (m == s->self || !may_be_reclaimed(s, m, now_us))) {
                 if (s->hooks.conflict)
