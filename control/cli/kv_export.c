@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "control/cli/kv.h"
+#include "control/text/wide_json.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -20,33 +21,38 @@ static const struct flag_set flag_set = {
     ARRAY_LEN(flags),
 };
 
-static json_t *exported(const json_t *pair)
+// Written by hand: flags may go beyond the integers jansson writes.
+static void print_pair(const json_t *pair, bool first)
 {
-        json_t *value = json_object_get(pair, "Value");
+        unsigned long long number =
+            (unsigned long long)json_integer_value(json_object_get(pair, "Flags"));
+        const json_t *value = json_object_get(pair, "Value");
+        char *key = json_dumps(json_object_get(pair, "Key"), JSON_ENCODE_ANY);
+        char *text = json_is_string(value) ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
 
-        return json_pack("{s:O, s:O, s:o}", "key", json_object_get(pair, "Key"), "flags",
-                         json_object_get(pair, "Flags"), "value",
-                         json_is_string(value) ? json_incref(value) : json_string(""));
+        printf("%s\n\t{\n\t\t\"key\": %s,\n\t\t\"flags\": %llu,\n\t\t\"value\": %s\n\t}",
+               first ? "" : ",", key != NULL ? key : "\"\"", number, text != NULL ? text : "\"\"");
+        free(key);
+        free(text);
 }
 
 static int print_pairs(const struct client_reply *reply)
 {
-        json_t *pairs = reply->status == 404
-                            ? json_array()
-                            : json_loadb(reply->body, reply->length, JSON_ALLOW_NUL, NULL);
-        json_t *out = json_array(), *pair;
+        json_t *pairs =
+            reply->status == 404 ? json_array() : wide_json_load(reply->body, reply->length);
+        const json_t *pair;
         size_t i;
         int status = 1;
 
         if (json_is_array(pairs)) {
-                json_array_foreach(pairs, i, pair) json_array_append_new(out, exported(pair));
-                status = json_dumpf(out, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER) < 0;
-                putchar('\n');
+                fputs("[", stdout);
+                json_array_foreach(pairs, i, pair) print_pair(pair, i == 0);
+                puts(json_array_size(pairs) > 0 ? "\n]" : "]");
+                status = 0;
         } else {
                 fputs("Error querying Consul agent: the answer is no list\n", stderr);
         }
         json_decref(pairs);
-        json_decref(out);
         return status;
 }
 

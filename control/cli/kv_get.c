@@ -5,6 +5,7 @@
 #include "control/cli/kv.h"
 #include "control/text/base64.h"
 #include "control/text/json_text.h"
+#include "control/text/wide_json.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -149,8 +150,7 @@ static int print_reply(const struct options *options, const char *key,
         }
         if (reply->status == 404)
                 return 0;
-        // Flags use all 64 bits, which jansson's integers hold as negative ones only.
-        value = json_loadb(reply->body, reply->length, JSON_ALLOW_NUL, NULL);
+        value = wide_json_load(reply->body, reply->length);
         if (!json_is_array(value)) {
                 fputs("Error querying Consul agent: the answer is no list\n", stderr);
                 json_decref(value);

@@ -5,6 +5,7 @@
 #include "control/cli/input.h"
 #include "control/cli/kv.h"
 #include "control/text/base64.h"
+#include "control/text/wide_json.h"
 #include "lictor/bytes.h"
 
 struct options {
@@ -86,14 +87,13 @@ static int write_pair(const struct options *options, const json_t *pair)
 
 static int import(const struct options *options, const struct input *input)
 {
-        json_error_t error;
-        json_t *pairs = json_loadb(input->bytes, input->length, JSON_ALLOW_NUL, &error), *pair;
+        json_t *pairs = wide_json_load(input->bytes, input->length), *pair;
         size_t i;
         int status = 0;
 
         if (!json_is_array(pairs)) {
                 fprintf(stderr, "Cannot unmarshal data: %s\n",
-                        pairs != NULL ? "a list of keys is needed" : error.text);
+                        pairs != NULL ? "a list of keys is needed" : "it is no JSON");
                 status = 1;
         }
         json_array_foreach(pairs, i, pair)

@@ -6,11 +6,12 @@ import http.client
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
 
-from lictor_e2e import Agent, TestCase, eventually, main
+from lictor_e2e import BINARY, Agent, TestCase, eventually, main
 
 # Debian's modules, for an interpreter that is not Debian's.
 sys.path.append("/usr/lib/python3/dist-packages")
@@ -190,6 +191,23 @@ class Size(TestCase):
             connection.close()
             self.assertEqual(len(json.loads(body)), MANY_KEYS + 1)
             self.assertLess(held, len(body) / 4, f"an answer of {len(body)} bytes")
+
+
+class CommandLine(TestCase):
+    def test_flags_of_64_bits_survive_export_and_import(self):
+        with Agent() as agent:
+            def lictor(*arguments):
+                return subprocess.run(
+                    [BINARY, *arguments], capture_output=True, text=True, timeout=20, check=True,
+                    env={**os.environ, "CONSUL_HTTP_ADDR": f"127.0.0.1:{agent.http_port}"}).stdout
+            most = str(2**64 - 1)
+            lictor("kv", "put", f"-flags={most}", "wide", "v")
+            exported = lictor("kv", "export", "wide")
+            self.assertEqual(json.loads(exported),
+                             [{"key": "wide", "flags": int(most), "value": "dg=="}])
+            lictor("kv", "delete", "wide")
+            lictor("kv", "import", exported)
+            self.assertRegex(lictor("kv", "get", "-detailed", "wide"), rf"Flags +{most}\n")
 
 
 if __name__ == "__main__":
