@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "control/agent/agent_internal.h"
+#include "control/agent/local.h"
 #include "control/event/events.h"
 #include "control/follow/follower.h"
 #include "control/member/members.h"
@@ -19,10 +20,22 @@ void agent_on_failed(void *arg, const char *text)
         agent_shutdown(agent, 1);
 }
 
+static size_t count_alive(const struct serf *serf)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; serf != NULL && i < serf_member_count(serf); i++)
+                count += serf_member_at(serf, i)->status == SERF_ALIVE;
+        return count;
+}
+
 static void on_members_changed(void *arg, enum member_pool pool)
 {
         struct agent *agent = arg;
 
+        if (pool == MEMBER_LAN && agent->local != NULL)
+                local_set_cluster_size(agent->local,
+                                       count_alive(members_serf(agent->members, MEMBER_LAN)));
         if (pool == MEMBER_LAN && agent->server != NULL)
                 server_members_changed(agent->server);
         else if (pool == MEMBER_LAN && agent->follower != NULL)

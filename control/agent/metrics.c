@@ -1,4 +1,4 @@
-#include "control/agent/metrics.h"
+#include "control/agent/metrics_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,22 +11,13 @@
 #include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
-#include "control/follow/follower.h"
 #include "control/http/http.h"
 #include "control/publisher/publisher.h"
-#include "control/relay/relay.h"
 #include "control/server/server.h"
 #include "control/store/store.h"
 #include "lictor/bytes.h"
 
-struct list {
-        struct metric *items;
-        size_t count;
-        size_t capacity;
-        int status;
-};
-
-static struct metric *add(struct list *list, enum metric_kind kind, const char *name,
+struct metric *metric_add(struct metric_list *list, enum metric_kind kind, const char *name,
                           const char *help, uint64_t value)
 {
         // Written to when there is no memory left, so that callers need not look.
@@ -49,7 +40,7 @@ static struct metric *add(struct list *list, enum metric_kind kind, const char *
         return metric;
 }
 
-static void label(struct metric *metric, const char *name, const char *value)
+void metric_label(struct metric *metric, const char *name, const char *value)
 {
         struct metric_label *slot = &metric->labels[metric->label_count++ % METRIC_LABEL_MAX];
 
@@ -59,7 +50,7 @@ static void label(struct metric *metric, const char *name, const char *value)
                 metric->label_count = METRIC_LABEL_MAX;
 }
 
-static void add_worker(struct list *list, const struct runtime_worker_info *worker)
+static void add_worker(struct metric_list *list, const struct runtime_worker_info *worker)
 {
         const struct runtime_counters *c = &worker->counters;
         const struct {
@@ -88,30 +79,30 @@ static void add_worker(struct list *list, const struct runtime_worker_info *work
         struct metric *metric;
 
         for (size_t i = 0; i < ARRAY_LEN(counters); i++)
-                label(add(list, METRIC_COUNTER, counters[i].name, counters[i].help,
-                          counters[i].value),
-                      "worker", worker->name);
-        metric = add(list, METRIC_GAUGE, "lictor.dataplane.cycles_per_burst",
-                     "CPU cycles a burst took on average.", 0);
+                metric_label(metric_add(list, METRIC_COUNTER, counters[i].name, counters[i].help,
+                                        counters[i].value),
+                             "worker", worker->name);
+        metric = metric_add(list, METRIC_GAUGE, "lictor.dataplane.cycles_per_burst",
+                            "CPU cycles a burst took on average.", 0);
         metric->value = c->bursts > 0 ? (double)c->busy_cycles / (double)c->bursts : 0;
-        label(metric, "worker", worker->name);
-        metric = add(list, METRIC_GAUGE, "lictor.dataplane.busy_fraction",
-                     "Share of the worker's time spent on packets.", 0);
+        metric_label(metric, "worker", worker->name);
+        metric = metric_add(list, METRIC_GAUGE, "lictor.dataplane.busy_fraction",
+                            "Share of the worker's time spent on packets.", 0);
         metric->value = c->total_cycles > 0 ? (double)c->busy_cycles / (double)c->total_cycles : 0;
-        label(metric, "worker", worker->name);
+        metric_label(metric, "worker", worker->name);
 }
 
-static void add_reason(struct list *list, const char *name, const char *help,
+static void add_reason(struct metric_list *list, const char *name, const char *help,
                        const struct runtime_worker_info *worker, const char *key, const char *value,
                        uint64_t count)
 {
-        struct metric *metric = add(list, METRIC_COUNTER, name, help, count);
+        struct metric *metric = metric_add(list, METRIC_COUNTER, name, help, count);
 
-        label(metric, "worker", worker->name);
-        label(metric, key, value);
+        metric_label(metric, "worker", worker->name);
+        metric_label(metric, key, value);
 }
 
-static void add_worker_reasons(struct list *list, const struct runtime_worker_info *worker)
+static void add_worker_reasons(struct metric_list *list, const struct runtime_worker_info *worker)
 {
         static const char *const rcodes[16] = {
             "noerror",  "formerr", "servfail", "nxdomain", "notimp",  "refused",
@@ -142,7 +133,7 @@ static void add_worker_reasons(struct list *list, const struct runtime_worker_in
                            c->frames[i]);
 }
 
-static void add_workers(struct list *list, const struct runtime *runtime)
+static void add_workers(struct metric_list *list, const struct runtime *runtime)
 {
         struct runtime_worker_info *workers = calloc(RUNTIME_WORKER_MAX, sizeof(*workers));
         unsigned count;
@@ -159,108 +150,111 @@ static void add_workers(struct list *list, const struct runtime *runtime)
         free(workers);
 }
 
-static void add_table(struct list *list, const struct agent *agent)
+static void add_table(struct metric_list *list, const struct agent *agent)
 {
         struct lictor_table_stats table;
         struct publisher_stats publisher;
 
         lictor_table_stats(agent->dataplane, &table);
         publisher_stats(agent->publisher, &publisher);
-        add(list, METRIC_GAUGE, "lictor.table.entries", "Names in the service table.",
-            table.entry_count);
-        add(list, METRIC_GAUGE, "lictor.table.slots", "Places in the service table.",
-            table.slot_count);
-        add(list, METRIC_GAUGE, "lictor.table.entry_bytes", "Memory in use by entries.",
-            table.entry_bytes);
-        add(list, METRIC_GAUGE, "lictor.table.memory_bytes", "Memory mapped for the table.",
-            table.memory_bytes);
-        add(list, METRIC_GAUGE, "lictor.table.on_huge_pages", "1 when the table has huge pages.",
-            table.on_huge_pages);
-        add(list, METRIC_COUNTER, "lictor.publisher.commits", "Batches of changes published.",
-            publisher.commits);
-        add(list, METRIC_COUNTER, "lictor.publisher.published", "Entries published.",
-            publisher.entries_set);
-        add(list, METRIC_COUNTER, "lictor.publisher.withdrawn", "Entries removed.",
-            publisher.entries_removed);
-        add(list, METRIC_COUNTER, "lictor.publisher.refused",
-            "Names that cannot be written in DNS.", publisher.entries_refused);
+        metric_add(list, METRIC_GAUGE, "lictor.table.entries", "Names in the service table.",
+                   table.entry_count);
+        metric_add(list, METRIC_GAUGE, "lictor.table.slots", "Places in the service table.",
+                   table.slot_count);
+        metric_add(list, METRIC_GAUGE, "lictor.table.entry_bytes", "Memory in use by entries.",
+                   table.entry_bytes);
+        metric_add(list, METRIC_GAUGE, "lictor.table.memory_bytes", "Memory mapped for the table.",
+                   table.memory_bytes);
+        metric_add(list, METRIC_GAUGE, "lictor.table.on_huge_pages",
+                   "1 when the table has huge pages.", table.on_huge_pages);
+        metric_add(list, METRIC_COUNTER, "lictor.publisher.commits",
+                   "Batches of changes published.", publisher.commits);
+        metric_add(list, METRIC_COUNTER, "lictor.publisher.published", "Entries published.",
+                   publisher.entries_set);
+        metric_add(list, METRIC_COUNTER, "lictor.publisher.withdrawn", "Entries removed.",
+                   publisher.entries_removed);
+        metric_add(list, METRIC_COUNTER, "lictor.publisher.refused",
+                   "Names that cannot be written in DNS.", publisher.entries_refused);
 }
 
-static void add_registry(struct list *list, const struct agent *agent)
+static void add_registry(struct metric_list *list, const struct agent *agent)
 {
-        add(list, METRIC_GAUGE, "lictor.state.nodes", "Nodes registered.",
-            store_count(agent->store, STORE_NODES));
-        add(list, METRIC_GAUGE, "lictor.state.services", "Names of services registered.",
-            store_service_name_count(agent->store));
-        add(list, METRIC_GAUGE, "lictor.state.service_instances", "Service instances registered.",
-            store_count(agent->store, STORE_SERVICES));
-        add(list, METRIC_GAUGE, "lictor.state.checks", "Checks registered.",
-            store_count(agent->store, STORE_CHECKS));
-        add(list, METRIC_GAUGE, "lictor.state.applied_index", "Index of the last change.",
-            store_applied_index(agent->store));
+        metric_add(list, METRIC_GAUGE, "lictor.state.nodes", "Nodes registered.",
+                   store_count(agent->store, STORE_NODES));
+        metric_add(list, METRIC_GAUGE, "lictor.state.services", "Names of services registered.",
+                   store_service_name_count(agent->store));
+        metric_add(list, METRIC_GAUGE, "lictor.state.service_instances",
+                   "Service instances registered.", store_count(agent->store, STORE_SERVICES));
+        metric_add(list, METRIC_GAUGE, "lictor.state.checks", "Checks registered.",
+                   store_count(agent->store, STORE_CHECKS));
+        metric_add(list, METRIC_GAUGE, "lictor.state.applied_index", "Index of the last change.",
+                   store_applied_index(agent->store));
 }
 
-static void add_dns_tcp(struct list *list, const struct agent *agent)
+static void add_dns_tcp(struct metric_list *list, const struct agent *agent)
 {
         struct dns_tcp_stats tcp;
 
         dns_tcp_stats(agent->dns_tcp, &tcp);
-        add(list, METRIC_GAUGE, "lictor.dns_tcp.connections", "DNS connections open.",
-            dns_tcp_connections(agent->dns_tcp));
-        add(list, METRIC_COUNTER, "lictor.dns_tcp.accepted", "DNS connections accepted.",
-            tcp.accepted);
-        add(list, METRIC_COUNTER, "lictor.dns_tcp.evicted", "DNS connections closed for others.",
-            tcp.evicted);
-        add(list, METRIC_COUNTER, "lictor.dns_tcp.timed_out", "DNS connections that idled.",
-            tcp.timed_out);
-        add(list, METRIC_COUNTER, "lictor.dns_tcp.overrun",
-            "DNS connections closed for not taking their answers.", tcp.overrun);
-        add(list, METRIC_COUNTER, "lictor.dns_tcp.received", "DNS queries over TCP.", tcp.received);
-        add(list, METRIC_COUNTER, "lictor.dns_tcp.answered", "DNS answers over TCP.", tcp.answered);
+        metric_add(list, METRIC_GAUGE, "lictor.dns_tcp.connections", "DNS connections open.",
+                   dns_tcp_connections(agent->dns_tcp));
+        metric_add(list, METRIC_COUNTER, "lictor.dns_tcp.accepted", "DNS connections accepted.",
+                   tcp.accepted);
+        metric_add(list, METRIC_COUNTER, "lictor.dns_tcp.evicted",
+                   "DNS connections closed for others.", tcp.evicted);
+        metric_add(list, METRIC_COUNTER, "lictor.dns_tcp.timed_out", "DNS connections that idled.",
+                   tcp.timed_out);
+        metric_add(list, METRIC_COUNTER, "lictor.dns_tcp.overrun",
+                   "DNS connections closed for not taking their answers.", tcp.overrun);
+        metric_add(list, METRIC_COUNTER, "lictor.dns_tcp.received", "DNS queries over TCP.",
+                   tcp.received);
+        metric_add(list, METRIC_COUNTER, "lictor.dns_tcp.answered", "DNS answers over TCP.",
+                   tcp.answered);
 }
 
-static void add_recursors(struct list *list, const struct agent *agent)
+static void add_recursors(struct metric_list *list, const struct agent *agent)
 {
         struct recursor_stats stats;
 
         dns_resolver_stats(agent->dns_resolver, &stats);
-        add(list, METRIC_COUNTER, "lictor.recursors.asked", "Questions for other DNS servers.",
-            stats.asked);
-        add(list, METRIC_COUNTER, "lictor.recursors.answered", "Answers of other DNS servers.",
-            stats.answered);
-        add(list, METRIC_COUNTER, "lictor.recursors.failed", "Questions none of them answered.",
-            stats.failed);
-        add(list, METRIC_COUNTER, "lictor.recursors.refused",
-            "Questions not asked because too many were.", stats.refused);
+        metric_add(list, METRIC_COUNTER, "lictor.recursors.asked",
+                   "Questions for other DNS servers.", stats.asked);
+        metric_add(list, METRIC_COUNTER, "lictor.recursors.answered",
+                   "Answers of other DNS servers.", stats.answered);
+        metric_add(list, METRIC_COUNTER, "lictor.recursors.failed",
+                   "Questions none of them answered.", stats.failed);
+        metric_add(list, METRIC_COUNTER, "lictor.recursors.refused",
+                   "Questions not asked because too many were.", stats.refused);
 }
 
-static void add_http(struct list *list, const struct agent *agent)
+static void add_http(struct metric_list *list, const struct agent *agent)
 {
         struct http_stats stats;
         unsigned connections = api_http_stats(agent->api, &stats);
 
-        add(list, METRIC_GAUGE, "lictor.http.connections", "HTTP connections open.", connections);
-        add(list, METRIC_COUNTER, "lictor.http.accepted", "HTTP connections accepted.",
-            stats.accepted);
-        add(list, METRIC_COUNTER, "lictor.http.refused", "HTTP connections over a limit.",
-            stats.refused);
-        add(list, METRIC_COUNTER, "lictor.http.requests", "HTTP requests.", stats.requests);
-        add(list, METRIC_COUNTER, "lictor.http.bodies_too_large", "HTTP bodies over a limit.",
-            stats.bodies_too_large);
+        metric_add(list, METRIC_GAUGE, "lictor.http.connections", "HTTP connections open.",
+                   connections);
+        metric_add(list, METRIC_COUNTER, "lictor.http.accepted", "HTTP connections accepted.",
+                   stats.accepted);
+        metric_add(list, METRIC_COUNTER, "lictor.http.refused", "HTTP connections over a limit.",
+                   stats.refused);
+        metric_add(list, METRIC_COUNTER, "lictor.http.requests", "HTTP requests.", stats.requests);
+        metric_add(list, METRIC_COUNTER, "lictor.http.bodies_too_large",
+                   "HTTP bodies over a limit.", stats.bodies_too_large);
 }
 
 // Milliseconds, as Consul's.
-static void add_latency(struct list *list, const char *name, const char *help,
+static void add_latency(struct metric_list *list, const char *name, const char *help,
                         const struct raft_latency *latency)
 {
-        struct metric *metric = add(list, METRIC_SAMPLE, name, help, 0);
+        struct metric *metric = metric_add(list, METRIC_SAMPLE, name, help, 0);
 
         metric->value = (double)latency->sum_us / 1000;
         metric->count = latency->count;
         metric->max = (double)latency->max_us / 1000;
 }
 
-static void add_raft(struct list *list, const struct server *server)
+static void add_raft(struct metric_list *list, const struct server *server)
 {
         struct raft_node *node = server_raft_node(server);
         struct raft_node_metrics raft;
@@ -306,44 +300,24 @@ static void add_raft(struct list *list, const struct server *server)
         };
 
         for (size_t i = 0; i < ARRAY_LEN(figures); i++)
-                add(list, figures[i].kind, figures[i].name, figures[i].help, figures[i].value);
+                metric_add(list, figures[i].kind, figures[i].name, figures[i].help,
+                           figures[i].value);
 }
 
-static void add_follower(struct list *list, const struct agent *agent)
-{
-        struct follower_state state;
-        struct relay_stats calls;
-
-        follower_state(agent->follower, &state);
-        relay_stats(agent->relay, &calls);
-        // Without a copy yet there is no age to tell.
-        if (state.age_ms != UINT64_MAX)
-                add(list, METRIC_GAUGE, "lictor.follower.age_milliseconds",
-                    "How old the copy of the catalog may be.", state.age_ms);
-        add(list, METRIC_COUNTER, "lictor.follower.snapshots",
-            "Snapshots of the catalog taken over.", state.snapshots);
-        add(list, METRIC_COUNTER, "lictor.follower.changes", "Changes of the catalog followed.",
-            state.deltas);
-        add(list, METRIC_COUNTER, "consul.client.rpc", "Calls to servers.", calls.calls);
-        add(list, METRIC_COUNTER, "consul.client.rpc.exceeded", "Calls refused over the rate.",
-            calls.limited);
-        add(list, METRIC_COUNTER, "consul.client.rpc.failed", "Servers that could not be asked.",
-            calls.failed);
-}
-
-static void add_loop(struct list *list, const struct loop_meter *meter)
+static void add_loop(struct metric_list *list, const struct loop_meter *meter)
 {
         struct loop_turns turns;
         struct metric *metric;
 
         loop_meter_read(meter, &turns);
-        metric = add(list, METRIC_GAUGE, "lictor.loop.longest_ms",
-                     "Longest turn of the control loop in the last 10 to 20 seconds.", 0);
+        metric = metric_add(list, METRIC_GAUGE, "lictor.loop.longest_ms",
+                            "Longest turn of the control loop in the last 10 to 20 seconds.", 0);
         metric->value = (double)turns.longest_lately_ns / 1e6;
-        add(list, METRIC_COUNTER, "lictor.loop.turns", "Turns of the control loop.", turns.count);
+        metric_add(list, METRIC_COUNTER, "lictor.loop.turns", "Turns of the control loop.",
+                   turns.count);
 }
 
-static void add_process(struct list *list, const struct agent *agent)
+static void add_process(struct metric_list *list, const struct agent *agent)
 {
         unsigned long pages = 0;
         FILE *statm = fopen("/proc/self/statm", "re");
@@ -353,12 +327,12 @@ static void add_process(struct list *list, const struct agent *agent)
                         pages = 0;
                 fclose(statm);
         }
-        add(list, METRIC_GAUGE, "lictor.runtime.resident_bytes", "Memory the process occupies.",
-            pages * (uint64_t)sysconf(_SC_PAGESIZE));
+        metric_add(list, METRIC_GAUGE, "lictor.runtime.resident_bytes",
+                   "Memory the process occupies.", pages * (uint64_t)sysconf(_SC_PAGESIZE));
         if (agent->loop_meter != NULL)
                 add_loop(list, agent->loop_meter);
-        add(list, METRIC_GAUGE, "lictor.runtime.uptime_seconds", "Seconds since the start.",
-            (uv_now(&agent->loop) - agent->start_ms) / 1000);
+        metric_add(list, METRIC_GAUGE, "lictor.runtime.uptime_seconds", "Seconds since the start.",
+                   (uv_now(&agent->loop) - agent->start_ms) / 1000);
 }
 
 static int by_name(const void *left, const void *right)
@@ -373,7 +347,7 @@ static int by_name(const void *left, const void *right)
 
 int metrics_gather(const struct agent *agent, struct metric **out, size_t *count)
 {
-        struct list list = {0};
+        struct metric_list list = {0};
 
         if (agent->runtime != NULL)
                 add_workers(&list, agent->runtime);
@@ -389,8 +363,7 @@ int metrics_gather(const struct agent *agent, struct metric **out, size_t *count
                 add_http(&list, agent);
         if (agent->server != NULL)
                 add_raft(&list, agent->server);
-        if (agent->follower != NULL)
-                add_follower(&list, agent);
+        metrics_add_cluster(&list, agent);
         add_process(&list, agent);
         if (list.status < 0) {
                 free(list.items);

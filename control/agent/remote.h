@@ -9,6 +9,8 @@
  */
 
 #include "control/agent/agent.h"
+#include "control/follow/feed.h"
+#include "control/relay/relay_server.h"
 
 struct remote_serving;
 
@@ -27,6 +29,14 @@ void remote_wait(void *arg, local_catalog_ready_fn done, void *done_arg);
 int remote_serve(struct agent *agent);
 /** End it; before the API. NULL is let pass. */
 void remote_serve_stop(struct remote_serving *take_serving);
+
+struct remote_serve_stats {
+        struct relay_server_stats calls;
+        struct feed_stats feed;
+};
+
+/** What it has served. */
+void remote_serve_stats(const struct remote_serving *serving, struct remote_serve_stats *out);
 
 /** Where names of other datacenters are asked for. */
 struct dns_elsewhere;

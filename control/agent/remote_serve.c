@@ -322,3 +322,9 @@ void remote_serve_stop(struct remote_serving *take_serving)
         feed_destroy(take_serving->feed);
         free(take_serving);
 }
+
+void remote_serve_stats(const struct remote_serving *serving, struct remote_serve_stats *out)
+{
+        relay_server_stats(serving->server, &out->calls);
+        feed_stats(serving->feed, &out->feed);
+}

@@ -88,13 +88,6 @@ void gossip_put_node_state(struct byte_buffer *b, const struct gossip_node_state
 
 static const struct pack_field error_fields[] = {{"Error", PACK_RAW, 0}};
 
-void gossip_put_error(struct byte_buffer *b, const char *text)
-{
-        struct pack_slice slice = pack_slice_of(text);
-
-        put(b, GOSSIP_ERROR, error_fields, COUNT(error_fields), &slice);
-}
-
 int gossip_get_ping(struct msgpack_reader *r, struct gossip_ping *m)
 {
         *m = (struct gossip_ping){0};

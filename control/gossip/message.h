@@ -116,7 +116,6 @@ void gossip_put_alive(struct byte_buffer *b, const struct gossip_alive *m);
 /** A push/pull's head; its rows and the user state's bytes follow. */
 void gossip_put_push_pull(struct byte_buffer *b, const struct gossip_push_pull *m);
 void gossip_put_node_state(struct byte_buffer *b, const struct gossip_node_state *m);
-void gossip_put_error(struct byte_buffer *b, const char *text);
 
 /** Read a message's map; the type byte is behind. return 0 or -EBADMSG. */
 int gossip_get_ping(struct msgpack_reader *r, struct gossip_ping *m);

@@ -213,11 +213,6 @@ const struct swim_node *swim_self(const struct swim *s)
         return &s->self->node;
 }
 
-const struct swim_node *swim_at(const struct swim *s, size_t at)
-{
-        return &s->members[at]->node;
-}
-
 size_t swim_count(const struct swim *s)
 {
         return s->member_count;

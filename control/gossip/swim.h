@@ -132,9 +132,6 @@ void swim_update(struct swim *s, struct pack_slice meta, uint64_t now_us);
 void swim_leave(struct swim *s, uint64_t now_us);
 bool swim_has_left(const struct swim *s);
 
-/** Declare a failed node to have left. returns 0 or -ENOENT. */
-int swim_force_leave(struct swim *s, struct pack_slice name, uint64_t now_us);
-
 /** Send user bytes to one node in a packet of their own. */
 void swim_send_user(struct swim *s, const struct swim_address *to, struct pack_slice message);
 
@@ -142,8 +139,7 @@ void swim_send_user(struct swim *s, const struct swim_address *to, struct pack_s
 const struct swim_node *swim_find(const struct swim *s, struct pack_slice name);
 /** Ourselves. */
 const struct swim_node *swim_self(const struct swim *s);
-/** All nodes known, in no order. @at  0 to swim_count - 1. */
-const struct swim_node *swim_at(const struct swim *s, size_t at);
+/** Nodes known, and those of them alive or suspect. */
 size_t swim_count(const struct swim *s);
 size_t swim_alive_count(const struct swim *s);
 /** Lifeguard's local health: 0 is well. */

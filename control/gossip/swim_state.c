@@ -1,6 +1,5 @@
 #include "control/gossip/swim_internal.h"
 
-#include <errno.h>
 #include <string.h>
 
 static void tell(struct swim *s, enum swim_event event, const struct member *m)
@@ -243,20 +242,6 @@ bool swim_has_left(const struct swim *s)
 {
         return s->leaving &&
                (s->alive_count == 0 || !broadcast_queue_has(&s->broadcasts, s->self->node.name));
-}
-
-int swim_force_leave(struct swim *s, struct pack_slice name, uint64_t now_us)
-{
-        struct member *m = swim_member_find(s, name);
-
-        if (m == NULL || m == s->self)
-                return -ENOENT;
-        if (m->node.state == GOSSIP_STATE_DEAD) {
-                m = swim_member_edit(s, m);
-                swim_member_set_state(s, m, GOSSIP_STATE_LEFT, now_us);
-                tell(s, SWIM_LEFT, m);
-        }
-        return 0;
 }
 
 uint32_t swim_state_put(const struct swim *s, struct byte_buffer *out)

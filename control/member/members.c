@@ -40,6 +40,12 @@ const struct serf *members_serf(const struct members *members, enum member_pool 
         return found != NULL ? pool_serf(found) : NULL;
 }
 
+void members_counters(const struct members *members, enum member_pool pool,
+                      struct pool_counters *out)
+{
+        pool_counters(members->groups[pool].pool, out);
+}
+
 bool members_encrypted(const struct members *members, enum member_pool pool)
 {
         return members->groups[pool].keyring.key_count > 0;

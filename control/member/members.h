@@ -48,6 +48,10 @@ void members_destroy(struct members *take_members);
 /** A pool's state machine, to be read; NULL when there is no such pool. */
 const struct serf *members_serf(const struct members *members, enum member_pool pool);
 
+/** What a pool's sockets did; there has to be such a pool. */
+void members_counters(const struct members *members, enum member_pool pool,
+                      struct pool_counters *out);
+
 /** Whether a pool's messages are encrypted. */
 bool members_encrypted(const struct members *members, enum member_pool pool);
 

@@ -267,11 +267,6 @@ struct serf *pool_serf(struct pool *pool)
         return pool->serf;
 }
 
-const struct swim_address *pool_address(const struct pool *pool)
-{
-        return &pool->address;
-}
-
 void pool_counters(const struct pool *pool, struct pool_counters *out)
 {
         *out = pool->counters;

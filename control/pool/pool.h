@@ -58,9 +58,6 @@ typedef void (*pool_joined_fn)(void *arg, int status, const char *why);
  */
 int pool_join(struct pool *pool, const struct sockaddr *address, pool_joined_fn done, void *arg);
 
-/** Where packets and streams arrive; the port as bound. */
-const struct swim_address *pool_address(const struct pool *pool);
-
 /** Between the two forms of an address. returns 0 or -EAFNOSUPPORT. */
 int pool_address_from(const struct sockaddr *from, struct swim_address *out);
 void pool_address_to(const struct swim_address *from, struct sockaddr_storage *out);

@@ -242,11 +242,6 @@ size_t relay_incoming_backlog(const struct relay_incoming *incoming)
         return relay_stream_backlog(incoming->connection->stream);
 }
 
-const char *relay_incoming_peer(const struct relay_incoming *incoming)
-{
-        return incoming->connection->peer;
-}
-
 void relay_server_stats(const struct relay_server *server, struct relay_server_stats *out)
 {
         *out = server->stats;

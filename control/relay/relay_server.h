@@ -51,9 +51,6 @@ int relay_incoming_item_buffer(struct relay_incoming *incoming, struct byte_buff
 /** Bytes that wait to be taken by the other side. */
 size_t relay_incoming_backlog(const struct relay_incoming *incoming);
 
-/** Whom the call comes from, "ip:port"; borrowed until it ends. */
-const char *relay_incoming_peer(const struct relay_incoming *incoming);
-
 struct relay_server_stats {
         unsigned connections;
         uint64_t calls;   /* since the start */

@@ -160,13 +160,6 @@ const char *watch_plan_type(const struct watch_plan *plan)
         return types[plan->kind].name;
 }
 
-const char *watch_plan_token(const struct watch_plan *plan)
-{
-        const char *token = watch_param(plan, "token");
-
-        return *token != '\0' ? token : NULL;
-}
-
 // Keeps what the handler gets, to see the next time whether it is something else.
 static int remember(struct watch_plan *plan, const json_t *answer, long status, uint64_t seen,
                     bool *changed)

@@ -27,9 +27,6 @@ void watch_plan_destroy(struct watch_plan *take_plan);
 
 /** "key", "services", ... */
 const char *watch_plan_type(const struct watch_plan *plan);
-/** Token to ask with; NULL for none of its own. */
-const char *watch_plan_token(const struct watch_plan *plan);
-
 /**
  * What to ask for next, "/v1/kv/a?index=7".
  * returns  freed with free(); NULL without memory.

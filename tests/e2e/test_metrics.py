@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The figures an operator sees, as JSON and for Prometheus."""
 import re
+import socket
 
 from lictor_e2e import Agent, TestCase, eventually, main
 
@@ -51,6 +52,29 @@ class Metrics(TestCase):
             self.assertEqual(after["lictor_http_requests"], before["lictor_http_requests"] + 1)
             self.assertGreaterEqual(after["lictor_http_connections"], 1)
             self.assertEqual(after["lictor_http_refused"], 0)
+
+    def test_gossip_and_the_server_port_are_counted(self):
+        with Agent({"telemetry": {"prometheus_retention_time": "60s"}}) as agent:
+            lan = {"network": "lan"}
+            figures = {m["Name"]: m["Value"] for m in agent.get("/v1/agent/metrics")[1]["Gauges"]
+                       if m["Labels"] == lan}
+            self.assertEqual(figures["lictor.gossip.members"], 1)
+            self.assertEqual(figures["lictor.gossip.failed"], 0)
+            ports = agent.config["ports"]
+            before = prometheus(agent)
+            with socket.socket(type=socket.SOCK_DGRAM) as stranger:
+                stranger.sendto(b"\x0c nonsense", ("127.0.0.1", ports["serf_lan"]))
+            with socket.create_connection(("127.0.0.1", ports["server"])) as stranger:
+                stranger.sendall(b"\xee")
+                self.assertEqual(stranger.recv(1), b"")
+
+            def counted():
+                after = prometheus(agent)
+                return (after["lictor_gossip_refused_damaged"] ==
+                        before["lictor_gossip_refused_damaged"] + 1 and
+                        after["lictor_server_port_refused"] ==
+                        before["lictor_server_port_refused"] + 1)
+            self.assertTrue(eventually(counted), "what was refused is not in the counters")
 
     def test_the_table_is_measured(self):
         with Agent({"telemetry": {"prometheus_retention_time": "60s"}}) as agent:

@@ -1,0 +1,130 @@
+#include "control/agent/agent.h"
+#include "control/agent/metrics_internal.h"
+#include "control/agent/remote.h"
+#include "control/follow/follower.h"
+#include "control/member/members.h"
+#include "control/relay/relay.h"
+#include "control/rpc/demux.h"
+#include "control/server/server.h"
+#include "lictor/bytes.h"
+
+static void add_follower(struct metric_list *list, const struct agent *agent)
+{
+        struct follower_state state;
+        struct relay_stats calls;
+
+        follower_state(agent->follower, &state);
+        relay_stats(agent->relay, &calls);
+        // Without a copy yet there is no age to tell.
+        if (state.age_ms != UINT64_MAX)
+                metric_add(list, METRIC_GAUGE, "lictor.follower.age_milliseconds",
+                           "How old the copy of the catalog may be.", state.age_ms);
+        metric_add(list, METRIC_COUNTER, "lictor.follower.snapshots",
+                   "Snapshots of the catalog taken over.", state.snapshots);
+        metric_add(list, METRIC_COUNTER, "lictor.follower.changes",
+                   "Changes of the catalog followed.", state.deltas);
+        metric_add(list, METRIC_COUNTER, "consul.client.rpc", "Calls to servers.", calls.calls);
+        metric_add(list, METRIC_COUNTER, "consul.client.rpc.exceeded",
+                   "Calls refused over the rate.", calls.limited);
+        metric_add(list, METRIC_COUNTER, "consul.client.rpc.failed",
+                   "Servers that could not be asked.", calls.failed);
+}
+
+struct figure {
+        enum metric_kind kind;
+        const char *name, *help;
+        uint64_t value;
+};
+
+static void add_figures(struct metric_list *list, const struct figure figures[], size_t count,
+                        const char *network)
+{
+        for (size_t i = 0; i < count; i++) {
+                struct metric *metric = metric_add(list, figures[i].kind, figures[i].name,
+                                                   figures[i].help, figures[i].value);
+
+                if (network != NULL)
+                        metric_label(metric, "network", network);
+        }
+}
+
+static void add_pool(struct metric_list *list, const struct members *members, enum member_pool pool,
+                     const char *network)
+{
+        const struct serf *serf = members_serf(members, pool);
+        struct serf_statistics serf_now;
+        struct pool_counters sockets;
+
+        if (serf == NULL)
+                return;
+        serf_statistics(serf, &serf_now);
+        members_counters(members, pool, &sockets);
+        const struct figure figures[] = {
+            {METRIC_GAUGE, "lictor.gossip.members", "Members known, the failed and left included.",
+             serf_member_count(serf)},
+            {METRIC_GAUGE, "lictor.gossip.failed", "Members that failed.", serf_now.failed},
+            {METRIC_GAUGE, "lictor.gossip.left", "Members that left.", serf_now.left},
+            {METRIC_GAUGE, "lictor.gossip.health_score",
+             "How much this node doubts its own network; 0 is well.", serf_now.health_score},
+            {METRIC_GAUGE, "lictor.gossip.queued", "Messages waiting to be gossiped.",
+             serf_now.intent_queue + serf_now.event_queue + serf_now.query_queue},
+            {METRIC_COUNTER, "lictor.gossip.packets_in", "Packets received.", sockets.packets_in},
+            {METRIC_COUNTER, "lictor.gossip.packets_out", "Packets sent.", sockets.packets_out},
+            {METRIC_COUNTER, "lictor.gossip.bytes_in", "Bytes received.", sockets.bytes_in},
+            {METRIC_COUNTER, "lictor.gossip.bytes_out", "Bytes sent.", sockets.bytes_out},
+            {METRIC_COUNTER, "lictor.gossip.streams_in", "Streams accepted.", sockets.streams_in},
+            {METRIC_COUNTER, "lictor.gossip.streams_out", "Streams begun.", sockets.streams_out},
+            {METRIC_COUNTER, "lictor.gossip.refused_encryption",
+             "Messages refused for their encryption.", sockets.refused_encryption},
+            {METRIC_COUNTER, "lictor.gossip.refused_damaged", "Messages refused as damaged.",
+             sockets.refused_damaged},
+            {METRIC_COUNTER, "lictor.gossip.refused_streams", "Streams refused for their number.",
+             sockets.refused_streams},
+        };
+
+        add_figures(list, figures, ARRAY_LEN(figures), network);
+}
+
+static void add_server_port(struct metric_list *list, const struct agent *agent)
+{
+        struct demux_counters port;
+        struct remote_serve_stats served;
+
+        demux_counters(server_demux(agent->server), &port);
+        remote_serve_stats(agent->serving, &served);
+        const struct figure figures[] = {
+            {METRIC_COUNTER, "lictor.server_port.accepted", "Connections to the server port.",
+             port.accepted},
+            {METRIC_COUNTER, "lictor.server_port.refused",
+             "Connections that spoke no protocol, none in time, or were too many.",
+             port.unknown + port.silent + port.too_many},
+            {METRIC_GAUGE, "lictor.server_port.callers", "Agents connected for calls.",
+             served.calls.connections},
+            {METRIC_COUNTER, "lictor.server_port.calls", "Calls of other agents.",
+             served.calls.calls},
+            {METRIC_COUNTER, "lictor.server_port.calls_refused", "Callers cut off.",
+             served.calls.refused},
+            {METRIC_GAUGE, "lictor.feed.followers", "Agents that follow the catalog here.",
+             served.feed.followers},
+            {METRIC_COUNTER, "lictor.feed.snapshots", "Snapshots sent to followers.",
+             served.feed.snapshots},
+            {METRIC_COUNTER, "lictor.feed.changes", "Changes sent to followers.",
+             served.feed.deltas},
+            {METRIC_COUNTER, "lictor.feed.dropped", "Followers that did not keep up.",
+             served.feed.dropped},
+        };
+
+        add_figures(list, figures, ARRAY_LEN(figures), NULL);
+}
+
+void metrics_add_cluster(struct metric_list *list, const struct agent *agent)
+{
+        if (agent->members != NULL) {
+                add_pool(list, agent->members, MEMBER_LAN, "lan");
+                add_pool(list, agent->members, MEMBER_WAN, "wan");
+        }
+        if (agent->follower != NULL)
+                add_follower(list, agent);
+        if (agent->server != NULL && agent->serving != NULL)
+                add_server_port(list, agent);
+}
