@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/gossip/serf.h"
+#include "control/gossip/tags.h"
 
 /* Serf nodes on simulated time: packets take a millisecond, streams the next turn, nothing is lost
  * unless a node is down. */
@@ -413,6 +414,63 @@ Test(serf, a_query_is_answered_by_everybody_and_ends)
         cr_expect_eq(sim->nodes[1].responses, 5);
         cr_expect_eq(sim->nodes[1].ended, 1);
         destroy(sim);
+}
+
+static void give_role(struct sim *sim, size_t number, const char *role)
+{
+        const struct tag tag = {pack_slice_of("role"), pack_slice_of(role)};
+        struct byte_buffer meta = BYTE_BUFFER_INIT;
+
+        tags_put(&meta, &tag, 1);
+        cr_assert_eq(serf_set_tags(sim->nodes[number].serf,
+                                   (struct pack_slice){meta.bytes, (uint32_t)meta.len},
+                                   sim->now_us),
+                     0);
+        byte_buffer_fini(&meta);
+}
+
+Test(serf, a_query_is_for_those_its_filters_name)
+{
+        static const struct {
+                const char *name, *tag, *expression;
+                const char *nodes[2];
+                unsigned answered[5];
+        } cases[] = {
+            {"by name", NULL, NULL, {"n1", "n3"}, {0, 1, 0, 1, 0}},
+            {"by tag", "role", "^d", {NULL}, {0, 0, 1, 1, 0}},
+            {"by both", "role", "db", {"n1", "n3"}, {0, 0, 0, 1, 0}},
+            {"by a tag nobody has", "rack", ".", {NULL}, {0, 0, 0, 0, 0}},
+            {"by an expression that is none", "role", "(", {NULL}, {0, 0, 0, 0, 0}},
+        };
+
+        for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+                struct sim *sim = create(5, 3600);
+                struct byte_buffer filters = BYTE_BUFFER_INIT;
+                struct pack_slice names[2];
+                struct serf_question question = {.name = pack_slice_of("who")};
+                uint32_t name_count = 0, id;
+
+                give_role(sim, 2, "db");
+                give_role(sim, 3, "db");
+                give_role(sim, 4, "web");
+                run(sim, 5 * SECOND_US);
+                for (; name_count < 2 && cases[c].nodes[name_count]; name_count++)
+                        names[name_count] = pack_slice_of(cases[c].nodes[name_count]);
+                serf_put_filters(&filters, (name_count > 0 ? 1u : 0u) + (cases[c].tag ? 1u : 0u));
+                if (name_count > 0)
+                        serf_put_filter_nodes(&filters, names, name_count);
+                if (cases[c].tag)
+                        serf_put_filter_tag(&filters, pack_slice_of(cases[c].tag),
+                                            pack_slice_of(cases[c].expression));
+                question.filters = (struct pack_slice){filters.bytes, (uint32_t)filters.len};
+                cr_assert_eq(serf_ask(sim->nodes[0].serf, &question, sim->now_us, &id), 0);
+                run(sim, 20 * SECOND_US);
+                for (size_t i = 0; i < 5; i++)
+                        cr_expect_eq(sim->nodes[i].queries, cases[c].answered[i], "%s: n%zu",
+                                     cases[c].name, i);
+                byte_buffer_fini(&filters);
+                destroy(sim);
+        }
 }
 
 Test(serf, an_intent_that_comes_before_its_member_counts)
