@@ -158,6 +158,7 @@ size_t follow_rows_encode(const struct store_change changes[], size_t count,
         return put;
 }
 
+// A row without its name would be in no index, and so owned by nobody.
 static int set_row(struct store *store, enum store_table table, struct msgpack_reader *r,
                    struct arena *arena)
 {
@@ -169,7 +170,7 @@ static int set_row(struct store *store, enum store_table table, struct msgpack_r
 
         switch (table) {
         case STORE_NODES:
-                return catalog_node_decode(r, arena, &node) < 0 ||
+                return catalog_node_decode(r, arena, &node) < 0 || *node.name == 0 ||
                                store_set_node(store, &node, &error) < 0
                            ? -EBADMSG
                            : 0;
@@ -184,7 +185,7 @@ static int set_row(struct store *store, enum store_table table, struct msgpack_r
                            ? -EBADMSG
                            : 0;
         default:
-                return catalog_query_decode(r, arena, &query) < 0 ||
+                return catalog_query_decode(r, arena, &query) < 0 || *query.id == 0 ||
                                store_set_query(store, &query, &error) < 0
                            ? -EBADMSG
                            : 0;

@@ -93,7 +93,7 @@ void gossip_put_checksummed(struct byte_buffer *b, struct pack_slice message)
 
 int gossip_expand(struct pack_slice body, struct byte_buffer *out)
 {
-        struct msgpack_reader reader = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader reader = pack_reader_of(body);
         struct compressed compressed = {0};
 
         if (pack_get_struct(&reader, compressed_fields, COMPRESSED_FIELDS, &compressed) < 0 ||

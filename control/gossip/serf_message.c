@@ -36,14 +36,6 @@ static void put_type(struct byte_buffer *b, enum serf_type type)
         byte_buffer_append(b, &byte, 1);
 }
 
-static struct msgpack_reader reader_of(struct pack_slice body)
-{
-        // Of an empty message the bytes may be nowhere.
-        if (body.length == 0)
-                return (struct msgpack_reader){0};
-        return (struct msgpack_reader){body.bytes, body.bytes + body.length};
-}
-
 void serf_put_intent(struct byte_buffer *b, enum serf_type type, const struct serf_intent *m)
 {
         put_type(b, type);
@@ -99,7 +91,7 @@ void serf_put_query(struct byte_buffer *b, const struct serf_query_message *m)
 
 int serf_get_intent(struct pack_slice body, struct serf_intent *m)
 {
-        struct msgpack_reader r = reader_of(body);
+        struct msgpack_reader r = pack_reader_of(body);
 
         *m = (struct serf_intent){0};
         return pack_get_struct(&r, leave_fields, COUNT(leave_fields), m);
@@ -107,7 +99,7 @@ int serf_get_intent(struct pack_slice body, struct serf_intent *m)
 
 int serf_get_user_event(struct pack_slice body, struct serf_user_event *m)
 {
-        struct msgpack_reader r = reader_of(body);
+        struct msgpack_reader r = pack_reader_of(body);
 
         *m = (struct serf_user_event){0};
         return pack_get_struct(&r, user_event_fields, COUNT(user_event_fields), m);
@@ -115,7 +107,7 @@ int serf_get_user_event(struct pack_slice body, struct serf_user_event *m)
 
 int serf_get_query_response(struct pack_slice body, struct serf_query_response *m)
 {
-        struct msgpack_reader r = reader_of(body);
+        struct msgpack_reader r = pack_reader_of(body);
 
         *m = (struct serf_query_response){0};
         return pack_get_struct(&r, query_response_fields, COUNT(query_response_fields), m);
@@ -158,12 +150,12 @@ static int find_filters(struct msgpack_reader r, struct pack_slice *filters)
 
 int serf_get_query(struct pack_slice body, struct serf_query_message *m)
 {
-        struct msgpack_reader r = reader_of(body);
+        struct msgpack_reader r = pack_reader_of(body);
 
         *m = (struct serf_query_message){0};
         if (pack_get_struct(&r, query_fields, COUNT(query_fields), m) < 0)
                 return -EBADMSG;
-        return find_filters(reader_of(body), &m->filters);
+        return find_filters(pack_reader_of(body), &m->filters);
 }
 
 void serf_put_relay(struct byte_buffer *b, const struct serf_relay *m)
@@ -190,7 +182,7 @@ static const struct pack_field address_fields[] = {
 
 int serf_get_relay(struct pack_slice body, struct serf_relay *m)
 {
-        struct msgpack_reader r = reader_of(body);
+        struct msgpack_reader r = pack_reader_of(body);
         uint32_t pair_count;
 
         *m = (struct serf_relay){0};
@@ -257,7 +249,7 @@ void serf_put_filter_tag(struct byte_buffer *b, struct pack_slice tag, struct pa
 
 int serf_filters_open(struct pack_slice filters, struct serf_filter_reader *r)
 {
-        *r = (struct serf_filter_reader){.reader = reader_of(filters)};
+        *r = (struct serf_filter_reader){.reader = pack_reader_of(filters)};
         return filters.length == 0 ? 0 : pack_get_array(&r->reader, &r->left);
 }
 

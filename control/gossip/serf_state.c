@@ -241,7 +241,7 @@ static void merge_user_state(struct serf *s, struct pack_slice bytes, bool join)
 
 int serf_merge_state(struct serf *s, struct pack_slice body, uint64_t now_us)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct gossip_node_state row;
         struct gossip_push_pull head;
 

@@ -155,7 +155,7 @@ uint64_t swim_deadline_us(const struct swim *s)
 
 static void receive_state(struct swim *s, uint8_t type, struct pack_slice body, uint64_t now_us)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct gossip_accusation accusation;
         struct gossip_alive alive;
 

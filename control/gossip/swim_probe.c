@@ -195,7 +195,7 @@ uint64_t swim_probe_deadline_us(const struct swim *s)
 
 void swim_handle_ping(struct swim *s, const struct swim_address *from, struct pack_slice body)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct byte_buffer payload = BYTE_BUFFER_INIT;
         struct swim_address to = *from;
         struct gossip_ping ping;
@@ -216,7 +216,7 @@ void swim_handle_ping(struct swim *s, const struct swim_address *from, struct pa
 void swim_handle_indirect_ping(struct swim *s, const struct swim_address *from,
                                struct pack_slice body, uint64_t now_us)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct gossip_indirect_ping asked;
         struct swim_address target;
         struct relay relay;
@@ -261,7 +261,7 @@ static bool answers_probe(const struct swim *s, uint32_t sequence)
 
 void swim_handle_ack(struct swim *s, struct pack_slice body, uint64_t now_us)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct probe p = s->probe;
         struct gossip_ack ack;
 
@@ -295,7 +295,7 @@ void swim_stream_acked(struct swim *s, uint32_t sequence, uint64_t now_us)
 
 void swim_handle_nack(struct swim *s, struct pack_slice body)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct gossip_nack nack;
 
         if (gossip_get_nack(&r, &nack) == 0 && answers_probe(s, nack.sequence))

@@ -53,8 +53,7 @@ static bool put_text(struct byte_buffer *scratch, struct pack_slice text)
 int member_event_get(const struct serf_user_event *heard, struct event *out,
                      struct byte_buffer *scratch)
 {
-        struct msgpack_reader r = {heard->payload.bytes,
-                                   heard->payload.bytes + heard->payload.length};
+        struct msgpack_reader r = pack_reader_of(heard->payload);
         struct packed packed = {0};
         const struct pack_slice *const texts[] = {&packed.id, &packed.name, &packed.node_filter,
                                                   &packed.service_filter, &packed.tag_filter};

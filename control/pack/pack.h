@@ -25,6 +25,8 @@ struct pack_slice {
 /** A slice of a NUL-terminated text. */
 struct pack_slice pack_slice_of(const char *text);
 bool pack_slice_equal(struct pack_slice a, struct pack_slice b);
+/** A reader at the first of the slice's bytes, which are borrowed. */
+struct msgpack_reader pack_reader_of(struct pack_slice s);
 
 /** Append one value, or the head of a map or array whose items follow. */
 void pack_put_uint(struct byte_buffer *b, uint64_t value);

@@ -12,6 +12,14 @@ bool pack_slice_equal(struct pack_slice a, struct pack_slice b)
         return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
 }
 
+struct msgpack_reader pack_reader_of(struct pack_slice s)
+{
+        // Of an empty slice the bytes may be nowhere, and nothing may be added to that.
+        if (s.length == 0)
+                return (struct msgpack_reader){0};
+        return (struct msgpack_reader){s.bytes, s.bytes + s.length};
+}
+
 static void put_number(struct byte_buffer *b, uint8_t tag, uint64_t value, unsigned width)
 {
         uint8_t bytes[9] = {tag};

@@ -132,7 +132,7 @@ static int send_state(struct stream *t, bool join)
 
 static int answer_ping(struct stream *t, struct pack_slice body)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct byte_buffer message = BYTE_BUFFER_INIT;
         struct gossip_ping ping;
         int ret = gossip_get_ping(&r, &ping);
@@ -151,7 +151,7 @@ static int answer_ping(struct stream *t, struct pack_slice body)
 static int deliver_user_message(struct stream *t, struct pack_slice body)
 {
         static const struct pack_field fields[] = {{"UserMsgLen", PACK_U32, 0}};
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct swim_address from;
         uint32_t length = 0;
 
@@ -166,7 +166,7 @@ static int deliver_user_message(struct stream *t, struct pack_slice body)
 
 static bool is_join(struct pack_slice body)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct gossip_push_pull head;
 
         return gossip_get_push_pull(&r, &head) == 0 && head.join;
@@ -194,7 +194,7 @@ static int answer(struct stream *t, uint8_t type, struct pack_slice body)
 
 static int take_error(struct stream *t, struct pack_slice body)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         struct pack_slice text;
         char why[256];
 
@@ -209,7 +209,7 @@ static int take_error(struct stream *t, struct pack_slice body)
 /* The other side answered us. */
 static int take_answer(struct stream *t, uint8_t type, struct pack_slice body)
 {
-        struct msgpack_reader r = {body.bytes, body.bytes + body.length};
+        struct msgpack_reader r = pack_reader_of(body);
         uint64_t now_us = pool_now_us(t->pool), refused = t->pool->members_refused;
         struct gossip_ack ack;
         int ret;
