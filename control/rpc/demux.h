@@ -19,9 +19,12 @@ struct demux;
 
 /* First bytes; Consul's own are 0 RPC, 1 Raft, 2 multiplexed RPC, 3 TLS, 4 multiplexed RPC v2,
    5 snapshot, 6 gossip, 7 TLS for auto-encryption and 8 gRPC. */
-#define DEMUX_RAFT    0x4c /* ours: raft/node, RAFT_CONNECTION_BYTE */
-#define DEMUX_FORWARD 0x46 /* ours: requests forwarded to the leader */
-#define DEMUX_RELAY   0x52 /* ours: what agents ask servers, control/relay/relay_codec.h */
+#define DEMUX_CONSUL_RPC      0x00 /* one stream of calls */
+#define DEMUX_CONSUL_YAMUX    0x04 /* calls in many streams */
+#define DEMUX_CONSUL_SNAPSHOT 0x05 /* one snapshot, there or back */
+#define DEMUX_RAFT            0x4c /* ours: raft/node, RAFT_CONNECTION_BYTE */
+#define DEMUX_FORWARD         0x46 /* ours: requests forwarded to the leader */
+#define DEMUX_RELAY           0x52 /* ours: what agents ask servers, control/relay/relay_codec.h */
 
 /**
  * @take_connection  from malloc; its first byte has been read, nothing more, and it is not being
