@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 
 #include "control/http/http.h"
+#include "control/http/peers.h"
 #include "control/http/spool.h"
 #include "control/text/uri.h"
 
@@ -24,24 +25,37 @@ struct http_listener {
         uint16_t port;
 };
 
+// An instance of the library, with a part of the connections.
+struct http_daemon {
+        struct http_server *server;
+        struct MHD_Daemon *handle;
+        uv_poll_t poll;   // of its epoll descriptor
+        uv_timer_t timer; // its own deadlines
+        unsigned open_handle_count;
+        unsigned connection_count;
+        bool is_running; // inside MHD_run()
+        bool is_resumed; // a request was, during this run: another one is due
+};
+
 struct http_server {
         uv_loop_t *loop;
         struct http_server_config config;
         struct http_router *router;
         struct http_prefix *writers;
-        struct MHD_Daemon *daemon;
+        struct http_daemon **daemons; // one at least while it serves
+        size_t daemon_count;
+        unsigned connection_count;
+        struct http_peers peers;
+        struct http_peer *accepted_peer; // of the connection being handed to a daemon
         struct http_listener listeners[HTTP_LISTEN_MAX];
         size_t listener_count;
-        uv_poll_t poll;             // of the daemon's epoll descriptor
-        uv_timer_t timer;           // the daemon's own deadlines
+        uv_timer_t answered_timer;  // frees what was answered without a connection
         uv_timer_t accept_timer;    // when accepting is paused
         uv_poll_t gone_poll;        // of gone_fd
         uv_timer_t gone_timer;      // puts those there who have waited for a while
         int gone_fd;                // an epoll set that tells of waiting clients that went away
         unsigned open_handle_count; // to be closed before the memory goes
         bool accept_paused;
-        bool running; // inside MHD_run()
-        bool resumed; // a request was, during this run: another one is due
         bool stopping;
         struct http_request *waiting; // suspended, doubly linked
         struct http_request *spare;   // to be used again, linked by next
@@ -60,6 +74,7 @@ struct http_answer {
 
 struct http_request {
         struct http_server *server;
+        struct http_daemon *daemon;        // NULL: it came without a connection
         struct MHD_Connection *connection; // NULL: it came without one
         struct http_injected *injected;    // then
         char *target;
@@ -103,10 +118,20 @@ void http_listen_resume(struct http_server *server);
 void http_listen_close(struct http_server *server);
 
 // server.c
-void http_server_kick(struct http_server *server);
-// Have the daemon run soon, from inside a callback of its own or from outside.
-void http_server_wake(struct http_server *server);
 void http_server_release_handle(struct http_server *server);
+
+// daemon.c
+int http_daemon_add(struct http_server *server);
+// One that has room for a connection more; NULL: there is no memory.
+struct http_daemon *http_daemon_with_room(struct http_server *server);
+// Run it now, unless it is running.
+void http_daemon_kick(struct http_daemon *daemon);
+// Have it run soon, from inside a callback of its own or from outside.
+void http_daemon_wake(struct http_daemon *daemon);
+// After their requests have been cancelled: end all connections.
+void http_daemons_stop(struct http_server *server);
+// Where a connection's request is kept; NULL without memory.
+struct http_request **http_connection_slot(struct MHD_Connection *connection);
 
 // request.c
 void *http_request_begin(void *cls, const char *target, struct MHD_Connection *connection);
@@ -116,9 +141,6 @@ enum MHD_Result http_request_access(void *cls, struct MHD_Connection *connection
                                     void **state);
 void http_request_completed(void *cls, struct MHD_Connection *connection, void **state,
                             enum MHD_RequestTerminationCode why);
-// Ends a connection's slot, which its socket context points to: the request being read or answered.
-// The daemon does not tell of those it refuses by itself after having announced them.
-void http_request_close_slot(struct http_request **take_slot);
 void http_request_suspend(struct http_request *request);
 void http_request_resume(struct http_request *request);
 void http_request_free_spare(struct http_server *server);

@@ -127,6 +127,11 @@ void http_injected_free_answered(struct http_server *server)
         }
 }
 
+static void on_answered_timer(uv_timer_t *timer)
+{
+        http_injected_free_answered(timer->data);
+}
+
 // Whoever answers may go on using the request: it is freed by the loop's next turn.
 static void finish(struct http_request *request)
 {
@@ -139,7 +144,8 @@ static void finish(struct http_request *request)
         unlink_waiting(request);
         request->next = server->answered;
         server->answered = request;
-        http_server_wake(server);
+        if (!server->stopping)
+                uv_timer_start(&server->answered_timer, on_answered_timer, 0, 0);
 }
 
 void http_injected_answer(struct http_request *request, unsigned status, const char *content_type,

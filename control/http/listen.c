@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,18 +15,12 @@
 #define ACCEPT_BURST 64
 // How long accepting rests when descriptors ran out.
 #define ACCEPT_PAUSE_MS 100
-
-static unsigned connection_count(const struct http_server *server)
-{
-        const union MHD_DaemonInfo *info =
-            MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-
-        return info != NULL ? info->num_connections : 0;
-}
+#define TOO_MANY_TEXT                                                                              \
+        "Your IP is issuing too many concurrent connections, please rate limit your calls\n"
 
 unsigned http_server_connections(const struct http_server *server)
 {
-        return connection_count(server);
+        return server->connection_count;
 }
 
 static void on_pause_over(uv_timer_t *timer)
@@ -41,6 +36,48 @@ void http_listen_pause(struct http_server *server)
         uv_timer_start(&server->accept_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
 }
 
+// Best effort: a client that has too many connections open is told so, once, and let go.
+static void turn_away(int fd)
+{
+        static const char answer[] =
+            "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nContent-Length: 81\r\n"
+            "Connection: close\r\n\r\n" TOO_MANY_TEXT;
+        char rest[1024];
+
+        static_assert(sizeof(TOO_MANY_TEXT) - 1 == 81, "as Content-Length says");
+        (void)!send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        shutdown(fd, SHUT_WR);
+        // Bytes left unread would have the close cut the answer off.
+        (void)!recv(fd, rest, sizeof(rest), MSG_DONTWAIT);
+        close(fd);
+}
+
+// Takes the descriptor.
+static void take_connection(struct http_server *server, int fd, const struct sockaddr *peer,
+                            socklen_t len)
+{
+        const unsigned limit = server->config.connections_per_client;
+        struct http_daemon *daemon = NULL;
+        int ret = 0;
+
+        if (limit > 0)
+                ret = http_peers_take(&server->peers, peer, limit, &server->accepted_peer);
+        if (ret == 0)
+                daemon = http_daemon_with_room(server);
+        if (daemon == NULL) {
+                server->stats.refused++;
+                turn_away(fd);
+        } else if (MHD_add_connection(daemon->handle, fd, peer, len) == MHD_YES) {
+                // The daemon closes the descriptor when it refuses it.
+                server->stats.accepted++;
+                http_daemon_wake(daemon);
+        } else {
+                server->stats.refused++;
+        }
+        http_peers_release(&server->peers, server->accepted_peer);
+        server->accepted_peer = NULL;
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
         struct http_listener *listener = poll->data;
@@ -54,7 +91,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
                 socklen_t len = sizeof(peer);
                 int fd;
 
-                if (connection_count(server) >= server->config.connection_limit) {
+                if (server->connection_count >= server->config.connection_limit) {
                         server->stats.refused++;
                         http_listen_pause(server);
                         break;
@@ -67,14 +104,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
                                 http_listen_pause(server);
                         break;
                 }
-                // The daemon closes the descriptor when it refuses it.
-                if (MHD_add_connection(server->daemon, fd, (struct sockaddr *)&peer, len) ==
-                    MHD_YES)
-                        server->stats.accepted++;
-                else
-                        server->stats.refused++;
+                take_connection(server, fd, (struct sockaddr *)&peer, len);
         }
-        http_server_kick(server);
 }
 
 void http_listen_resume(struct http_server *server)

@@ -10,14 +10,6 @@
 // The most that is set aside for a body before it is there.
 #define BODY_AT_ONCE 65536u
 
-static struct http_request **slot_of(struct MHD_Connection *connection)
-{
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-        return info != NULL ? info->socket_context : NULL;
-}
-
 static void drop_spool(struct http_request *request)
 {
         if (request->spool != NULL)
@@ -73,13 +65,6 @@ static struct http_request *create(struct http_server *server)
         return request;
 }
 
-void http_request_close_slot(struct http_request **take_slot)
-{
-        if (take_slot != NULL && *take_slot != NULL)
-                http_request_destroy(*take_slot);
-        free(take_slot);
-}
-
 static bool set_target(struct http_request *request, const char *target)
 {
         size_t size = strlen(target) + 1;
@@ -124,11 +109,14 @@ static void hide_params(const char *target)
 
 void *http_request_begin(void *cls, const char *target, struct MHD_Connection *connection)
 {
-        struct http_request **slot = slot_of(connection);
-        struct http_request *request = slot != NULL ? http_request_make(cls, target) : NULL;
+        struct http_daemon *daemon = cls;
+        struct http_request **slot = http_connection_slot(connection);
+        struct http_request *request =
+            slot != NULL ? http_request_make(daemon->server, target) : NULL;
 
         if (request == NULL)
                 return NULL;
+        request->daemon = daemon;
         request->connection = connection;
         hide_params(target);
         if (*slot != NULL)
@@ -433,7 +421,7 @@ void http_request_completed(void *cls, struct MHD_Connection *connection, void *
         if (request == NULL)
                 return;
         *state = NULL;
-        *slot_of(connection) = NULL;
+        *http_connection_slot(connection) = NULL;
         http_request_destroy(request);
 }
 
@@ -445,7 +433,7 @@ void http_request_resume(struct http_request *request)
         http_gone_forget(request);
         request->suspended = false;
         MHD_resume_connection(request->connection);
-        http_server_wake(request->server);
+        http_daemon_wake(request->daemon);
 }
 
 static void end_waiting(struct http_request *request)
