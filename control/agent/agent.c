@@ -353,6 +353,7 @@ int agent_start(struct agent *agent, char *error, size_t error_size)
             start_resolver,
             start_dns,
             start_api,
+            agent_start_own,
             measure_turns,
         };
         int ret = uv_loop_init(&agent->loop);
@@ -415,6 +416,7 @@ static void close_loop(struct agent *agent)
 
 void agent_stop(struct agent *agent)
 {
+        agent_stop_own(agent);
         remote_serve_stop(agent->serving);
         if (agent->api != NULL)
                 api_destroy(agent->api);

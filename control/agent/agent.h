@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "control/agent/local_catalog.h"
+#include "control/ask/ask.h"
 #include "control/config/config.h"
 #include "control/log/log.h"
 
@@ -34,6 +35,7 @@ struct dns_tcp;
 struct dns_slow;
 struct dns_resolver;
 struct runtime;
+struct watches;
 struct lictor_dataplane;
 
 /* Where a reload reads its settings from again. */
@@ -68,6 +70,9 @@ struct agent {
         struct dns_tcp *dns_tcp;
         struct dns_slow *dns_slow;
         struct dns_resolver *dns_resolver;
+        struct ask_target own_api; /* where its HTTP API is; an empty URL without one */
+        struct asker *asker;       /* requests of its own */
+        struct watches *watches;   /* `watches` of the configuration */
 
         char node_id[37];  /* UUID text */
         uint64_t start_ms; /* uv_now at start */

@@ -11,6 +11,12 @@ struct recursor_config;
 int agent_start_members(struct agent *agent, char *error, size_t error_size);
 /** Send an event to all agents. @arg  the agent. */
 void agent_carry_event(void *arg, const struct event *event);
+/** Begin what asks the agent's own API: watches. returns 0, or a negative errno with @error. */
+int agent_start_own(struct agent *agent, char *error, size_t error_size);
+/** Stop it; fine when it was not begun. */
+void agent_stop_own(struct agent *agent);
+/** Watch what the configuration says now. returns 0, or a negative errno with @error. */
+int agent_watch(struct agent *agent, char *error, size_t error_size);
 /** A part cannot go on: end the process with a line for the operator. @arg  the agent. */
 void agent_on_failed(void *arg, const char *text);
 

@@ -64,6 +64,9 @@ static int apply_again(struct agent *agent, char *error, size_t error_size)
                 ret = dns_resolver_configure(agent->dns_resolver, &recursors);
         }
         free(rules);
+        // Last, since it begins anew whatever the settings were.
+        if (ret == 0 && agent->watches != NULL)
+                ret = agent_watch(agent, error, error_size);
         return ret;
 }
 

@@ -276,7 +276,8 @@ void config_report_fini(struct config_report *report)
 // Settings others read from the merged ones, and that take effect anew.
 static void swap_merged(struct config *running, struct config *fresh)
 {
-        static const char *const keys[] = {"discard_check_output", "check_output_max_size"};
+        static const char *const keys[] = {"discard_check_output", "check_output_max_size",
+                                           "watches"};
 
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
                 json_t *old = json_incref(json_object_get(running->merged, keys[i]));

@@ -428,6 +428,6 @@ const struct schema_field config_schema[] = {
     LATER("verify_incoming_rpc", BOOL),
     LATER("verify_outgoing", BOOL),
     LATER("verify_server_hostname", BOOL),
-    LATER("watches", ANY_LIST),
+    ANY_LIST("watches"),
     END,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/config/internal.h"
+#include "control/watch/handler.h"
 #include "lictor/bytes.h"
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t error_size,
@@ -60,68 +61,18 @@ static int check_encrypt(const json_t *merged, char *error, size_t error_size)
                       "encrypt: Invalid key: key size must be 16, 24 or 32 bytes");
 }
 
-static bool is_args(const json_t *args)
+static int check_watch(const json_t *setting, char *error, size_t error_size)
 {
-        for (size_t i = 0; i < json_array_size(args); i++) {
-                if (!json_is_string(json_array_get(args, i)))
-                        return false;
-        }
-        return json_is_array(args);
-}
+        struct watch_handler handler;
+        struct watch_plan *plan;
+        char why[400];
+        int ret = watch_setting_read(setting, &plan, &handler, why, sizeof(why));
 
-static int check_handler(const json_t *watch, char *error, size_t error_size)
-{
-        const json_t *handler = json_object_get(watch, "handler");
-        const json_t *args = json_object_get(watch, "args");
-        bool http = strcmp(setting_string(watch, "handler_type", ""), "http") == 0;
-        int count = (handler != NULL) + (args != NULL) + http;
-
-        if (handler != NULL && !json_is_string(handler))
-                return refuse(error, error_size, "Watch handler must be a string");
-        if (args != NULL && !is_args(args))
-                return refuse(error, error_size, "Watch args must be a list of strings");
-        if (count > 1)
-                return refuse(error, error_size, "Only one watch handler allowed");
-        if (count == 0)
-                return refuse(error, error_size, "Must define a watch handler");
+        if (ret < 0)
+                return refuse(error, error_size, "Failed to parse watch: %s", why);
+        watch_plan_destroy(plan);
+        watch_handler_fini(&handler);
         return 0;
-}
-
-static int check_watch(const json_t *watch, char *error, size_t error_size)
-{
-        // What a watch of a type cannot do without.
-        static const struct {
-                const char *type, *key, *missing;
-        } types[] = {
-            {"key", "key", "Must specify a single key to watch"},
-            {"keyprefix", "prefix", "Must specify a single prefix to watch"},
-            {"services", NULL, NULL},
-            {"nodes", NULL, NULL},
-            {"service", "service", "Must specify a single service to watch"},
-            {"checks", NULL, NULL},
-            {"event", NULL, NULL},
-            {"connect_roots", NULL, NULL},
-            {"agent_service", "service_id", "Must specify a single service ID to watch"},
-        };
-        const char *type = setting_string(watch, "type", "");
-
-        if (!json_is_object(watch) || *type == '\0')
-                return refuse(error, error_size,
-                              "Failed to parse watch: Watch type must be defined");
-        for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-                if (strcmp(types[i].type, type) != 0)
-                        continue;
-                if (types[i].key != NULL && setting_string(watch, types[i].key, "")[0] == '\0')
-                        return refuse(error, error_size, "Failed to parse watch: %s",
-                                      types[i].missing);
-                if (strcmp(type, "checks") == 0 && setting_get(watch, "service") != NULL &&
-                    setting_get(watch, "state") != NULL)
-                        return refuse(error, error_size,
-                                      "Failed to parse watch: "
-                                      "Cannot specify service and state");
-                return check_handler(watch, error, error_size);
-        }
-        return refuse(error, error_size, "Failed to parse watch: Unsupported watch type: %s", type);
 }
 
 int config_check_start(const struct config *config, char *error, size_t error_size)
@@ -131,6 +82,8 @@ int config_check_start(const struct config *config, char *error, size_t error_si
 
         if (ret == 0)
                 ret = check_encrypt(config->merged, error, error_size);
+        if (ret == 0 && json_array_size(watches) > 0 && config->http_listen.count == 0)
+                ret = refuse(error, error_size, "watch plans require an HTTP or HTTPS endpoint");
         for (size_t i = 0; ret == 0 && i < json_array_size(watches); i++)
                 ret = check_watch(json_array_get(watches, i), error, error_size);
         return ret;

@@ -11,12 +11,14 @@ enum watch_kind {
         WATCH_SERVICE,
         WATCH_CHECKS,
         WATCH_EVENT,
+        WATCH_AGENT_SERVICE,
 };
 
 struct watch_plan {
         enum watch_kind kind;
         json_t *params; // owned
         uint64_t index; // of the last answer; 0: ask at once
+        char hash[64];  // what an agent's service is known by instead; "": ask at once
         bool answered;
         char *last; // what the handler got, compact; owned
         unsigned failures;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/text/json_text.h"
 #include "control/text/wide_json.h"
 #include "control/watch/internal.h"
 #include "lictor/bytes.h"
@@ -25,6 +26,9 @@ static const struct {
                        "Must specify a single service to watch"},
     [WATCH_CHECKS] = {"checks", {"service", "state"}, NULL},
     [WATCH_EVENT] = {"event", {"name"}, NULL},
+    [WATCH_AGENT_SERVICE] = {"agent_service",
+                             {"service_id"},
+                             "Must specify a single service ID to watch"},
 };
 
 const char *watch_param(const struct watch_plan *plan, const char *name)
@@ -81,8 +85,8 @@ static bool is_tag(const json_t *tag)
 
 static const char *check(const struct watch_plan *plan)
 {
-        static const char *const texts[] = {"key",  "prefix",     "service", "state",
-                                            "name", "datacenter", "token"};
+        static const char *const texts[] = {"key",  "prefix",     "service",    "state",
+                                            "name", "service_id", "datacenter", "token"};
         static const char *const flags[] = {"stale", "passingonly"};
         const char *missing = types[plan->kind].missing;
 
@@ -160,6 +164,11 @@ const char *watch_plan_type(const struct watch_plan *plan)
         return types[plan->kind].name;
 }
 
+const char *watch_plan_token(const struct watch_plan *plan)
+{
+        return watch_param(plan, "token");
+}
+
 // Keeps what the handler gets, to see the next time whether it is something else.
 static int remember(struct watch_plan *plan, const json_t *answer, long status, uint64_t seen,
                     bool *changed)
@@ -184,10 +193,15 @@ int watch_plan_take(struct watch_plan *plan, long status, const char *body, size
         json_t *answer;
         int ret;
 
+        // Without its service an agent answers at once, so asking again has to wait.
+        if (plan->kind == WATCH_AGENT_SERVICE && status == 404)
+                return -EPROTO;
         plan->failures = 0;
-        if (!first && index == plan->index)
+        if (!first && index == plan->index && plan->kind != WATCH_AGENT_SERVICE)
                 return 0;
         answer = status == 200 ? wide_json_load(body, length) : NULL;
+        if (plan->kind == WATCH_AGENT_SERVICE)
+                snprintf(plan->hash, sizeof(plan->hash), "%s", json_text(answer, "ContentHash"));
         // An index that goes back means that the servers started afresh.
         plan->index = index < plan->index && plan->kind != WATCH_EVENT ? 0 : index;
         plan->answered = true;
@@ -211,6 +225,7 @@ unsigned watch_plan_fail(struct watch_plan *plan)
         // Ask at once, but for events: those heard before would be told again.
         if (plan->kind != WATCH_EVENT)
                 plan->index = 0;
+        plan->hash[0] = '\0';
         wait_s = RETRY_S * plan->failures * plan->failures;
         return wait_s < RETRY_MAX_S ? wait_s : RETRY_MAX_S;
 }

@@ -119,6 +119,12 @@ static void append_endpoint(struct path *path, const struct watch_plan *plan)
                 append_text(path, "/v1/event/list");
                 append_given(path, plan, "name", "name");
                 break;
+        case WATCH_AGENT_SERVICE:
+                append_text(path, "/v1/agent/service/");
+                append_escaped(path, watch_param(plan, "service_id"));
+                if (plan->hash[0] != '\0')
+                        append_query(path, "hash", plan->hash);
+                break;
         }
 }
 
@@ -131,7 +137,7 @@ char *watch_plan_path(const struct watch_plan *plan)
         append_given(&path, plan, "dc", "datacenter");
         if (json_is_true(json_object_get(plan->params, "stale")))
                 append_query(&path, "stale", "");
-        if (plan->index != 0) {
+        if (plan->index != 0 && plan->kind != WATCH_AGENT_SERVICE) {
                 snprintf(number, sizeof(number), "%llu", (unsigned long long)plan->index);
                 append_query(&path, "index", number);
         }

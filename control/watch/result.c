@@ -114,7 +114,7 @@ static int literal(const char *words, char **text, size_t *length)
 int watch_result_text(const struct watch_plan *plan, long status, const json_t *answer,
                       uint64_t seen, bool pretty, char **text, size_t *length)
 {
-        bool is_map = plan->kind == WATCH_SERVICES;
+        bool is_map = plan->kind == WATCH_SERVICES || plan->kind == WATCH_AGENT_SERVICE;
         json_t *events;
         int ret;
 
@@ -126,7 +126,7 @@ int watch_result_text(const struct watch_plan *plan, long status, const json_t *
         if (plan->kind == WATCH_KEY || plan->kind == WATCH_KEYPREFIX)
                 return pairs_text(plan->kind == WATCH_KEYPREFIX, answer, pretty, text, length);
         if (plan->kind != WATCH_EVENT)
-                return dump(answer, is_map, pretty, text, length);
+                return dump(answer, plan->kind == WATCH_SERVICES, pretty, text, length);
         events = events_since(answer, seen);
         if (events == NULL)
                 return -ENOMEM;

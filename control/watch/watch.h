@@ -16,7 +16,7 @@ struct watch_plan;
 /**
  * Read what a watch is of.
  * @params  an object: type, and for it key, prefix, service, tag (a text or a list), passingonly,
- *          state, name; also datacenter, token, stale. Others are refused.
+ *          state, name, service_id; also datacenter, token, stale. Others are refused.
  * @error   on failure what is wrong, as Consul words it.
  * returns  0, -EINVAL, or -ENOMEM.
  */
@@ -27,6 +27,8 @@ void watch_plan_destroy(struct watch_plan *take_plan);
 
 /** "key", "services", ... */
 const char *watch_plan_type(const struct watch_plan *plan);
+/** The token to ask with; "" for none. Borrowed from the plan. */
+const char *watch_plan_token(const struct watch_plan *plan);
 /**
  * What to ask for next, "/v1/kv/a?index=7".
  * returns  freed with free(); NULL without memory.
