@@ -8,8 +8,10 @@
 #include "control/agent/local.h"
 #include "control/api/api.h"
 #include "control/api/decode.h"
+#include "control/api/shape.h"
 #include "control/fsm/propose.h"
 #include "control/http/http.h"
+#include "control/query/nearest.h"
 #include "control/store/store.h"
 #include "control/text/json_schema.h"
 #include "control/text/json_writer.h"
@@ -113,11 +115,8 @@ void api_watch_node(struct api_read *read);
 void api_watch_service(struct api_read *read);
 
 // One item of a list or map (key not NULL), left out when a filter says so.
-typedef void (*api_item_fn)(const struct api *api, struct json_writer *w, const void *item);
 void api_write_item(const struct api_read *read, struct json_writer *w, const char *key,
                     api_item_fn write, const void *item);
-bool api_filter_keeps(const struct api *api, const struct filter *filter, api_item_fn write,
-                      const void *item);
 
 // --- gate.c: whether the cluster's state may be read yet.
 
@@ -139,15 +138,11 @@ bool api_compile_filter(struct http_request *request, const char *const *selecto
 
 // --- near.c: the items of a list, in the order ?near asks for.
 
-struct near_item;
-
 struct api_near {
         const struct api_read *read;
         struct json_writer *w;
         api_item_fn write;
-        const char *from; // the node distances are taken from; NULL: items are written as they come
-        struct near_item *items;
-        size_t count, capacity;
+        struct nearest list; // without order items are written as they come
 };
 
 void api_near_begin(struct api_near *near, const struct api_read *read, struct json_writer *w,
@@ -155,8 +150,6 @@ void api_near_begin(struct api_near *near, const struct api_read *read, struct j
 // One more item, of that node; borrowed until the end.
 void api_near_put(struct api_near *near, const char *node, const void *item);
 void api_near_end(struct api_near *near);
-// Estimated round-trip time between two nodes; infinite when it is not known.
-double api_node_distance_s(const struct store *store, const char *from, const char *to);
 
 // Whether the node has all ?node-meta pairs, the service all ?tag's.
 bool api_matches_node_meta(const struct http_request *request, const struct catalog_node *node);
@@ -182,9 +175,6 @@ void api_propose_with_id(struct api *api, struct http_request *request, struct c
 void api_answer_true(const struct api *api, struct http_request *request,
                      const struct fsm_result *result);
 
-// A random UUID as text; false when the system has no random numbers.
-bool api_make_uuid(char out[37]);
-
 // A local_done_fn and its argument for a request: 200 without a body, or the refusal.
 struct api_pending;
 struct api_pending *api_pending_create(struct http_request *request);
@@ -199,9 +189,6 @@ void api_take_token(const struct http_request *request, json_t *definition);
 
 // --- shape.c: records as Consul shows them.
 
-void api_write_node(const struct api *api, struct json_writer *w, const void *node_record);
-void api_write_service(const struct api *api, struct json_writer *w, const void *service_record);
-void api_write_check(const struct api *api, struct json_writer *w, const void *check_record);
 void api_put_list(struct json_writer *w, const char *key, const struct text_list *list);
 void api_put_map(struct json_writer *w, const char *key, const struct text_map *map, bool null);
 void api_put_weights(struct json_writer *w, const char *key, const struct catalog_service *service);
@@ -209,12 +196,6 @@ void api_put_service_addresses(struct json_writer *w, const char *key,
                                const struct service_address_map *map);
 void api_put_json(struct json_writer *w, const char *key, const char *json, const char *otherwise);
 void api_put_indexes(struct json_writer *w, const struct record *head);
-
-extern const char *const api_node_selectors[];
-extern const char *const api_service_selectors[];
-extern const char *const api_check_selectors[];
-extern const char *const api_service_node_selectors[];
-extern const char *const api_health_selectors[];
 
 // --- Handlers, by area.
 
@@ -290,8 +271,6 @@ void api_health_node(struct http_request *request, void *app);
 void api_health_checks(struct http_request *request, void *app);
 void api_health_service(struct http_request *request, void *app);
 void api_health_state(struct http_request *request, void *app);
-// An instance with its node and checks, as the health endpoint lists it.
-void api_write_instance(const struct api *api, struct json_writer *w, const void *service_record);
 
 void api_txn(struct http_request *request, void *app);
 

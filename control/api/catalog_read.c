@@ -123,8 +123,7 @@ void api_catalog_services(struct http_request *request, void *app)
         api_read(app, request, &query, "");
 }
 
-// An instance together with its node, in one flat object.
-static void write_service_node(const struct api *api, struct json_writer *w, const void *item)
+void api_write_service_node(const struct api *api, struct json_writer *w, const void *item)
 {
         const struct service_record *record = item;
         const struct catalog_service *service = &record->service;
@@ -165,7 +164,7 @@ static void write_service_nodes(const struct api_read *read, struct json_writer 
         struct store_iter it;
 
         json_writer_begin_array(w);
-        api_near_begin(&near, read, w, write_service_node);
+        api_near_begin(&near, read, w, api_write_service_node);
         store_instances(read->api->agent->store, read->name, &it);
         while ((record = store_next_service(&it)) != NULL) {
                 if (api_matches_tags(read->request, &record->service) &&

@@ -113,7 +113,7 @@ static void sort_by_distance(const struct store *store, struct selection *select
                 const struct service_record *service = selection->services[i];
 
                 items[i] = (struct distant){
-                    service, api_node_distance_s(store, node, service->service.node), i};
+                    service, nearest_distance_s(store, node, service->service.node), i};
         }
         qsort(items, selection->count, sizeof(*items), compare_distant);
         for (size_t i = 0; i < selection->count; i++)

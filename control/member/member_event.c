@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "control/member/members_internal.h"
+#include "control/member/member_event.h"
+#include "control/pack/pack.h"
 
-#define NAME_PREFIX   "consul:event:"
 #define EVENT_VERSION 1
 
 /* The payload as Consul encodes it. */
@@ -35,7 +35,7 @@ void member_event_put(const struct event *event, struct byte_buffer *name,
             .version = EVENT_VERSION,
         };
 
-        byte_buffer_append(name, NAME_PREFIX, strlen(NAME_PREFIX));
+        byte_buffer_append(name, MEMBER_EVENT_PREFIX, strlen(MEMBER_EVENT_PREFIX));
         byte_buffer_append(name, event->name, strlen(event->name));
         pack_put_struct(payload, fields, sizeof(fields) / sizeof(fields[0]), &packed);
 }
@@ -61,8 +61,8 @@ int member_event_get(const struct serf_user_event *heard, struct event *out,
                                      &out->tag_filter};
         size_t starts[sizeof(texts) / sizeof(texts[0])];
 
-        if (heard->name.length < strlen(NAME_PREFIX) ||
-            memcmp(heard->name.bytes, NAME_PREFIX, strlen(NAME_PREFIX)) != 0)
+        if (heard->name.length < strlen(MEMBER_EVENT_PREFIX) ||
+            memcmp(heard->name.bytes, MEMBER_EVENT_PREFIX, strlen(MEMBER_EVENT_PREFIX)) != 0)
                 return -ENOENT;
         if (pack_get_struct(&r, fields, sizeof(fields) / sizeof(fields[0]), &packed) < 0)
                 return -EBADMSG;

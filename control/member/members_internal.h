@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "control/member/member_event.h"
 #include "control/member/members.h"
 
 #define KEY_QUERY_MAX 8u
@@ -87,15 +88,5 @@ void member_keys_tell(struct members *members);
 
 /** "ip:port" of an address. @out 64 bytes. */
 void member_address_text(const struct swim_address *address, char out[64]);
-
-/** Consul's form of an event on the wire. */
-void member_event_put(const struct event *event, struct byte_buffer *name,
-                      struct byte_buffer *payload);
-/**
- * Read one; its texts are in @scratch.
- * returns 0; -ENOENT for another's event; -EBADMSG.
- */
-int member_event_get(const struct serf_user_event *heard, struct event *out,
-                     struct byte_buffer *scratch);
 
 #endif

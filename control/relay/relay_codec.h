@@ -18,8 +18,9 @@
  * an encoded fsm_result. INDEX nothing, answered with a relay_index. FOLLOW a follow_request, to
  * which any number of ITEMs come (control/follow/follow_codec.h) until an ANSWER ends it. CANCEL
  * nothing: the call's answer is not waited for any more. DNS whether it came over TCP (1 byte), how
- * long an answer may be (2) and the message, answered with a message or nothing. PING nothing,
- * answered with a PONG.
+ * long an answer may be (2) and the message, answered with a message or nothing. CALL a method of
+ * Consul's RPC for another datacenter (control/consul/relayed.h), answered with its outcome. PING
+ * nothing, answered with a PONG.
  *
  * Pure. Bytes may be hostile: every bound is checked.
  */
@@ -48,6 +49,7 @@ enum relay_kind {
         RELAY_CANCEL = 5,
         RELAY_PING = 6,
         RELAY_DNS = 7,
+        RELAY_CALL = 8,
         RELAY_ANSWER = 0x81,
         RELAY_ITEM = 0x82,
         RELAY_PONG = 0x86,

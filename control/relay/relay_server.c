@@ -146,6 +146,7 @@ static void on_message(void *arg, enum relay_kind kind, uint64_t id, const uint8
         case RELAY_INDEX:
         case RELAY_FOLLOW:
         case RELAY_DNS:
+        case RELAY_CALL:
                 if (known == NULL) {
                         begin_call(connection, kind, id, bytes, len);
                         return;

@@ -1,0 +1,333 @@
+#include "control/consul/args.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+// --- Requests that read.
+
+// A query and what is read of it once more.
+struct packed_query {
+        struct consul_query query;
+        struct pack_slice source, agent, payload;
+        const char *tag, *old_session;
+};
+
+#define QUERY(member, name, kind)  WIRE_FIELD(struct packed_query, query.member, name, kind)
+#define PACKED(member, name, kind) WIRE_FIELD(struct packed_query, member, name, kind)
+
+static const struct wire_field query_fields[] = {
+    QUERY(datacenter, "Datacenter", WIRE_TEXT),
+    QUERY(node, "Node", WIRE_TEXT),
+    QUERY(service_name, "ServiceName", WIRE_TEXT),
+    QUERY(service_kind, "ServiceKind", WIRE_TEXT),
+    QUERY(service_address, "ServiceAddress", WIRE_TEXT),
+    QUERY(state, "State", WIRE_TEXT),
+    QUERY(key, "Key", WIRE_TEXT),
+    QUERY(prefix, "Prefix", WIRE_TEXT),
+    QUERY(separator, "Seperator", WIRE_TEXT),
+    QUERY(session_id, "SessionID", WIRE_TEXT),
+    QUERY(query_id, "QueryID", WIRE_TEXT),
+    QUERY(query_id_or_name, "QueryIDOrName", WIRE_TEXT),
+    QUERY(event_name, "Name", WIRE_TEXT),
+    QUERY(tags, "ServiceTags", WIRE_TEXTS),
+    QUERY(node_meta, "NodeMetaFilters", WIRE_TEXT_MAP),
+    QUERY(limit, "Limit", WIRE_I64),
+    QUERY(tag_filter, "TagFilter", WIRE_BOOL),
+    QUERY(connect, "Connect", WIRE_BOOL),
+    QUERY(ingress, "Ingress", WIRE_BOOL),
+    QUERY(use_service_kind, "UseServiceKind", WIRE_BOOL),
+    QUERY(min_index, "MinQueryIndex", WIRE_U64),
+    QUERY(max_wait_ns, "MaxQueryTime", WIRE_I64),
+    QUERY(max_stale_ns, "MaxStaleDuration", WIRE_I64),
+    QUERY(filter, "Filter", WIRE_TEXT),
+    QUERY(stale, "AllowStale", WIRE_BOOL),
+    QUERY(consistent, "RequireConsistent", WIRE_BOOL),
+    QUERY(allow_not_modified, "AllowNotModifiedResponse", WIRE_BOOL),
+    PACKED(source, "Source", WIRE_VALUE),
+    PACKED(agent, "Agent", WIRE_VALUE),
+    PACKED(payload, "Payload", WIRE_VALUE),
+    PACKED(tag, "ServiceTag", WIRE_TEXT),
+    PACKED(old_session, "Session", WIRE_TEXT),
+};
+
+static int get_source(struct pack_slice value, struct arena *arena, struct consul_source *out)
+{
+        static const struct wire_field fields[] = {
+            WIRE_FIELD(struct consul_source, datacenter, "Datacenter", WIRE_TEXT),
+            WIRE_FIELD(struct consul_source, node, "Node", WIRE_TEXT),
+        };
+        struct msgpack_reader r = pack_reader_of(value);
+
+        return value.length > 0 ? wire_get(&r, fields, COUNT(fields), arena, out) : 0;
+}
+
+int consul_query_get(struct pack_slice args, struct arena *arena, struct consul_query *out)
+{
+        struct packed_query packed = {
+            .query = {.datacenter = "",
+                      .node = "",
+                      .service_name = "",
+                      .service_kind = "",
+                      .service_address = "",
+                      .state = "",
+                      .key = "",
+                      .prefix = "",
+                      .separator = "",
+                      .session_id = "",
+                      .query_id = "",
+                      .query_id_or_name = "",
+                      .event_name = "",
+                      .filter = "",
+                      .source = {"", ""},
+                      .agent = {"", ""}},
+            .tag = "",
+            .old_session = "",
+        };
+        struct msgpack_reader r = pack_reader_of(args), payload;
+        const char **tags;
+
+        if (wire_get(&r, query_fields, COUNT(query_fields), arena, &packed) < 0 ||
+            get_source(packed.source, arena, &packed.query.source) < 0 ||
+            get_source(packed.agent, arena, &packed.query.agent) < 0)
+                return -EBADMSG;
+        payload = pack_reader_of(packed.payload);
+        if (packed.payload.length > 0 && pack_get_raw(&payload, &packed.query.event_payload) < 0)
+                return -EBADMSG;
+        if (packed.query.session_id[0] == '\0')
+                packed.query.session_id = packed.old_session;
+        if (packed.tag[0] != '\0') {
+                tags = arena_get(arena, sizeof(*tags));
+                tags[0] = packed.tag;
+                packed.query.tags = (struct text_list){tags, 1};
+        }
+        *out = packed.query;
+        return 0;
+}
+
+int consul_datacenter_get(struct pack_slice args, struct arena *arena, const char **out)
+{
+        static const struct wire_field fields[] = {{"Datacenter", WIRE_TEXT, 0}};
+        struct msgpack_reader r = pack_reader_of(args);
+
+        *out = "";
+        // Some methods take no structure.
+        if (args.length == 0 || pack_peek(&r) != PACK_IS_MAP)
+                return 0;
+        return wire_get(&r, fields, COUNT(fields), arena, out);
+}
+
+// --- Requests that change the catalog.
+
+struct packed_register {
+        struct catalog_node node;
+        struct pack_slice service, check, checks;
+        bool skip_node_update;
+};
+
+#define REGISTER(member, name, kind) WIRE_FIELD(struct packed_register, member, name, kind)
+
+static bool is_there(struct pack_slice value)
+{
+        struct msgpack_reader r = pack_reader_of(value);
+
+        return value.length > 0 && pack_peek(&r) != PACK_IS_NIL;
+}
+
+// Checks, and the single one of old after them.
+static int get_checks(const struct packed_register *packed, struct arena *arena,
+                      struct command_register *out)
+{
+        struct msgpack_reader list = pack_reader_of(packed->checks);
+        struct msgpack_reader single = pack_reader_of(packed->check);
+        uint32_t count = 0;
+        uint64_t index;
+
+        if (packed->checks.length > 0 && pack_get_array(&list, &count) < 0)
+                return -EBADMSG;
+        // A check takes a byte at least there, and far more here.
+        if (count > COMMAND_CHECKS_MAX)
+                return -EBADMSG;
+        out->checks = arena_get(arena, ((size_t)count + 1) * sizeof(*out->checks));
+        while (out->check_count < count) {
+                if (consul_get_check(&list, arena, &out->checks[out->check_count++], &index) < 0)
+                        return -EBADMSG;
+        }
+        if (is_there(packed->check))
+                return consul_get_check(&single, arena, &out->checks[out->check_count++], &index);
+        return 0;
+}
+
+int consul_register_get(struct pack_slice args, const char *datacenter, struct arena *arena,
+                        struct command *out)
+{
+        static const struct wire_field fields[] = {
+            REGISTER(node.id, "ID", WIRE_TEXT),
+            REGISTER(node.name, "Node", WIRE_TEXT),
+            REGISTER(node.address, "Address", WIRE_TEXT),
+            REGISTER(node.tagged_addresses, "TaggedAddresses", WIRE_TEXT_MAP),
+            REGISTER(node.meta, "NodeMeta", WIRE_TEXT_MAP),
+            REGISTER(service, "Service", WIRE_VALUE),
+            REGISTER(check, "Check", WIRE_VALUE),
+            REGISTER(checks, "Checks", WIRE_VALUE),
+            REGISTER(skip_node_update, "SkipNodeUpdate", WIRE_BOOL),
+        };
+        struct packed_register packed = {.node = CATALOG_NODE_INIT};
+        struct msgpack_reader r = pack_reader_of(args), service;
+        uint64_t index;
+
+        if (wire_get(&r, fields, COUNT(fields), arena, &packed) < 0)
+                return -EBADMSG;
+        *out = (struct command){.type = COMMAND_REGISTER};
+        packed.node.datacenter = datacenter;
+        out->reg.node = packed.node;
+        out->reg.skip_node_update = packed.skip_node_update;
+        out->reg.service = (struct catalog_service)CATALOG_SERVICE_INIT;
+        out->reg.has_service = is_there(packed.service);
+        service = pack_reader_of(packed.service);
+        if (out->reg.has_service &&
+            consul_get_service(&service, arena, &out->reg.service, &index) < 0)
+                return -EBADMSG;
+        return get_checks(&packed, arena, &out->reg);
+}
+
+int consul_deregister_get(struct pack_slice args, struct arena *arena, struct command *out)
+{
+        static const struct wire_field fields[] = {
+            WIRE_FIELD(struct command_deregister, node, "Node", WIRE_TEXT),
+            WIRE_FIELD(struct command_deregister, service_id, "ServiceID", WIRE_TEXT),
+            WIRE_FIELD(struct command_deregister, check_id, "CheckID", WIRE_TEXT),
+        };
+        struct msgpack_reader r = pack_reader_of(args);
+
+        *out = (struct command){.type = COMMAND_DEREGISTER, .dereg = {"", "", ""}};
+        return wire_get(&r, fields, COUNT(fields), arena, &out->dereg);
+}
+
+// --- Requests that change keys, sessions and coordinates.
+
+struct packed_change {
+        const char *op;
+        struct pack_slice body;
+};
+
+static int get_change(struct pack_slice args, const char *body_name, struct arena *arena,
+                      struct packed_change *out)
+{
+        const struct wire_field fields[] = {
+            WIRE_FIELD(struct packed_change, op, "Op", WIRE_TEXT),
+            {body_name, WIRE_VALUE, offsetof(struct packed_change, body)},
+        };
+        struct msgpack_reader r = pack_reader_of(args);
+
+        *out = (struct packed_change){.op = ""};
+        return wire_get(&r, fields, COUNT(fields), arena, out);
+}
+
+static const uint8_t nothing[] = {0xc0};
+
+// What is absent reads as nil.
+static struct msgpack_reader reader_of_body(struct pack_slice body)
+{
+        return pack_reader_of(body.length > 0 ? body : (struct pack_slice){nothing, 1});
+}
+
+int consul_kvs_get(struct pack_slice args, struct arena *arena, struct command *out,
+                   const char **op)
+{
+        struct packed_change packed;
+        struct msgpack_reader body;
+
+        if (get_change(args, "DirEnt", arena, &packed) < 0)
+                return -EBADMSG;
+        *out = (struct command){.type = COMMAND_KV};
+        out->kv = (struct txn_op){.kind = TXN_KV, .verb_text = packed.op};
+        out->kv.verb = txn_verb_of(packed.op);
+        *op = packed.op;
+        body = reader_of_body(packed.body);
+        return consul_get_kv(&body, arena, &out->kv.kv, &out->kv.index);
+}
+
+int consul_session_request_get(struct pack_slice args, struct arena *arena, const char **op,
+                               struct catalog_session *session)
+{
+        struct packed_change packed;
+        struct msgpack_reader body;
+
+        if (get_change(args, "Session", arena, &packed) < 0)
+                return -EBADMSG;
+        *op = packed.op;
+        body = reader_of_body(packed.body);
+        return consul_get_session(&body, arena, session);
+}
+
+struct packed_coordinate {
+        const char *node, *segment;
+        struct pack_slice at;
+};
+
+int consul_coordinate_update_get(struct pack_slice args, struct arena *arena,
+                                 struct catalog_coordinate *out, bool *has)
+{
+        static const struct wire_field fields[] = {
+            WIRE_FIELD(struct packed_coordinate, node, "Node", WIRE_TEXT),
+            WIRE_FIELD(struct packed_coordinate, segment, "Segment", WIRE_TEXT),
+            WIRE_FIELD(struct packed_coordinate, at, "Coord", WIRE_VALUE),
+        };
+        struct packed_coordinate packed = {.node = "", .segment = ""};
+        struct msgpack_reader r = pack_reader_of(args), at;
+
+        if (wire_get(&r, fields, COUNT(fields), arena, &packed) < 0)
+                return -EBADMSG;
+        *out = (struct catalog_coordinate){.node = packed.node, .segment = packed.segment};
+        at = reader_of_body(packed.at);
+        return consul_get_coordinate(&at, &out->at, has);
+}
+
+int consul_query_change_get(struct pack_slice args, struct arena *arena,
+                            struct consul_query_change *out)
+{
+        struct packed_change packed;
+        struct msgpack_reader body;
+
+        *out = (struct consul_query_change){.op = ""};
+        if (get_change(args, "Query", arena, &packed) < 0)
+                return -EBADMSG;
+        out->op = packed.op;
+        body = reader_of_body(packed.body);
+        return is_there(packed.body) ? wire_get_json(&body, &out->query) : 0;
+}
+
+int consul_keyring_get(struct pack_slice args, struct arena *arena,
+                       struct consul_keyring_request *out)
+{
+        static const struct wire_field fields[] = {
+            WIRE_FIELD(struct consul_keyring_request, operation, "Operation", WIRE_TEXT),
+            WIRE_FIELD(struct consul_keyring_request, key, "Key", WIRE_TEXT),
+            WIRE_FIELD(struct consul_keyring_request, relay_factor, "RelayFactor", WIRE_I64),
+            WIRE_FIELD(struct consul_keyring_request, local_only, "LocalOnly", WIRE_BOOL),
+        };
+        struct msgpack_reader r = pack_reader_of(args);
+
+        *out = (struct consul_keyring_request){.operation = "", .key = ""};
+        return wire_get(&r, fields, COUNT(fields), arena, out);
+}
+
+// --- What answers have in common.
+
+void consul_put_meta(struct byte_buffer *b, const struct consul_meta *meta)
+{
+        wire_put_name(b, "Index");
+        pack_put_uint(b, meta->index);
+        wire_put_name(b, "LastContact");
+        pack_put_uint(b, meta->last_contact_ms * 1000000);
+        wire_put_name(b, "KnownLeader");
+        pack_put_bool(b, meta->known_leader);
+        wire_put_name(b, "ConsistencyLevel");
+        pack_put_text(b, "");
+        wire_put_name(b, "NotModified");
+        pack_put_bool(b, meta->not_modified);
+        wire_put_name(b, "Backend");
+        pack_put_uint(b, 0);
+}
