@@ -14,6 +14,7 @@
 #include "control/agent/loop_meter.h"
 #include "control/agent/metrics.h"
 #include "control/agent/remote.h"
+#include "control/agent/remote_query.h"
 #include "control/api/api.h"
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
@@ -194,6 +195,7 @@ static int start_resolver(struct agent *agent, char *error, size_t error_size)
 
         agent_recursor_settings(agent->config, &settings.recursors);
         remote_dns(agent, &settings.elsewhere);
+        remote_query_dns(agent, &settings.failover);
         ret = dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
 
         if (ret < 0)

@@ -16,6 +16,7 @@ struct dns_resolver {
         struct publisher *publisher;
         struct recursor *recursor;
         struct dns_elsewhere elsewhere;
+        struct dns_failover failover;
         bool recurses;
         struct dns_random random;
         struct dns_job *jobs;
@@ -228,17 +229,44 @@ static bool query_name(struct dns_job *job, char out[DNS_NAME_MAX])
         return true;
 }
 
-// For as long as it takes to answer, the table has the template's entry; it is a true answer, so
+// For as long as it takes to answer, the table has the query's entry; it is a true answer, so
 // that other readers may see it, too.
-static void answer_template(struct dns_job *job, const char *name)
+static void answer_query(struct dns_job *job, const char *name, bool published)
 {
-        bool published = job->resolver->publisher != NULL &&
-                         publisher_publish_template(job->resolver->publisher, name);
-
         respond(job, true);
         if (published)
                 publisher_withdraw_template(job->resolver->publisher, name);
         chase_hosts(job);
+}
+
+static void on_failover(void *arg, const struct json_t *answer)
+{
+        struct dns_job *job = arg;
+        char name[DNS_NAME_MAX];
+        bool published = false;
+
+        job->failover = NULL;
+        if (!query_name(job, name)) {
+                // The zone has changed meanwhile.
+                respond(job, true);
+                finish(job);
+                return;
+        }
+        if (answer != NULL)
+                published = publisher_publish_answer(job->resolver->publisher, name, answer);
+        answer_query(job, name, published);
+}
+
+static void resolve_query(struct dns_job *job, const char *name)
+{
+        const struct dns_failover *failover = &job->resolver->failover;
+        struct publisher *publisher = job->resolver->publisher;
+        bool published = publisher != NULL && publisher_publish_template(publisher, name);
+
+        if (!published && publisher != NULL && failover->ask != NULL)
+                job->failover = failover->ask(failover->arg, name, on_failover, job);
+        if (job->failover == NULL)
+                answer_query(job, name, published);
 }
 
 // The other datacenter a name is of.
@@ -313,6 +341,7 @@ void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job)
         job->resolver = resolver;
         job->call = NULL;
         job->elsewhere = NULL;
+        job->failover = NULL;
         job->chase = NULL;
         job->next = resolver->jobs;
         job->link = &resolver->jobs;
@@ -324,7 +353,7 @@ void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job)
                 return;
         }
         if (query_name(job, name)) {
-                answer_template(job, name);
+                resolve_query(job, name);
                 return;
         }
         if (ask_elsewhere(job))
@@ -357,6 +386,7 @@ int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config
         resolver->dataplane = config->dataplane;
         resolver->publisher = config->publisher;
         resolver->elsewhere = config->elsewhere;
+        resolver->failover = config->failover;
         resolver->recurses = config->recursors.server_count > 0;
         *out = resolver;
         return 0;
@@ -386,6 +416,8 @@ void dns_resolver_stop(struct dns_resolver *resolver)
                 recursor_cancel(job->call);
                 if (job->elsewhere != NULL)
                         resolver->elsewhere.cancel(job->elsewhere);
+                if (job->failover != NULL)
+                        resolver->failover.cancel(job->failover);
                 job->message.verdict = DNS_DROP_NO_ROOM;
                 finish(job);
         }

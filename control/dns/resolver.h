@@ -13,6 +13,7 @@
 #include "control/dns/responder.h"
 
 struct dns_resolver;
+struct json_t;
 struct publisher;
 
 /* Servers of other datacenters. */
@@ -30,11 +31,25 @@ struct dns_elsewhere {
         void (*cancel)(void *take_call);
 };
 
+/* Prepared queries that select nothing here. */
+struct dns_failover {
+        void *arg;
+        /**
+         * Carry one out elsewhere. @done called exactly once unless cancelled, not before return,
+         * with what it has selected, as the API shows it, or NULL.
+         * returns  the call; NULL when there is no such query, or nowhere to go.
+         */
+        void *(*ask)(void *arg, const char *name,
+                     void (*done)(void *done_arg, const struct json_t *answer), void *done_arg);
+        void (*cancel)(void *take_call);
+};
+
 struct dns_resolver_config {
         const struct lictor_dataplane *dataplane; /* borrowed until stopped */
         struct publisher *publisher;              /* for templates; borrowed; may be NULL */
         struct recursor_config recursors;         /* without servers nothing is asked for */
         struct dns_elsewhere elsewhere;           /* ask is NULL: there are none */
+        struct dns_failover failover;             /* likewise */
 };
 
 /* One message on its way. */
@@ -47,6 +62,7 @@ struct dns_job {
         struct dns_job *next, **link;
         struct recursor_call *call;
         void *elsewhere; /* a call to another datacenter */
+        void *failover;  /* likewise */
         struct dns_chase *chase;
 };
 

@@ -67,28 +67,29 @@ static void publish_dirty(struct publisher *p)
         p->stats.commits++;
 }
 
-static size_t is_template(const struct query_record *query)
+// Whether a query may have an answer that is not in the table.
+static size_t is_open(const struct query_record *query)
 {
-        return query && *query->query.template_type ? 1 : 0;
+        return query && (*query->query.template_type || publisher_query_fails_over(query)) ? 1 : 0;
 }
 
 // The zone with what follows from the store: the data plane punts unknown queries only where a
-// template may know them.
+// template may know them, or another datacenter.
 static int set_zone(struct publisher *p)
 {
-        p->config.zone.query_templates = p->template_count > 0;
+        p->config.zone.query_templates = p->open_count > 0;
         return lictor_zone_set(p->dp, &p->config.zone);
 }
 
-static void count_templates(struct publisher *p, const struct store_change *c)
+static void count_open(struct publisher *p, const struct store_change *c)
 {
-        size_t before = p->template_count;
+        size_t before = p->open_count;
 
         if (c->table != STORE_QUERIES)
                 return;
-        p->template_count += is_template(c->after.query) - is_template(c->before.query);
-        // Without memory the zone stays: templates are then not found in DNS until the next.
-        if ((before > 0) != (p->template_count > 0) && set_zone(p) < 0)
+        p->open_count += is_open(c->after.query) - is_open(c->before.query);
+        // Without memory the zone stays: these are then not found in DNS until the next.
+        if ((before > 0) != (p->open_count > 0) && set_zone(p) < 0)
                 p->stats.entries_failed++;
 }
 
@@ -102,7 +103,7 @@ static void on_changes(void *arg, uint64_t index, const struct store_change chan
                 return;
         for (size_t i = 0; i < count; i++) {
                 remove_former_names(p, &changes[i]);
-                count_templates(p, &changes[i]);
+                count_open(p, &changes[i]);
                 dirty_note(&p->dirty, p->store, &changes[i]);
                 any = any || changes[i].table == STORE_QUERIES;
         }
@@ -131,15 +132,15 @@ static void publish_all(struct publisher *p)
         publish_dirty(p);
 }
 
-static void recount_templates(struct publisher *p)
+static void recount_open(struct publisher *p)
 {
         const struct query_record *query;
         struct store_iter it;
 
-        p->template_count = 0;
+        p->open_count = 0;
         store_queries(p->store, &it);
         while ((query = store_next_query(&it)))
-                p->template_count += is_template(query);
+                p->open_count += is_open(query);
 }
 
 int publisher_create(struct store *store, struct lictor_dataplane *dp,
@@ -154,7 +155,7 @@ int publisher_create(struct store *store, struct lictor_dataplane *dp,
         ret = store_listen(store, on_changes, p);
         if (ret < 0)
                 goto free_publisher;
-        recount_templates(p);
+        recount_open(p);
         ret = set_zone(p);
         if (ret < 0)
                 goto unlisten;
@@ -192,9 +193,9 @@ void publisher_release(struct publisher *p)
         if (!p->held)
                 return;
         p->held = false;
-        recount_templates(p);
+        recount_open(p);
         // As when a template comes later.
-        if (p->template_count > 0 && set_zone(p) < 0)
+        if (p->open_count > 0 && set_zone(p) < 0)
                 p->stats.entries_failed++;
         publish_all(p);
 }
@@ -205,7 +206,7 @@ int publisher_configure(struct publisher *p, const struct publisher_config *conf
         int ret;
 
         publisher_config_copy(config, &copy);
-        copy.zone.query_templates = p->template_count > 0;
+        copy.zone.query_templates = p->open_count > 0;
         ret = lictor_zone_set(p->dp, &copy.zone);
         if (ret < 0) {
                 publisher_config_fini(&copy);

@@ -33,6 +33,7 @@ struct publisher_stats {
 };
 
 struct publisher;
+struct json_t;
 
 /**
  * Create it, listening to @store, and publish what the store holds.
@@ -67,6 +68,12 @@ int publisher_configure(struct publisher *p, const struct publisher_config *conf
  * returns  false when no template takes the name, or it selects nothing: then nothing was done.
  */
 bool publisher_publish_template(struct publisher *p, const char *name);
+/**
+ * Publish what a query selected in another datacenter, likewise to be withdrawn.
+ * @answer  as the API shows a query carried out.
+ * returns  false when there is nothing in it: then nothing was done.
+ */
+bool publisher_publish_answer(struct publisher *p, const char *name, const struct json_t *answer);
 void publisher_withdraw_template(struct publisher *p, const char *name);
 
 /** Counters since the publisher was created. */

@@ -34,8 +34,8 @@ struct publisher {
         struct lictor_dataplane *dp;
         struct publisher_config config; /* texts are ours */
         struct publisher_stats stats;
-        size_t template_count;
-        bool held; /* changes are not followed, the whole is published later */
+        size_t open_count; /* queries that the table cannot answer, or not always */
+        bool held;         /* changes are not followed, the whole is published later */
         struct dirty dirty;
         struct dirty_list instances; /* struct lictor_instance, scratch */
         struct dirty_list records;   /* const struct service_record *, beside instances */
@@ -74,6 +74,8 @@ void publisher_publish_node(struct publisher *p, const char *name);
 void publisher_publish_address(struct publisher *p, const struct lictor_address *address);
 void publisher_publish_nameservers(struct publisher *p);
 void publisher_publish_query(struct publisher *p, const struct query_record *query);
+/** Whether a query asks other datacenters when it selects nothing. */
+bool publisher_query_fails_over(const struct query_record *query);
 void publisher_remove_query(struct publisher *p, const char *name);
 
 /**

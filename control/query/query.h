@@ -48,6 +48,9 @@ const struct query_record *query_find(const struct store *s, const char *id_or_n
 /** Whether a query is a template. */
 bool query_is_template(const struct query_record *record);
 
+/** Whether a definition names other datacenters for when nothing is selected here. */
+bool query_fails_over(const json_t *definition);
+
 /**
  * Make a query ready for the name it was asked by.
  * @out     to be ended with query_plan_fini, on success only.

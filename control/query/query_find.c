@@ -45,3 +45,11 @@ const struct query_record *query_find(const struct store *s, const char *id_or_n
         }
         return store_count(s, STORE_QUERIES) > 0 ? find_catch_all(s) : NULL;
 }
+
+bool query_fails_over(const json_t *definition)
+{
+        const json_t *wishes = json_object_get(json_object_get(definition, "Service"), "Failover");
+
+        return json_integer_value(json_object_get(wishes, "NearestN")) > 0 ||
+               json_array_size(json_object_get(wishes, "Datacenters")) > 0;
+}

@@ -131,8 +131,8 @@ static void put_service(struct dns_build *build, const struct dns_zone *zone,
                 put_cname(build, zone, &targets->hosts[i], service->ttl_s, i);
 }
 
-int dns_compile_service(struct svc_table *t, const struct dns_zone *zone,
-                        const struct lictor_service *service)
+static int compile_service(struct svc_table *t, const struct dns_zone *zone,
+                           const struct lictor_service *service)
 {
         bool query = service->kind == LICTOR_QUERY;
         struct dns_targets targets;
@@ -162,4 +162,20 @@ int dns_compile_service(struct svc_table *t, const struct dns_zone *zone,
         dns_build_fini(&build);
         dns_targets_fini(&targets);
         return ret;
+}
+
+int dns_compile_service(struct svc_table *t, const struct dns_zone *zone,
+                        const struct lictor_service *service)
+{
+        struct dns_zone elsewhere;
+
+        if (service->datacenter == NULL)
+                return compile_service(t, zone, service);
+        elsewhere = *zone;
+        elsewhere.datacenter.length = 0;
+        if (service->datacenter[0] == '\0' || strchr(service->datacenter, '.') != NULL ||
+            dns_name_append(&elsewhere.datacenter, service->datacenter) < 0)
+                return -EINVAL;
+        dns_name_lower(&elsewhere.datacenter);
+        return compile_service(t, &elsewhere, service);
 }

@@ -86,7 +86,8 @@ struct lictor_service {
         const char *tag; /* "" for all instances; unused for queries */
         uint32_t ttl_s;
         const struct lictor_instance *instances;
-        size_t instance_count; /* 0 answers NXDOMAIN, as does a missing entry */
+        size_t instance_count;  /* 0 answers NXDOMAIN, as does a missing entry */
+        const char *datacenter; /* where they are, named by targets; NULL: the zone's */
 };
 
 struct lictor_node {

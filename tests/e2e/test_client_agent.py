@@ -156,6 +156,12 @@ class Datacenters(e2e.TestCase):
                 result = agent.get("/v1/query/any/execute")[1]
                 self.assertEqual((result["Datacenter"], result["Failovers"], len(result["Nodes"])),
                                  ("dc2", 1, 1))
+                self.assertEqual(agent.dig("any.query.consul").data, ["10.2.0.1"])
+                self.assertEqual(agent.dig("any.query.consul", "SRV").data,
+                                 ["1 1 80 ext.node.dc2.consul."])
+                self.assertEqual(agent.dig("any.query.consul", "A", "+tcp").data, ["10.2.0.1"])
+                self.assertEqual(agent.dig("any.query.dc1.consul").data, ["10.2.0.1"])
+                self.assertEqual(agent.dig("other.query.consul").status, "NXDOMAIN")
                 agent.put("/v1/kv/where?dc=dc2", agent.config["node_name"])
                 self.assertEqual(agent.get("/v1/kv/where")[0], 404)
                 self.assertEqual(agent.get("/v1/kv/where?dc=dc2&raw")[1],

@@ -133,6 +133,8 @@ int lictor_service_set(struct lictor_dataplane *dp, const struct lictor_service 
         if (strchr(service->name, '.') && service->kind == LICTOR_SERVICE)
                 return -EINVAL;
         put(&t, "ttl=%u", service->ttl_s);
+        if (service->datacenter)
+                put(&t, " dc=%s", service->datacenter);
         for (size_t i = 0; i < service->instance_count; i++) {
                 const struct lictor_instance *s = &service->instances[i];
 

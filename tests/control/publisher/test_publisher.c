@@ -5,6 +5,7 @@
 #include "tests/control/publisher/fake_dataplane.h"
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,6 +301,53 @@ Test(publisher, prepared_queries_follow_their_service_and_definition)
             &b.m, &(struct command){.type = COMMAND_QUERY_DELETE, .query_delete = {"q-1"}}));
         expect_entry(&b, "query other", NULL);
         expect_entry(&b, "query q-1", NULL);
+        bench_fini(&b);
+}
+
+Test(publisher, what_a_query_selected_elsewhere_is_answered_for_a_moment)
+{
+        static const struct ttl_rule rules[] = {{"web", 9}};
+        static const struct {
+                const char *json, *want;
+        } cases[] = {
+            {"{'Service':'web','Datacenter':'dc2','Nodes':[{'Node':{'Node':'n','Address':'10.2.0.9'"
+             "},"
+             "'Service':{'Service':'web','Port':80,'Weights':{'Passing':7,'Warning':3}}}]}",
+             "ttl=9 dc=dc2 n:80 w=7 a=10.2.0.9 any=10.2.0.9"},
+            {"{'Service':'web','DNS':{'TTL':'1m'},'Nodes':[{'Node':{'Node':'n','Address':'10.2.0.9'"
+             ","
+             "'Meta':{'rack':'1'}},'Service':{'Port':80,'Address':'10.2.0.1',"
+             "'Weights':{'Passing':7,'Warning':3},'TaggedAddresses':{'lan_ipv6':"
+             "{'Address':'2001:db8::1'}}},'Checks':[{'Status':'passing'},{'Status':'warning'}]}]}",
+             "ttl=60 n:80 w=3 a=10.2.0.1 aaaa=2001:db8::1 any=2001:db8::1 addr rack:1"},
+            {"{'Nodes':[]}", NULL},
+            {"{}", NULL},
+            {"[1]", NULL},
+            {"{'Nodes':[1,null,{'Node':3,'Service':[],'Checks':{}}],'DNS':7}", "ttl=0 :0 w=1"},
+        };
+        struct bench b;
+
+        bench_init(&b);
+        b.config.service_ttl = rules;
+        b.config.service_ttl_count = 1;
+        cr_assert_eq(publisher_configure(b.publisher, &b.config), 0);
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                char text[1024];
+                json_t *answer;
+                size_t length = strlen(cases[i].json);
+
+                for (size_t k = 0; k <= length; k++)
+                        text[k] = cases[i].json[k] == '\'' ? '"' : cases[i].json[k];
+                answer = json_loads(text, 0, NULL);
+                cr_assert_not_null(answer, "%s", text);
+                cr_expect_eq(publisher_publish_answer(b.publisher, "webq", answer),
+                             cases[i].want != NULL, "%s", text);
+                json_decref(answer);
+                if (cases[i].want == NULL || i < 2)
+                        expect_entry(&b, "query webq", cases[i].want);
+                publisher_withdraw_template(b.publisher, "webq");
+                expect_entry(&b, "query webq", NULL);
+        }
         bench_fini(&b);
 }
 

@@ -185,6 +185,25 @@ Test(dns_compile, the_first_of_doubles_decides_the_weight)
         cr_expect_not_null(strstr(world_ask(&w, "web.service.consul", "SRV"), "SRV 1 10 80"));
 }
 
+Test(dns_compile, targets_name_the_datacenter_the_instances_are_in)
+{
+        struct lictor_instance instance = world_instance("n", "10.0.0.1", 80);
+        struct lictor_service service = {.kind = LICTOR_QUERY,
+                                         .name = "q",
+                                         .tag = "",
+                                         .instances = &instance,
+                                         .instance_count = 1,
+                                         .datacenter = "DC2"};
+
+        cr_assert_eq(dns_compile_service(w.table, w.zone, &service), 0);
+        cr_expect_not_null(strstr(world_ask(&w, "q.query.consul", "SRV"), "n.node.dc2.consul"));
+        service.datacenter = NULL;
+        cr_assert_eq(dns_compile_service(w.table, w.zone, &service), 0);
+        cr_expect_not_null(strstr(world_ask(&w, "q.query.consul", "SRV"), "n.node.dc1.consul"));
+        service.datacenter = "no.label";
+        cr_expect_eq(dns_compile_service(w.table, w.zone, &service), -EINVAL);
+}
+
 Test(dns_compile, an_instance_without_addresses_has_no_records)
 {
         struct lictor_instance instance = {.node = "n", .port = 80};
