@@ -102,28 +102,48 @@ static void weigh(struct verdict *verdict, const struct catalog_check *check)
         verdict->status = is_critical ? "critical" : "warning";
 }
 
+// Only what is new is noted: an alias may be among the checks it looks at, or look at another that
+// looks back, and each note makes all of them look again. What they quote of each other is cut, so
+// that it stops growing.
+static void note(struct local_state *local, struct local_check_entry *entry, const char *status,
+                 char *output)
+{
+        const struct catalog_check *check = &entry->record->check;
+        size_t max = local->discard_output ? 0 : entry->output_max;
+
+        if (strlen(output) > max) {
+                // Not within a character.
+                while (max > 0 && ((unsigned char)output[max] & 0xc0) == 0x80)
+                        max--;
+                output[max] = '\0';
+        }
+        if (strcmp(check->status, status) != 0 || strcmp(check->output, output) != 0)
+                local_note_state(local, entry, status, output, NULL, NULL);
+}
+
 static void conclude(struct local_state *local, struct local_check_entry *entry,
                      struct verdict *verdict, bool service_exists)
 {
-        const char *service_id = service_of(entry);
-        char *missing = NULL;
+        const char *service_id = service_of(entry), *status = verdict->status;
+        char *output = verdict->output;
 
         if (service_id[0] != '\0' && !verdict->has_service && !service_exists) {
-                if (asprintf(&missing, "Service %s could not be found on node %s", service_id,
+                free(output);
+                status = "critical";
+                if (asprintf(&output, "Service %s could not be found on node %s", service_id,
                              node_of(entry)[0] != '\0' ? node_of(entry) : local->node->node.name) <
                     0)
-                        missing = NULL;
-                local_note_state(local, entry, "critical", missing != NULL ? missing : "", NULL,
-                                 NULL);
-                free(missing);
-        } else {
-                local_note_state(local, entry, verdict->status,
-                                 verdict->output != NULL ? verdict->output
-                                 : verdict->has_checks   ? "All checks passing."
-                                                         : "No checks found.",
-                                 NULL, NULL);
+                        output = NULL;
+        } else if (output == NULL) {
+                output = strdup(verdict->has_checks ? "All checks passing." : "No checks found.");
         }
-        free(verdict->output);
+        if (output != NULL)
+                note(local, entry, status, output);
+        else
+                log_error(local->options.log, "agent",
+                          "out of memory: an alias check keeps its old state: check=%s",
+                          entry->record->check.id);
+        free(output);
 }
 
 static void look_here(struct local_state *local, struct local_check_entry *entry)
