@@ -34,6 +34,10 @@ static void set_raft(struct config_cluster *cluster, const json_t *merged, bool 
         cluster->raft_trailing_logs = count_of(merged, "raft_trailing_logs", 10240);
         cluster->rpc_rate = real_of(merged, "limits.rpc_rate", 0);
         cluster->rpc_max_burst = real_of(merged, "limits.rpc_max_burst", 1000);
+        cluster->rpc_handshake_timeout_ms =
+            duration_ms(merged, "limits.rpc_handshake_timeout", 5 * NS_PER_S);
+        cluster->rpc_max_conns_per_client =
+            (unsigned)count_of(merged, "limits.rpc_max_conns_per_client", 100);
         cluster->rpc_hold_timeout_ms =
             duration_ms(merged, "performance.rpc_hold_timeout", 7 * NS_PER_S);
         cluster->leave_drain_time_ms =

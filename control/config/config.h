@@ -75,6 +75,8 @@ struct config_cluster {
         uint64_t raft_trailing_logs;
         double rpc_rate; /* limits.rpc_rate, calls a second; 0: no limit */
         double rpc_max_burst;
+        uint64_t rpc_handshake_timeout_ms; /* for the first byte of a connection */
+        unsigned rpc_max_conns_per_client;
         uint64_t rpc_hold_timeout_ms; /* how long a request waits for a leader */
         uint64_t leave_drain_time_ms;
         struct config_autopilot autopilot;

@@ -22,9 +22,14 @@ struct consul_rpc_options {
         unsigned per_source_max;  /* connections of one address; 0: 100, Consul's default */
         unsigned calls_max;       /* unanswered of one connection; 0: 16384 */
         uint32_t args_max;        /* bytes of one call's arguments; 0: 4 MiB */
-        uint64_t handshake_ms;    /* to send a whole call, once begun; 0: 5000 */
+        uint64_t call_ms;         /* for a call to come whole, once begun; 0: 60000 */
         uint64_t keepalive_ms;    /* between pings of a yamux session; 0: 30000 */
 };
+
+/**
+ * What a call that waits takes: below 500 bytes here when it is alone in its stream, as Consul's
+ * agents send them, and what its method keeps.
+ */
 
 /** Create it and take its bytes from the demux. returns 0 or -ENOMEM. */
 int consul_rpc_create(const struct consul_rpc_options *options, struct consul_rpc **out);

@@ -11,7 +11,7 @@
 
 #include "control/pack/pack.h"
 
-#include <sys/socket.h>
+struct sockaddr;
 
 struct rpc_call;
 

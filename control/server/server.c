@@ -1,6 +1,7 @@
 #include "control/server/server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,18 +262,38 @@ static int make_parts(struct server *server)
         return server->duties != NULL ? 0 : -ENOMEM;
 }
 
-static int listen_here(struct server *server, char *error, size_t error_size)
+// What the server port is for.
+static int make_port(struct server *server)
 {
-        const struct config *config = server->options.config;
-        const struct demux_options options = {.loop = server->options.loop,
-                                              .log = server->options.log};
-        struct sockaddr_storage address;
+        const struct config_cluster *cluster = &server->options.config->cluster;
+        struct demux_options options = {.loop = server->options.loop,
+                                        .log = server->options.log,
+                                        .timeout_ms = cluster->rpc_handshake_timeout_ms};
+        struct consul_rpc_options calling = {.loop = server->options.loop,
+                                             .log = server->options.log,
+                                             .per_source_max =
+                                                 cluster->rpc_max_conns_per_client > 0
+                                                     ? cluster->rpc_max_conns_per_client
+                                                     : UINT_MAX};
         int ret = demux_create(&options, &server->demux);
 
         if (ret < 0)
                 return ret;
         demux_register(server->demux, DEMUX_RAFT, on_raft_connection, server);
         demux_register(server->demux, DEMUX_FORWARD, on_forward_connection, server);
+        calling.demux = server->demux;
+        ret = consul_rpc_create(&calling, &server->rpc);
+        return ret == 0 ? server_add_status_calls(server) : ret;
+}
+
+static int listen_here(struct server *server, char *error, size_t error_size)
+{
+        const struct config *config = server->options.config;
+        struct sockaddr_storage address;
+        int ret = make_port(server);
+
+        if (ret < 0)
+                return ret;
         if (config->ports.server < 0)
                 return 0;
         ret =
@@ -359,6 +380,8 @@ void server_close(struct server *take_server, void (*closed)(void *arg), void *a
         uv_close((uv_handle_t *)&server->leave_timer, timer_closed);
         if (server->duties != NULL && ++server->parts_open)
                 duties_close(server->duties, part_closed, server);
+        if (server->rpc != NULL && ++server->parts_open)
+                consul_rpc_close(server->rpc, part_closed, server);
         if (server->demux != NULL && ++server->parts_open)
                 demux_close(server->demux, part_closed, server);
         if (server->introductions != NULL && ++server->parts_open)
@@ -458,6 +481,11 @@ const char *server_name_of(const struct server *server, const char *node_id)
                         return members[i].info.name;
         }
         return node != NULL ? node->node.name : NULL;
+}
+
+struct consul_rpc *server_rpc(const struct server *server)
+{
+        return server->rpc;
 }
 
 struct demux *server_demux(const struct server *server)

@@ -18,6 +18,7 @@
 #include "control/server/leader_call.h"
 #include "raft/node/node.h"
 
+struct consul_rpc;
 struct demux;
 struct server;
 
@@ -102,6 +103,9 @@ uint64_t server_configuration_index(const struct server *server);
 
 /** The server port, for others' protocols; borrowed. */
 struct demux *server_demux(const struct server *server);
+
+/** The calls of Consul's agents, for more methods; borrowed. */
+struct consul_rpc *server_rpc(const struct server *server);
 
 /** The node below, for what it tells of itself; borrowed. */
 struct raft_node *server_raft_node(const struct server *server);

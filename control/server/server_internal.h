@@ -1,6 +1,7 @@
 #ifndef CONTROL_SERVER_SERVER_INTERNAL_H
 #define CONTROL_SERVER_SERVER_INTERNAL_H
 
+#include "control/rpc/consul_rpc.h"
 #include "control/rpc/demux.h"
 #include "control/server/bootstrap.h"
 #include "control/server/introductions.h"
@@ -15,6 +16,7 @@ struct server {
         char leader_address[RAFT_ADDRESS_MAX]; /* the last one known; "" before */
         struct leader_calls *calls;
         struct demux *demux;
+        struct consul_rpc *rpc;
         struct introductions *introductions;
         struct discovery *discovery;
         struct duties *duties;
@@ -35,6 +37,9 @@ struct server {
         void (*left)(void *arg);
         void *left_arg;
 };
+
+/** Serve Consul's "Status" calls. returns 0 or -ENOMEM. */
+int server_add_status_calls(struct server *server);
 
 /** Begin a cluster with these voters, this server among them. */
 void server_bootstrap(struct server *server, const struct founder founders[], unsigned count);
