@@ -36,6 +36,7 @@ struct dns_slow;
 struct dns_resolver;
 struct runtime;
 struct watches;
+struct remote_exec;
 struct lictor_dataplane;
 
 /* Where a reload reads its settings from again. */
@@ -73,6 +74,7 @@ struct agent {
         struct ask_target own_api; /* where its HTTP API is; an empty URL without one */
         struct asker *asker;       /* requests of its own */
         struct watches *watches;   /* `watches` of the configuration */
+        struct remote_exec *remote_exec;
 
         char node_id[37];  /* UUID text */
         uint64_t start_ms; /* uv_now at start */

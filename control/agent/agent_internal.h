@@ -11,7 +11,8 @@ struct recursor_config;
 int agent_start_members(struct agent *agent, char *error, size_t error_size);
 /** Send an event to all agents. @arg  the agent. */
 void agent_carry_event(void *arg, const struct event *event);
-/** Begin what asks the agent's own API: watches. returns 0, or a negative errno with @error. */
+/** Begin what asks the agent's own API: watches, remote commands. returns 0, or a negative errno
+ * with @error. */
 int agent_start_own(struct agent *agent, char *error, size_t error_size);
 /** Stop it; fine when it was not begun. */
 void agent_stop_own(struct agent *agent);

@@ -14,6 +14,9 @@ struct events {
         const struct local_state *local;
         void (*send)(void *arg, const struct event *event);
         void *send_arg;
+        const char *order_name; // NULL: all events are kept
+        void (*order)(void *arg, const struct event *event);
+        void *order_arg;
         struct watch_hub *watches;
         uint64_t clock;
         struct event *ring[EVENTS_MAX]; // one block each
@@ -46,6 +49,14 @@ void events_set_carrier(struct events *events, void (*send)(void *arg, const str
 {
         events->send = send;
         events->send_arg = arg;
+}
+
+void events_set_orders(struct events *events, const char *name,
+                       void (*order)(void *arg, const struct event *event), void *arg)
+{
+        events->order_name = name;
+        events->order = order;
+        events->order_arg = arg;
 }
 
 static char *put_bytes(char **at, const void *bytes, size_t len)
@@ -142,6 +153,10 @@ void events_receive(struct events *events, const struct event *event)
                 events->clock = event->lamport_time;
         if (!concerns(events, event))
                 return;
+        if (events->order_name != NULL && strcmp(event->name, events->order_name) == 0) {
+                events->order(events->order_arg, event);
+                return;
+        }
         slot = &events->ring[(events->first + events->count) % EVENTS_MAX];
         if (events->count == EVENTS_MAX)
                 events->first = (events->first + 1) % EVENTS_MAX;

@@ -49,6 +49,14 @@ void events_set_carrier(struct events *events, void (*send)(void *arg, const str
                         void *arg);
 
 /**
+ * Who is told of the events of one name in place of keeping them: those of the exec command are
+ * orders, and no news.
+ * @name  borrowed for the events' life.
+ */
+void events_set_orders(struct events *events, const char *name,
+                       void (*order)(void *arg, const struct event *event), void *arg);
+
+/**
  * Check an event, hand it to the carrier, and deliver it here.
  * @event   its time is not looked at; the next is given to it.
  * returns  0, or -EINVAL with @error in Consul's words.
