@@ -82,6 +82,8 @@ static void saved(uv_work_t *work, int status)
                 return;
         }
         http_reply_header_uint(request, "X-Consul-Index", saving->meta.index);
+        // The body comes in chunks: this lets commands show how far they are.
+        http_reply_header_uint(request, "X-Lictor-Snapshot-Bytes", saving->file.len);
         api_reply_contact(saving->api, request);
         http_reply_stream(request, 200, "application/x-gzip", send_file, end_saving, saving);
 }

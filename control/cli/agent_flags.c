@@ -273,7 +273,7 @@ static const struct flag flags[] = {
     SETTING("ui-dir", STRING, "<path>", "Directory with the web interface's files.", "ui_dir"),
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set agent_flag_set = {
     "Usage: lictor agent [options]",
     "  Starts an agent and runs it until it is interrupted. It keeps the registry of services and\n"
     "  checks, serves it over HTTP (port 8500), and answers DNS (port 8600) from polled workers.\n"
@@ -307,7 +307,7 @@ int agent_flags_parse(int argc, char *const argv[], struct agent_flags *out)
         *out = (struct agent_flags){.settings = json_object()};
         if (out->settings == NULL)
                 return 1;
-        outcome = flags_parse(&flag_set, argc, argv, out, &rest);
+        outcome = flags_parse(&agent_flag_set, argc, argv, out, &rest);
         if (outcome == FLAGS_OK && rest < argc) {
                 print_extra(argc - rest, argv + rest);
                 outcome = FLAGS_BAD;

@@ -96,7 +96,7 @@ char *catalog_pairs(const json_t *map)
 
 static const struct flag flags[] = {CLIENT_FLAGS};
 
-static const struct flag_set flag_set = {
+const struct flag_set catalog_datacenters_flag_set = {
     "Usage: lictor catalog datacenters [options]",
     "  Prints the names of all known datacenters, the nearest first.",
     flags,
@@ -110,7 +110,8 @@ int command_catalog_datacenters(int argc, char *const argv[])
         json_t *list;
         int rest = 0, status;
         size_t i;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&catalog_datacenters_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -48,7 +48,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set catalog_nodes_flag_set = {
     "Usage: lictor catalog nodes [options]",
     "  Prints the nodes of a datacenter.",
     flags,
@@ -133,7 +133,8 @@ int command_catalog_nodes(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&catalog_nodes_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 status = outcome == FLAGS_HELP ? 0 : 1;

@@ -32,7 +32,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set catalog_services_flag_set = {
     "Usage: lictor catalog services [options]",
     "  Prints the names of a datacenter's services.",
     flags,
@@ -148,7 +148,8 @@ int command_catalog_services(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&catalog_services_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 status = outcome == FLAGS_HELP ? 0 : 1;

@@ -53,6 +53,7 @@ int command_autopilot_set_config(int argc, char *const argv[]);
 int command_catalog_datacenters(int argc, char *const argv[]);
 int command_catalog_nodes(int argc, char *const argv[]);
 int command_catalog_services(int argc, char *const argv[]);
+int command_debug(int argc, char *const argv[]);
 int command_event(int argc, char *const argv[]);
 int command_exec(int argc, char *const argv[]);
 int command_force_leave(int argc, char *const argv[]);
@@ -73,6 +74,7 @@ int command_monitor(int argc, char *const argv[]);
 int command_operator_list_peers(int argc, char *const argv[]);
 int command_operator_remove_peer(int argc, char *const argv[]);
 int command_refuse_acl(int argc, char *const argv[]);
+int command_refuse_config(int argc, char *const argv[]);
 int command_refuse_connect(int argc, char *const argv[]);
 int command_reload(int argc, char *const argv[]);
 int command_rtt(int argc, char *const argv[]);
@@ -86,5 +88,17 @@ int command_tls_cert_create(int argc, char *const argv[]);
 int command_validate(int argc, char *const argv[]);
 int command_version(int argc, char *const argv[]);
 int command_watch(int argc, char *const argv[]);
+
+/* What each of them takes. */
+extern const struct flag_set agent_flag_set, autopilot_get_config_flag_set,
+    autopilot_set_config_flag_set, catalog_datacenters_flag_set, catalog_nodes_flag_set,
+    catalog_services_flag_set, debug_flag_set, event_flag_set, exec_flag_set, force_leave_flag_set,
+    info_flag_set, join_flag_set, keygen_flag_set, keyring_flag_set, kv_delete_flag_set,
+    kv_export_flag_set, kv_get_flag_set, kv_import_flag_set, kv_put_flag_set, leave_flag_set,
+    lock_flag_set, maint_flag_set, members_flag_set, monitor_flag_set, operator_list_peers_flag_set,
+    operator_remove_peer_flag_set, reload_flag_set, rtt_flag_set, services_deregister_flag_set,
+    services_register_flag_set, snapshot_inspect_flag_set, snapshot_restore_flag_set,
+    snapshot_save_flag_set, tls_ca_create_flag_set, tls_cert_create_flag_set, validate_flag_set,
+    version_flag_set, watch_flag_set;
 
 #endif

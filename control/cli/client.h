@@ -17,6 +17,7 @@ struct client_options {
         const char *cert_file;       /* CLIENT_CERT */
         const char *key_file;        /* CLIENT_KEY */
         const char *tls_server_name; /* TLS_SERVER_NAME */
+        const char *namespace;       /* NAMESPACE; of Consul Enterprise */
         const char *datacenter;      /* NULL: the agent's */
         bool stale;
 };
@@ -32,13 +33,18 @@ struct client_call {
          */
         bool (*on_body)(void *arg, const char *bytes, size_t length);
         void *on_body_arg;
+        /* Told now and then how much is sent and received; a total of 0 is not known. */
+        void (*on_progress)(void *arg, uint64_t sent, uint64_t to_send, uint64_t received,
+                            uint64_t to_receive);
+        void *on_progress_arg;
 };
 
 struct client_reply {
         long status; /* HTTP status */
         char *body;  /* NUL-terminated; freed with free() */
         size_t length;
-        uint64_t index; /* X-Consul-Index; 0: none */
+        uint64_t index;    /* X-Consul-Index; 0: none */
+        uint64_t expected; /* X-Lictor-Snapshot-Bytes: its length; 0: not known */
 };
 
 /**

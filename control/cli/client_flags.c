@@ -20,6 +20,7 @@ int client_flag_set(void *context, const struct flag *flag, const char *value, c
                       {"client-cert", offsetof(struct client_options, cert_file)},
                       {"client-key", offsetof(struct client_options, key_file)},
                       {"tls-server-name", offsetof(struct client_options, tls_server_name)},
+                      {"namespace", offsetof(struct client_options, namespace)},
                       {"datacenter", offsetof(struct client_options, datacenter)}};
         struct client_options *options = context;
 
@@ -37,15 +38,12 @@ int client_flag_set(void *context, const struct flag *flag, const char *value, c
         return -EINVAL;
 }
 
-int client_ask(const struct client_options *options, const struct client_call *call,
-               const char *what, bool absent, struct client_reply *reply)
+int client_judge(int result, const char *error, const char *what, bool absent,
+                 struct client_reply *reply)
 {
-        char error[1024];
-        int ret = client_send(options, call, reply, error, sizeof(error));
-
-        if (ret < 0) {
+        if (result < 0) {
                 fprintf(stderr, "%s: %s\n",
-                        ret == -EINVAL ? "Error connecting to Consul agent" : what, error);
+                        result == -EINVAL ? "Error connecting to Consul agent" : what, error);
                 return 1;
         }
         if (reply->status == 200 || (absent && reply->status == 404))
@@ -55,6 +53,15 @@ int client_ask(const struct client_options *options, const struct client_call *c
         free(reply->body);
         reply->body = NULL;
         return 1;
+}
+
+int client_ask(const struct client_options *options, const struct client_call *call,
+               const char *what, bool absent, struct client_reply *reply)
+{
+        char error[1024];
+        int ret = client_send(options, call, reply, error, sizeof(error));
+
+        return client_judge(ret, error, what, absent, reply);
 }
 
 char *client_escape(const char *text)

@@ -30,11 +30,19 @@ int client_flag_set(void *context, const struct flag *flag, const char *value, c
             {"http-addr",                                                                          \
              FLAG_STRING,                                                                          \
              "<address>",                                                                          \
-             "The agent's HTTP address, host:port or unix:///path, optionally with a scheme. Can " \
-             "be given by LICTOR_HTTP_ADDR or CONSUL_HTTP_ADDR instead. The default is "           \
-             "127.0.0.1:8500.",                                                                    \
+             "The agent's HTTP address, host:port or unix:///path, optionally with a scheme; "     \
+             "https:// or CONSUL_HTTP_SSL=true asks over TLS. Or LICTOR_HTTP_ADDR, "               \
+             "CONSUL_HTTP_ADDR. Default: 127.0.0.1:8500. Every CONSUL_ variable has a LICTOR_ "    \
+             "one that wins.",                                                                     \
              client_flag_set,                                                                      \
              "http-addr"},                                                                         \
+            {"namespace",                                                                          \
+             FLAG_STRING,                                                                          \
+             "<name>",                                                                             \
+             "Namespace of Consul Enterprise to ask for; Lictor has only \"default\". Or "         \
+             "CONSUL_NAMESPACE.",                                                                  \
+             client_flag_set,                                                                      \
+             "namespace"},                                                                         \
             {"stale",         FLAG_BOOL, "", "Let any server answer, not only the leader.",        \
              client_flag_set, "stale"},                                                            \
             {"tls-server-name",                                                                    \
@@ -43,8 +51,7 @@ int client_flag_set(void *context, const struct flag *flag, const char *value, c
              "Name the agent's certificate has to bear. Or CONSUL_TLS_SERVER_NAME.",               \
              client_flag_set,                                                                      \
              "tls-server-name"},                                                                   \
-            {"token",         FLAG_STRING,                                                         \
-             "<value>",       "ACL token to use. Can be given by CONSUL_HTTP_TOKEN instead.",      \
+            {"token",         FLAG_STRING, "<value>", "ACL token to use. Or CONSUL_HTTP_TOKEN.",   \
              client_flag_set, "token"},                                                            \
         {                                                                                          \
                 "token-file", FLAG_STRING, "<path>",                                               \
@@ -60,6 +67,14 @@ int client_flag_set(void *context, const struct flag *flag, const char *value, c
  */
 int client_ask(const struct client_options *options, const struct client_call *call,
                const char *what, bool absent, struct client_reply *reply);
+
+/**
+ * Tell a failure of client_send() on stderr.
+ * @result  what it returned, with @error.
+ * returns  as client_ask().
+ */
+int client_judge(int result, const char *error, const char *what, bool absent,
+                 struct client_reply *reply);
 
 /** A path's key or name, percent-encoded but for '/'. returns  freed with free(); NULL: no memory.
  */

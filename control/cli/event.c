@@ -44,7 +44,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set event_flag_set = {
     "Usage: lictor event [options] [payload]",
     "  Fires an event that every agent of the datacenter hears, once, and not certainly in order.\n"
     "\n"
@@ -77,12 +77,12 @@ static int check(const struct options *options, int argument_count)
 {
         if (argument_count > 1) {
                 fputs("Too many command line arguments.\n\n", stderr);
-                flags_print_help(&flag_set, stderr);
+                flags_print_help(&event_flag_set, stderr);
                 return 1;
         }
         if (options->name == NULL || *options->name == '\0') {
                 fputs("Event name must be specified\n\n", stderr);
-                flags_print_help(&flag_set, stderr);
+                flags_print_help(&event_flag_set, stderr);
                 return 1;
         }
         if (options->tag != NULL && options->service == NULL) {
@@ -124,7 +124,7 @@ int command_event(int argc, char *const argv[])
         struct client_call call = {.method = "PUT"};
         struct client_reply reply;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&event_flag_set, argc, argv, &options, &rest);
         json_t *event;
         char *path;
 

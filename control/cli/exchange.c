@@ -39,33 +39,58 @@ static size_t collect(char *data, size_t size, size_t count, void *arg)
 
 static size_t take_header(char *data, size_t size, size_t count, void *arg)
 {
-        static const char name[] = "X-Consul-Index:";
         const struct exchange *x = arg;
+        const struct {
+                const char *name;
+                uint64_t *to;
+        } rows[] = {{"X-Consul-Index:", &x->reply->index},
+                    {"X-Lictor-Snapshot-Bytes:", &x->reply->expected}};
         char line[64];
 
-        if (size * count < sizeof(line) && strncasecmp(data, name, sizeof(name) - 1) == 0) {
+        for (size_t i = 0; i < ARRAY_LEN(rows) && size * count < sizeof(line); i++) {
+                size_t length = strlen(rows[i].name);
+
+                if (size * count < length || strncasecmp(data, rows[i].name, length) != 0)
+                        continue;
                 snprintf(line, sizeof(line), "%.*s", (int)(size * count), data);
-                x->reply->index = strtoull(line + sizeof(name) - 1, NULL, 10);
+                *rows[i].to = strtoull(line + length, NULL, 10);
         }
         return size * count;
+}
+
+// "&name=value" with the value escaped, or "" for none. returns  NULL without memory.
+static char *parameter(CURL *curl, const char *name, const char *value)
+{
+        char *escaped = NULL, *text = NULL;
+
+        if (value == NULL || *value == '\0')
+                return strdup("");
+        escaped = curl_easy_escape(curl, value, 0);
+        if (escaped != NULL && asprintf(&text, "&%s=%s", name, escaped) < 0)
+                text = NULL;
+        curl_free(escaped);
+        return text;
 }
 
 // The path with what the options ask for added to its query.
 static char *full_path(CURL *curl, const struct client_options *options, const char *path)
 {
-        char mark = strchr(path, '?') != NULL ? '&' : '?', *datacenter = NULL, *full = NULL;
-        const char *stale = options->stale ? "stale=" : "";
+        char *datacenter = parameter(curl, "dc", options->datacenter);
+        char *namespace = parameter(curl, "ns", setting(options->namespace, "NAMESPACE"));
+        const char *stale = options->stale ? "&stale=" : "";
+        char *full = NULL, *first;
 
-        if (options->datacenter == NULL || *options->datacenter == '\0') {
-                if (asprintf(&full, options->stale ? "%s%c%s" : "%s", path, mark, stale) < 0)
-                        return NULL;
-                return full;
-        }
-        datacenter = curl_easy_escape(curl, options->datacenter, 0);
-        if (datacenter == NULL || asprintf(&full, "%s%cdc=%s%s%s", path, mark, datacenter,
-                                           options->stale ? "&" : "", stale) < 0)
+        if (datacenter != NULL && namespace != NULL &&
+            asprintf(&full, "%s%s%s%s", path, datacenter, namespace, stale) < 0)
                 full = NULL;
-        curl_free(datacenter);
+        // The first parameter of all begins the query.
+        if (full != NULL && strchr(path, '?') == NULL) {
+                first = full + strlen(path);
+                if (*first == '&')
+                        *first = '?';
+        }
+        free(datacenter);
+        free(namespace);
         return full;
 }
 
@@ -115,7 +140,7 @@ static int set_target(struct exchange *x, const struct client_options *options, 
                         scheme = "https";
                 host = host != NULL ? host + 3 : address;
                 snprintf(x->target, sizeof(x->target), "tcp %.*s", (int)strcspn(host, "/"), host);
-                ret = asprintf(&x->url, "%s://%s%s", scheme, host, full);
+                ret = asprintf(&x->url, "%s://%s%s", scheme, x->target + strlen("tcp "), full);
         }
         if (ret < 0) {
                 x->url = NULL;
@@ -205,6 +230,17 @@ static int set_tls(CURL *curl, const struct client_options *options, char *error
         return 0;
 }
 
+static int tell_progress(void *arg, curl_off_t to_receive, curl_off_t received, curl_off_t to_send,
+                         curl_off_t sent)
+{
+        const struct exchange *x = arg;
+
+        x->call.on_progress(x->call.on_progress_arg, (uint64_t)sent, (uint64_t)to_send,
+                            (uint64_t)received,
+                            to_receive > 0 ? (uint64_t)to_receive : x->reply->expected);
+        return 0;
+}
+
 static void set_request(struct exchange *x)
 {
         const struct client_call *call = &x->call;
@@ -215,6 +251,11 @@ static void set_request(struct exchange *x)
         if (call->body != NULL) {
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_length);
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
+        }
+        if (call->on_progress != NULL) {
+                curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, tell_progress);
+                curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
+                curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
         }
         if (login != NULL)
                 curl_easy_setopt(curl, CURLOPT_USERPWD, login);

@@ -69,14 +69,18 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set exec_flag_set = {
     "Usage: lictor exec [options] [-|COMMAND...]",
     "  Asks nodes to run a command, and prints what it says there. With - it is a script from "
     "standard\n"
-    "  input. The command goes by way of the KV store and an event; only agents that have\n"
-    "  disable_remote_exec = false follow it, which Lictor's never do: Consul's agents in the "
-    "same\n"
-    "  datacenter may. The exit status is 2 when it failed somewhere.",
+    "  input. The command goes by way of the KV store and an event, to agents that have\n"
+    "  disable_remote_exec = false; none has it unless it is configured, since whoever may write "
+    "to\n"
+    "  the KV store and fire events could run programs there. The exit status is 2 when it failed\n"
+    "  somewhere.\n"
+    "\n"
+    "      $ lictor exec -service=web uptime\n"
+    "      $ lictor exec -node='^edge-' -wait=10s - < collect.sh",
     flags,
     ARRAY_LEN(flags),
 };
@@ -288,13 +292,13 @@ int command_exec(int argc, char *const argv[])
         struct client_reply reply;
         struct input script = {0};
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&exec_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
         if (rest == argc) {
                 fputs("Must specify a command to execute\n\n", stderr);
-                flags_print_help(&flag_set, stderr);
+                flags_print_help(&exec_flag_set, stderr);
                 return 1;
         }
         if (options.tag != NULL && options.service == NULL) {

@@ -7,7 +7,7 @@
 
 static const struct flag flags[] = {CLIENT_FLAGS};
 
-static const struct flag_set flag_set = {
+const struct flag_set info_flag_set = {
     "Usage: lictor info [options]",
     "  Prints figures of the agent's parts, for finding out what is wrong.",
     flags,
@@ -45,7 +45,7 @@ int command_info(int argc, char *const argv[])
         int rest = 0, status;
         json_t *stats, *part;
         const char *name;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&info_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -6,7 +6,7 @@
 
 #define KEY_BYTES 32
 
-static const struct flag_set flag_set = {
+const struct flag_set keygen_flag_set = {
     "Usage: lictor keygen",
     "  Prints a new encryption key for gossip: 32 bytes by chance, in base64. Every agent of a\n"
     "  cluster needs the same one (encrypt in the configuration).",
@@ -19,7 +19,7 @@ int command_keygen(int argc, char *const argv[])
         char text[(KEY_BYTES + 2) / 3 * 4 + 1] = "";
         uint8_t key[KEY_BYTES];
         int rest = 0;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, NULL, &rest);
+        enum flags_outcome outcome = flags_parse(&keygen_flag_set, argc, argv, NULL, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -62,7 +62,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set keyring_flag_set = {
     "Usage: lictor keyring [options]",
     "  Shows and changes the keys gossip is encrypted with, in all datacenters and between them. "
     "To\n"
@@ -146,7 +146,7 @@ int command_keyring(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0, actions;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&keyring_flag_set, argc, argv, &options, &rest);
         bool lists;
 
         if (outcome != FLAGS_OK)
@@ -155,7 +155,7 @@ int command_keyring(int argc, char *const argv[])
         actions = options.list + options.list_primary + (options.install != NULL) +
                   (options.use != NULL) + (options.remove != NULL);
         if (actions == 0) {
-                flags_print_help(&flag_set, stderr);
+                flags_print_help(&keyring_flag_set, stderr);
                 return 1;
         }
         if (actions > 1) {

@@ -31,7 +31,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set kv_delete_flag_set = {
     "Usage: lictor kv delete [options] KEY_OR_PREFIX",
     "  Deletes a key, or with -recurse all that begin with a prefix.\n"
     "\n"
@@ -70,7 +70,7 @@ int command_kv_delete(int argc, char *const argv[])
         struct client_reply reply;
         const char *key, *problem;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&kv_delete_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -11,7 +11,7 @@ struct options {
 
 static const struct flag flags[] = {CLIENT_FLAGS};
 
-static const struct flag_set flag_set = {
+const struct flag_set kv_export_flag_set = {
     "Usage: lictor kv export [options] [KEY_OR_PREFIX]",
     "  Prints all keys that begin with KEY_OR_PREFIX as JSON which kv import reads; values are in\n"
     "  base64.\n"
@@ -62,7 +62,7 @@ int command_kv_export(int argc, char *const argv[])
         struct client_call call = {.method = "GET"};
         struct client_reply reply;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&kv_export_flag_set, argc, argv, &options, &rest);
         const char *key;
 
         if (outcome != FLAGS_OK)

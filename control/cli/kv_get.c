@@ -54,7 +54,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set kv_get_flag_set = {
     "Usage: lictor kv get [options] [KEY_OR_PREFIX]",
     "  Prints the value of a key, or with -recurse and -keys what is below a prefix. A key that "
     "is\n"
@@ -175,7 +175,7 @@ int command_kv_get(int argc, char *const argv[])
         struct client_reply reply;
         const char *key;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&kv_get_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -28,7 +28,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set kv_import_flag_set = {
     "Usage: lictor kv import [options] DATA",
     "  Writes what kv export printed: DATA itself, @FILE, or - for standard input. Keys are "
     "written\n"
@@ -111,7 +111,7 @@ int command_kv_import(int argc, char *const argv[])
         struct options options = {0};
         struct input input = {0};
         int rest = 0, status = 1;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&kv_import_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -55,7 +55,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set kv_put_flag_set = {
     "Usage: lictor kv put [options] KEY [DATA]",
     "  Writes a key. DATA is the value itself, @FILE, or - for standard input; without it the "
     "value\n"
@@ -161,7 +161,7 @@ int command_kv_put(int argc, char *const argv[])
         struct client_reply reply;
         struct input value = {0};
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&kv_put_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

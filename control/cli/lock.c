@@ -78,7 +78,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set lock_flag_set = {
     "Usage: lictor lock [options] PREFIX CHILD...",
     "  Waits for a lock, runs a program while it is held, and gives it back. The lock is the key\n"
     "  PREFIX/.lock; of all that use the same PREFIX one runs at a time, or -n. When the lock is "
@@ -360,7 +360,7 @@ int command_lock(int argc, char *const argv[])
         const struct client_call call = {.method = "GET", .path = "/v1/agent/self"};
         struct client_reply reply;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&lock_flag_set, argc, argv, &options, &rest);
         const char *problem;
 
         if (outcome != FLAGS_OK)

@@ -44,7 +44,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set maint_flag_set = {
     "Usage: lictor maint [options]",
     "  Takes the agent's node, or one of its services, out of use and back by a check that is\n"
     "  critical. Without -enable and -disable it shows what is under maintenance.",
@@ -117,7 +117,7 @@ int command_maint(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&maint_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -36,7 +36,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set members_flag_set = {
     "Usage: lictor members [options]",
     "  Prints the members of the cluster as the agent knows them: servers first, then by name. "
     "When\n"
@@ -189,7 +189,7 @@ int command_members(int argc, char *const argv[])
         size_t offset;
         int rest = 0, status, code;
         json_t *list;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&members_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

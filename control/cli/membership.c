@@ -23,7 +23,7 @@ static const struct flag join_flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set join_set = {
+const struct flag_set join_flag_set = {
     "Usage: lictor join [options] address ...",
     "  Tells a running agent to join the cluster of the agents at these addresses. One that can "
     "be\n"
@@ -38,7 +38,7 @@ static const struct flag force_leave_flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set force_leave_set = {
+const struct flag_set force_leave_flag_set = {
     "Usage: lictor force-leave [options] name",
     "  Makes the cluster take a failed member for one that left. One that still runs will join "
     "again.",
@@ -48,7 +48,7 @@ static const struct flag_set force_leave_set = {
 
 static const struct flag leave_flags[] = {CLIENT_FLAGS};
 
-static const struct flag_set leave_set = {
+const struct flag_set leave_flag_set = {
     "Usage: lictor leave [options]",
     "  Makes the agent leave its cluster and end.",
     leave_flags,
@@ -79,14 +79,14 @@ int command_join(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0, joined = 0;
-        enum flags_outcome outcome = flags_parse(&join_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&join_flag_set, argc, argv, &options, &rest);
         char what[256];
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
         if (rest == argc) {
                 fputs("At least one address to join must be specified.\n\n", stderr);
-                flags_print_help(&join_set, stderr);
+                flags_print_help(&join_flag_set, stderr);
                 return 1;
         }
         for (int i = rest; i < argc; i++) {
@@ -106,14 +106,15 @@ int command_force_leave(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0;
-        enum flags_outcome outcome = flags_parse(&force_leave_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&force_leave_flag_set, argc, argv, &options, &rest);
         char query[32];
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
         if (argc - rest != 1) {
                 fputs("A single node name must be specified to force leave.\n\n", stderr);
-                flags_print_help(&force_leave_set, stderr);
+                flags_print_help(&force_leave_flag_set, stderr);
                 return 1;
         }
         snprintf(query, sizeof(query), "%s%s%s", options.prune ? "?prune=1" : "",
@@ -126,7 +127,7 @@ int command_leave(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&leave_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&leave_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -33,7 +33,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set monitor_flag_set = {
     "Usage: lictor monitor [options]",
     "  Prints what a running agent logs from now on, at a level of its own.",
     flags,
@@ -58,7 +58,7 @@ int command_monitor(int argc, char *const argv[])
         struct client_call call = {.method = "GET", .timeout_s = FOREVER_S, .on_body = print};
         struct client_reply reply;
         int rest = 0, status = 1;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&monitor_flag_set, argc, argv, &options, &rest);
         char *level, *path = NULL;
 
         if (outcome != FLAGS_OK)

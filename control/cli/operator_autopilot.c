@@ -37,7 +37,7 @@ static int set_option(void *context, const struct flag *flag, const char *value,
 
 static const struct flag get_flags[] = {CLIENT_FLAGS};
 
-static const struct flag_set get_set = {
+const struct flag_set autopilot_get_config_flag_set = {
     "Usage: lictor operator autopilot get-config [options]",
     "  Prints how servers that fail or join are dealt with.",
     get_flags,
@@ -66,7 +66,7 @@ static const struct flag set_flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set set_set = {
+const struct flag_set autopilot_set_config_flag_set = {
     "Usage: lictor operator autopilot set-config [options]",
     "  Changes how servers that fail or join are dealt with; what is not given stays as it is.",
     set_flags,
@@ -117,7 +117,8 @@ int command_autopilot_get_config(int argc, char *const argv[])
 {
         struct client_options options = {0};
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&get_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&autopilot_get_config_flag_set, argc, argv, &options, &rest);
         json_t *config = NULL;
 
         if (outcome != FLAGS_OK)
@@ -161,7 +162,8 @@ int command_autopilot_set_config(int argc, char *const argv[])
 {
         struct options options = {.changes = json_object()};
         int rest = 0, status = 1;
-        enum flags_outcome outcome = flags_parse(&set_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&autopilot_set_config_flag_set, argc, argv, &options, &rest);
         json_t *config = NULL;
 
         if (outcome == FLAGS_OK)

@@ -22,7 +22,7 @@ static int set_option(void *context, const struct flag *flag, const char *value,
 
 static const struct flag list_flags[] = {CLIENT_FLAGS};
 
-static const struct flag_set list_set = {
+const struct flag_set operator_list_peers_flag_set = {
     "Usage: lictor operator raft list-peers [options]",
     "  Prints the servers of the Raft configuration and which of them leads.",
     list_flags,
@@ -36,7 +36,7 @@ static const struct flag remove_flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set remove_set = {
+const struct flag_set operator_remove_peer_flag_set = {
     "Usage: lictor operator raft remove-peer [options]",
     "  Removes a server from the Raft configuration: one that is gone and did not leave. A server\n"
     "  that is to go should leave, which removes it.",
@@ -75,7 +75,8 @@ int command_operator_list_peers(int argc, char *const argv[])
         struct client_reply reply;
         int rest = 0, status;
         json_t *answer;
-        enum flags_outcome outcome = flags_parse(&list_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&operator_list_peers_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
@@ -99,7 +100,8 @@ int command_operator_remove_peer(int argc, char *const argv[])
         struct client_reply reply;
         char *value, *path;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&remove_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&operator_remove_peer_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -6,7 +6,7 @@
 
 static const struct flag flags[] = {CLIENT_FLAGS};
 
-static const struct flag_set flag_set = {
+const struct flag_set reload_flag_set = {
     "Usage: lictor reload [options]",
     "  Causes the agent to read its configuration files again. Services, checks, DNS settings, "
     "node\n"
@@ -22,7 +22,7 @@ int command_reload(int argc, char *const argv[])
         struct client_reply reply;
         char error[512];
         int rest = 0, status = 1;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&reload_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -24,7 +24,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set rtt_flag_set = {
     "Usage: lictor rtt [options] node1 [node2]",
     "  Prints the round-trip time between two nodes as their coordinates tell it. Without a "
     "second\n"
@@ -132,7 +132,7 @@ int command_rtt(int argc, char *const argv[])
         const char *to;
         int rest = 0, status;
         json_t *list;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&rtt_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

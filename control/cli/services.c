@@ -74,7 +74,7 @@ static const struct flag register_flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set register_set = {
+const struct flag_set services_register_flag_set = {
     "Usage: lictor services register [options] [FILE...]",
     "  Registers services with the agent: those that the files define, as the agent's "
     "configuration\n"
@@ -91,7 +91,7 @@ static const struct flag deregister_flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set deregister_set = {
+const struct flag_set services_deregister_flag_set = {
     "Usage: lictor services deregister [options] [FILE...]",
     "  Takes services off the agent: the one with -id, or those that the files define.",
     deregister_flags,
@@ -211,7 +211,8 @@ int command_services_register(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&register_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&services_register_flag_set, argc, argv, &options, &rest);
 
         if (outcome == FLAGS_OK)
                 status = run_register(&options, argc - rest, argv + rest);
@@ -226,7 +227,8 @@ int command_services_deregister(int argc, char *const argv[])
 {
         struct options options = {0};
         int rest = 0;
-        enum flags_outcome outcome = flags_parse(&deregister_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&services_deregister_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "control/cli/client_flags.h"
+#include "control/cli/progress.h"
 #include "control/cli/snapshot_file.h"
 #include "control/snapshot/archive.h"
 #include "lictor/bytes.h"
@@ -14,17 +15,25 @@ struct options {
 
 static const struct flag flags[] = {CLIENT_FLAGS};
 
-static const struct flag_set save_set = {
+const struct flag_set snapshot_save_flag_set = {
     "Usage: lictor snapshot save [options] FILE",
-    "  Writes the whole state of the datacenter's servers, as of one moment, to FILE.",
+    "  Writes the whole state of the datacenter's servers, as of one moment, to FILE. It is "
+    "written\n"
+    "  aside and read back before it takes FILE's place. On a terminal its progress is shown.\n"
+    "\n"
+    "      $ lictor snapshot save backup.snap",
     flags,
     ARRAY_LEN(flags),
 };
 
-static const struct flag_set restore_set = {
+const struct flag_set snapshot_restore_flag_set = {
     "Usage: lictor snapshot restore [options] FILE",
     "  Replaces the state of the datacenter's servers by what FILE holds. It is checked first: a\n"
-    "  damaged file changes nothing.",
+    "  damaged file changes nothing. A snapshot of Consul 1.x can be restored, too: what has no "
+    "place\n"
+    "  here is counted and told in the agent's log. On a terminal its progress is shown.\n"
+    "\n"
+    "      $ lictor snapshot restore backup.snap",
     flags,
     ARRAY_LEN(flags),
 };
@@ -37,6 +46,20 @@ static const char *why(int error)
 static bool append(void *arg, const char *bytes, size_t length)
 {
         return fwrite(bytes, 1, length, arg) == length;
+}
+
+static void tell_received(void *arg, uint64_t sent, uint64_t to_send, uint64_t received,
+                          uint64_t to_receive)
+{
+        (void)sent, (void)to_send;
+        progress_tell(arg, received, to_receive);
+}
+
+static void tell_sent(void *arg, uint64_t sent, uint64_t to_send, uint64_t received,
+                      uint64_t to_receive)
+{
+        (void)received, (void)to_receive;
+        progress_tell(arg, sent, to_send);
 }
 
 static int fail(const char *what, const char *path, int error)
@@ -75,11 +98,12 @@ static int save(const struct options *options, const char *path)
 {
         struct client_call call = {
             .method = "GET", .path = "/v1/snapshot", .timeout_s = 3600, .on_body = append};
+        struct progress progress;
         struct client_reply reply;
         uint64_t index = 0;
-        char *aside = NULL;
+        char *aside = NULL, error[1024];
+        int status, ret;
         FILE *file;
-        int status;
 
         if (asprintf(&aside, "%s.unverified", path) < 0)
                 return 1;
@@ -90,7 +114,12 @@ static int save(const struct options *options, const char *path)
                 return status;
         }
         call.on_body_arg = file;
-        status = client_ask(&options->client, &call, "Error saving snapshot", false, &reply);
+        call.on_progress = tell_received;
+        call.on_progress_arg = &progress;
+        progress_begin(&progress, "Receiving", NULL);
+        ret = client_send(&options->client, &call, &reply, error, sizeof(error));
+        progress_end(&progress, ret == 0 && reply.status == 200);
+        status = client_judge(ret, error, "Error saving snapshot", false, &reply);
         if (status == 0)
                 free(reply.body);
         if (fflush(file) != 0 || fsync(fileno(file)) != 0)
@@ -126,7 +155,8 @@ int command_snapshot_save(int argc, char *const argv[])
         struct options options = {0};
         const char *path = NULL;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&save_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&snapshot_save_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
@@ -153,31 +183,47 @@ int snapshot_file_read(const char *path, struct input *out)
         return 0;
 }
 
+static int restore(const struct options *options, const struct input *input)
+{
+        struct progress progress;
+        const struct client_call call = {.method = "PUT",
+                                         .path = "/v1/snapshot",
+                                         .body = input->bytes,
+                                         .body_length = input->length,
+                                         .timeout_s = 3600,
+                                         .on_progress = tell_sent,
+                                         .on_progress_arg = &progress};
+        struct client_reply reply;
+        char error[1024];
+        int status, ret;
+
+        progress_begin(&progress, "Sent", "the servers verify it and put it in place");
+        ret = client_send(&options->client, &call, &reply, error, sizeof(error));
+        progress_end(&progress, ret == 0 && reply.status == 200);
+        status = client_judge(ret, error, "Error restoring snapshot", false, &reply);
+        if (status == 0) {
+                puts("Restored snapshot");
+                free(reply.body);
+        }
+        return status;
+}
+
 int command_snapshot_restore(int argc, char *const argv[])
 {
         struct options options = {0};
-        struct client_call call = {.method = "PUT", .path = "/v1/snapshot", .timeout_s = 3600};
-        struct client_reply reply;
         struct input input = {0};
         const char *path = NULL;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&restore_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&snapshot_restore_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
         status = snapshot_file_argument(argc, argv, rest, &path);
         if (status == 0)
                 status = snapshot_file_read(path, &input);
-        if (status == 0) {
-                call.body = input.bytes;
-                call.body_length = input.length;
-                status =
-                    client_ask(&options.client, &call, "Error restoring snapshot", false, &reply);
-        }
-        if (status == 0) {
-                puts("Restored snapshot");
-                free(reply.body);
-        }
+        if (status == 0)
+                status = restore(&options, &input);
         free(input.bytes);
         return status;
 }

@@ -46,7 +46,7 @@ static const struct flag flags[] = {
      set_option, "prefix"},
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set snapshot_inspect_flag_set = {
     "Usage: lictor snapshot inspect [options] FILE",
     "  Verifies a snapshot and prints what it is of and what takes how much room in it. No agent "
     "is\n"
@@ -280,7 +280,8 @@ int command_snapshot_inspect(int argc, char *const argv[])
         struct input file = {0};
         const char *path = NULL;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&snapshot_inspect_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

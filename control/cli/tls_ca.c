@@ -55,7 +55,7 @@ static const struct flag flags[] = {
      "Let it sign for names in the domain and for localhost only.", set_option, "name-constraint"},
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set tls_ca_create_flag_set = {
     "Usage: lictor tls ca create [options]",
     "  Makes a certificate authority for the agents of a cluster: DOMAIN-agent-ca.pem, which "
     "every\n"
@@ -101,7 +101,8 @@ int command_tls_ca_create(int argc, char *const argv[])
         struct options options = {.wanted = {.days = 1825, .authority = true}, .domain = "consul"};
         char *certificate_path = NULL, *key_path = NULL;
         int rest = 0, status = 1;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&tls_ca_create_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

@@ -92,7 +92,7 @@ static const struct flag flags[] = {
     {"server", FLAG_BOOL, "", "For a server.", set_kind, "0"},
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set tls_cert_create_flag_set = {
     "Usage: lictor tls cert create [options]",
     "  Makes a certificate signed by the authority of `lictor tls ca create`, for a server, a "
     "client\n"
@@ -216,7 +216,8 @@ int command_tls_cert_create(int argc, char *const argv[])
                                   .datacenter = "dc1",
                                   .domain = "consul"};
         int rest = 0;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome =
+            flags_parse(&tls_cert_create_flag_set, argc, argv, &options, &rest);
         const char *problem = NULL;
 
         if (outcome != FLAGS_OK)

@@ -37,7 +37,7 @@ static const struct flag flags[] = {
      NULL},
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set validate_flag_set = {
     "Usage: lictor validate [options] FILE_OR_DIRECTORY...",
     "  Reads configuration files and directories as the agent would, without starting it. The "
     "exit\n"
@@ -79,7 +79,7 @@ int command_validate(int argc, char *const argv[])
         struct config_input input = {0};
         struct config_source *sources;
         int rest = 0, status;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+        enum flags_outcome outcome = flags_parse(&validate_flag_set, argc, argv, &options, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

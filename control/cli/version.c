@@ -28,7 +28,7 @@ static const struct flag flags[] = {
      NULL},
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set version_flag_set = {
     "Usage: lictor version [options]",
     "  Prints the version of Lictor, the Consul release it conforms to, and the protocol versions\n"
     "  it speaks.",
@@ -53,7 +53,7 @@ int command_version(int argc, char *const argv[])
 {
         bool json = false;
         int rest = 0;
-        enum flags_outcome outcome = flags_parse(&flag_set, argc, argv, &json, &rest);
+        enum flags_outcome outcome = flags_parse(&version_flag_set, argc, argv, &json, &rest);
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;

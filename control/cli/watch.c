@@ -77,7 +77,7 @@ static const struct flag flags[] = {
     CLIENT_FLAGS,
 };
 
-static const struct flag_set flag_set = {
+const struct flag_set watch_flag_set = {
     "Usage: lictor watch [options] [HANDLER...]",
     "  Watches something of the cluster. Without a handler it prints what there is, as JSON, and "
     "ends.\n"
@@ -194,7 +194,7 @@ static int watch(struct options *options, char *const argv[])
 
         if (json_object_get(options->params, "type") == NULL) {
                 fputs("Watch type must be specified\n\n", stderr);
-                flags_print_help(&flag_set, stderr);
+                flags_print_help(&watch_flag_set, stderr);
                 return 1;
         }
         if (watch_plan_create(options->params, &plan, error, sizeof(error)) < 0) {
@@ -220,7 +220,7 @@ int command_watch(int argc, char *const argv[])
         enum flags_outcome outcome = FLAGS_BAD;
 
         if (options.params != NULL)
-                outcome = flags_parse(&flag_set, argc, argv, &options, &rest);
+                outcome = flags_parse(&watch_flag_set, argc, argv, &options, &rest);
         if (outcome == FLAGS_OK)
                 status = watch(&options, argv + rest);
         else if (outcome == FLAGS_HELP)
