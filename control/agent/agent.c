@@ -298,7 +298,8 @@ static int start_handles(struct agent *agent, char *error, size_t error_size)
         }
         uv_timer_init(&agent->loop, &agent->report_timer);
         uv_timer_init(&agent->loop, &agent->end_timer);
-        agent->report_timer.data = agent->end_timer.data = agent;
+        uv_timer_init(&agent->loop, &agent->catch_up_timer);
+        agent->report_timer.data = agent->end_timer.data = agent->catch_up_timer.data = agent;
         agent->handles_open = true;
         for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
                 if (uv_signal_start(&agent->signals[i], on_signal, numbers[i]) < 0)
@@ -403,6 +404,7 @@ static void stop_handles(struct agent *agent)
                 uv_close((uv_handle_t *)&agent->signals[i], NULL);
         uv_close((uv_handle_t *)&agent->report_timer, NULL);
         uv_close((uv_handle_t *)&agent->end_timer, NULL);
+        uv_close((uv_handle_t *)&agent->catch_up_timer, NULL);
 }
 
 // What closes handles gives its memory back in the loop's last turns, so those come before the

@@ -89,7 +89,8 @@ struct agent {
         bool handles_open; /* the signals and the timers */
         bool pid_file_written;
         uv_signal_t signals[4]; /* SIGHUP, SIGTERM, SIGINT, SIGUSR1 */
-        uv_timer_t report_timer, end_timer;
+        uv_timer_t report_timer, end_timer, catch_up_timer;
+        bool catching_up; /* it has been asked whether the store has caught up */
         struct drop_report *drop_report;
         struct loop_meter *loop_meter;
 };
@@ -136,6 +137,9 @@ int agent_reload(struct agent *agent, char *error, size_t error_size);
 
 /** Whether servers of a datacenter are known that calls may be sent to. */
 bool agent_knows_datacenter(const struct agent *agent, const char *datacenter);
+
+/** Whether servers of a datacenter are known, failed ones included. */
+bool agent_remembers_datacenter(const struct agent *agent, const char *datacenter);
 
 /** The address /v1/status/leader names, "127.0.0.1:8300"; "" while there is no leader. */
 const char *agent_leader_address(const struct agent *agent);

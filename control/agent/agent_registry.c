@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "control/agent/agent_internal.h"
+#include "control/agent/remote.h"
 #include "control/fsm/propose.h"
 #include "control/server/server.h"
 #include "control/store/store.h"
 
+#define CATCH_UP_MS 100u
 /* How long a server that is alone waits for the next step towards leading before it answers. */
 #define ALONE_TIMEOUT_MS 3000u
 
@@ -37,6 +39,7 @@ int agent_start_publisher(struct agent *agent, char *error, size_t error_size)
         if (rules == NULL)
                 return ret;
         agent_publisher_settings(agent->config, rules, &settings);
+        settings.zone.unready = true;
         ret = lictor_dataplane_create(&settings.zone, &agent->dataplane);
         if (ret == 0)
                 ret =
@@ -82,6 +85,34 @@ int agent_await_registry(struct agent *agent, char *error, size_t error_size)
         return 0;
 }
 
+static void on_caught_up(void *arg, const char *error)
+{
+        struct agent *agent = arg;
+
+        agent->catching_up = false;
+        if (error != NULL || agent->stopping)
+                return;
+        publisher_set_ready(agent->publisher);
+        uv_timer_stop(&agent->catch_up_timer);
+}
+
+// A store that has seen nothing of its cluster yet, or only what the disk held, cannot tell that
+// something does not exist.
+static void on_catch_up(uv_timer_t *timer)
+{
+        struct agent *agent = timer->data;
+
+        // Somebody else's read may have been the first.
+        if (agent->server != NULL && server_has_caught_up(agent->server)) {
+                on_caught_up(agent, NULL);
+                return;
+        }
+        if (agent->catching_up)
+                return;
+        agent->catching_up = true;
+        remote_wait(agent, on_caught_up, agent);
+}
+
 // What the store was filled with meanwhile, before anybody can ask for it.
 int agent_publish(struct agent *agent, char *error, size_t error_size)
 {
@@ -90,6 +121,8 @@ int agent_publish(struct agent *agent, char *error, size_t error_size)
         (void)error;
         (void)error_size;
         publisher_release(agent->publisher);
+        uv_timer_start(&agent->catch_up_timer, on_catch_up, CATCH_UP_MS, CATCH_UP_MS);
+        on_catch_up(&agent->catch_up_timer);
         // The first question takes the longest.
         lictor_table_stats(agent->dataplane, &stats);
         return 0;

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,7 +128,7 @@ static void on_catalog_read(void *arg, int error, const struct local_catalog_vie
                 goto release;
         if (error < 0) {
                 log_warn(local->options.log, "agent", "Reading the catalog failed: error=\"%s\"",
-                         strerror(-error));
+                         error == -EAGAIN ? "no server answers for it yet" : strerror(-error));
                 uv_timer_start(&local->sync_timer, on_sync_timer, local_retry_delay_ms(local), 0);
                 goto release;
         }

@@ -18,7 +18,22 @@ static bool is_own_datacenter(const struct agent *agent, const char *datacenter)
         return *datacenter == '\0' || strcasecmp(datacenter, agent->config->datacenter) == 0;
 }
 
-// Where a member listens for calls. returns  false when it does not, or is not there.
+/* After a partition has healed, deaths that one side declared may pass through the other until they
+   are refuted: for so long those who failed are asked when nobody else is left. */
+#define LATELY_US 10000000u
+
+static bool is_there(const struct serf_member *member)
+{
+        return member->status == SERF_ALIVE || member->status == SERF_LEAVING;
+}
+
+static bool failed_lately(const struct serf_member *member)
+{
+        return member->status == SERF_FAILED &&
+               uv_hrtime() / 1000 - member->gone_since_us < LATELY_US;
+}
+
+// Where a member listens for calls. returns  false when it does not.
 static bool server_address(const struct serf_member *member, const char *datacenter, char *out,
                            size_t size)
 {
@@ -28,8 +43,7 @@ static bool server_address(const struct serf_member *member, const char *datacen
         struct member_info info;
 
         members_info(member, &info);
-        if ((member->status != SERF_ALIVE && member->status != SERF_LEAVING) ||
-            info.role != MEMBER_SERVER || info.port == 0 ||
+        if (info.role != MEMBER_SERVER || info.port == 0 ||
             strcasecmp(info.datacenter, datacenter) != 0)
                 return false;
         pool_address_to(&address, &socket_address);
@@ -39,22 +53,38 @@ static bool server_address(const struct serf_member *member, const char *datacen
         return true;
 }
 
-// The servers of a datacenter, by gossip; this agent is none of them.
-static void tell_servers(void *arg, const char *datacenter, relay_server_fn tell, void *tell_arg)
+static size_t tell_those(const struct agent *agent, const char *datacenter,
+                         bool (*wanted)(const struct serf_member *member), relay_server_fn tell,
+                         void *tell_arg)
 {
-        const struct agent *agent = arg;
         bool is_own = is_own_datacenter(agent, datacenter);
         const struct serf *serf = members_serf(agent->members, is_own ? MEMBER_LAN : MEMBER_WAN);
         char address[SERVER_ADDRESS_MAX];
+        size_t told = 0;
 
         for (size_t i = 0; serf != NULL && i < serf_member_count(serf); i++) {
                 const struct serf_member *member = serf_member_at(serf, i);
 
-                if (member != serf_self(serf) &&
-                    server_address(member, is_own ? agent->config->datacenter : datacenter, address,
-                                   sizeof(address)))
-                        tell(tell_arg, address);
+                if (member == serf_self(serf) || !wanted(member) ||
+                    !server_address(member, is_own ? agent->config->datacenter : datacenter,
+                                    address, sizeof(address)))
+                        continue;
+                tell(tell_arg, address);
+                told++;
         }
+        return told;
+}
+
+// The servers of a datacenter, by gossip; this agent is none of them.
+static void tell_servers(void *arg, const char *datacenter, relay_server_fn tell, void *tell_arg)
+{
+        if (tell_those(arg, datacenter, is_there, tell, tell_arg) == 0)
+                tell_those(arg, datacenter, failed_lately, tell, tell_arg);
+}
+
+static bool has_not_left(const struct serf_member *member)
+{
+        return member->status != SERF_LEFT;
 }
 
 static void note_server(void *arg, const char *address)
@@ -71,6 +101,13 @@ bool agent_knows_datacenter(const struct agent *agent, const char *datacenter)
 
         tell_servers((void *)(uintptr_t)agent, datacenter, note_server, &known);
         return known;
+}
+
+bool agent_remembers_datacenter(const struct agent *agent, const char *datacenter)
+{
+        bool known = false;
+
+        return tell_those(agent, datacenter, has_not_left, note_server, &known) > 0;
 }
 
 // What could not be pushed before has somebody to be pushed to.

@@ -41,7 +41,7 @@ static void *ask(void *arg, const char *datacenter, enum dns_transport transport
         uint8_t head[HEAD] = {transport == DNS_TCP};
         struct asking *asking;
 
-        if (agent->server != NULL && !agent_knows_datacenter(agent, datacenter))
+        if (agent->server != NULL && !agent_remembers_datacenter(agent, datacenter))
                 return NULL;
         asking = calloc(1, sizeof(*asking));
         if (asking == NULL)

@@ -44,15 +44,22 @@ static struct dns_env make_env(struct dns_resolver *resolver, enum dns_transport
         };
 }
 
-// Answer from the table once more; with answer_all there is an answer to everything.
-static void respond(struct dns_job *job, bool answer_all)
+// Answer from the table once more.
+static void respond_with(struct dns_job *job, bool answer_all, bool unreached)
 {
         struct dns_env env;
 
         lictor_reader_online();
         env = make_env(job->resolver, job->transport, answer_all);
+        env.unreached = unreached;
         dns_respond_burst(&env, &job->message, 1);
         lictor_reader_offline();
+}
+
+// With answer_all there is an answer to everything.
+static void respond(struct dns_job *job, bool answer_all)
+{
+        respond_with(job, answer_all, false);
 }
 
 static void finish(struct dns_job *job)
@@ -296,7 +303,7 @@ static void on_elsewhere(void *arg, const uint8_t *answer, size_t len)
         if (answer != NULL && len >= DNS_HEADER_LENGTH)
                 pass_on(job, answer, len);
         else
-                respond(job, true);
+                respond_with(job, true, true);
         finish(job);
 }
 

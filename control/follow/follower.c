@@ -28,6 +28,7 @@ struct follower {
         uint64_t heard_ms, contact_ms;
         bool current; /* since the call began, the copy has become as new as its server's state */
         bool known_leader, ever;
+        bool based; /* index is of a snapshot, 0 if need be, and what came after it */
         unsigned failures;
         uint64_t snapshots, deltas;
         struct waiter *waiters;
@@ -145,6 +146,7 @@ static void begin_anew(struct follower *follower, const char *what)
                  what);
         relay_cancel(follower->call);
         follower->index = 0;
+        follower->based = false;
         try_again(follower);
 }
 
@@ -170,6 +172,7 @@ static void take_snapshot(struct follower *follower, const struct follow_item *i
         follower->snapshots++;
         follower->cluster_id = item->cluster_id;
         follower->index = item->index;
+        follower->based = true;
         become_current(follower);
 }
 
@@ -195,7 +198,7 @@ static void take_beat(struct follower *follower, const struct follow_item *item)
 {
         follower->contact_ms = item->contact_ms;
         follower->known_leader = item->known_leader;
-        if (follower->index > 0 && item->index >= follower->index)
+        if (follower->based && item->index >= follower->index)
                 become_current(follower);
 }
 
@@ -209,7 +212,7 @@ static void on_item(void *arg, const uint8_t *bytes, size_t len)
                 begin_anew(follower, "bytes that no server sends");
         else if (item.kind == FOLLOW_SNAPSHOT)
                 take_snapshot(follower, &item);
-        else if (follower->index == 0 && item.kind == FOLLOW_DELTA)
+        else if (!follower->based && item.kind == FOLLOW_DELTA)
                 begin_anew(follower, "a change of an unknown state");
         else if (item.kind == FOLLOW_DELTA)
                 take_delta(follower, &item);

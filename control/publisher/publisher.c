@@ -200,6 +200,18 @@ void publisher_release(struct publisher *p)
         publish_all(p);
 }
 
+void publisher_set_ready(struct publisher *p)
+{
+        if (!p->config.zone.unready)
+                return;
+        p->config.zone.unready = false;
+        if (set_zone(p) == 0)
+                return;
+        // Without memory it is tried again with the next call.
+        p->config.zone.unready = true;
+        p->stats.entries_failed++;
+}
+
 int publisher_configure(struct publisher *p, const struct publisher_config *config)
 {
         struct publisher_config copy;
@@ -207,6 +219,7 @@ int publisher_configure(struct publisher *p, const struct publisher_config *conf
 
         publisher_config_copy(config, &copy);
         copy.zone.query_templates = p->open_count > 0;
+        copy.zone.unready = p->config.zone.unready;
         ret = lictor_zone_set(p->dp, &copy.zone);
         if (ret < 0) {
                 publisher_config_fini(&copy);

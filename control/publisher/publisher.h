@@ -57,6 +57,13 @@ void publisher_hold(struct publisher *p);
 void publisher_release(struct publisher *p);
 
 /**
+ * From now on a name that is not found does not exist: the store has caught up with the cluster.
+ * Has an effect when the publisher was created with an unready zone; configuring leaves it as it
+ * is.
+ */
+void publisher_set_ready(struct publisher *p);
+
+/**
  * Take new settings: gives the zone to the data plane and publishes everything afresh. Names that
  * are still there never go unanswered meanwhile.
  * returns  0; -EINVAL for a bad domain or datacenter, and then nothing has changed.

@@ -9,8 +9,8 @@
 #define CONNECT_TIMEOUT_MS 3000u
 #define IDLE_MS            60000u
 /* A server that says nothing for so long while calls wait is asked whether it is there. */
-#define PING_MS   5000u
-#define SILENT_MS 15000u
+#define PING_MS   2000u
+#define SILENT_MS 6000u
 
 // Calls may be put on a new link to the same server while they are taken off: it is out by then.
 void relay_link_drop(struct relay_link *take_link, const char *what)

@@ -71,6 +71,12 @@ enum server_consistency { SERVER_READ_DEFAULT, SERVER_READ_CONSISTENT, SERVER_RE
 void server_read(struct server *server, enum server_consistency consistency, leader_read_fn done,
                  void *arg);
 
+/**
+ * Whether a read that is not stale has been possible since the start. Before, the store is what the
+ * disk held, perhaps nothing, and stale reads wait as default ones do.
+ */
+bool server_has_caught_up(const struct server *server);
+
 /** Whether a default read would be allowed at once: this server leads and holds the lease. */
 bool server_reads_at_once(const struct server *server);
 

@@ -25,6 +25,7 @@ struct server {
         uint64_t configuration_index;
         bool leading;
         bool closing;
+        bool caught_up; /* a read as of the leader was possible since the start */
         unsigned parts_open;
         void (*closed)(void *arg);
         void *closed_arg;

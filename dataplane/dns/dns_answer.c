@@ -267,6 +267,22 @@ static void answer_refused(const struct dns_env *env, struct dns_message *messag
         dns_reply_close(&reply, message, DNS_REFUSED);
 }
 
+// Resolvers remember that a name does not exist, but not that nobody knows.
+static void answer_missing(const struct dns_env *env, struct dns_message *message,
+                           const struct dns_query *query)
+{
+        unsigned flags;
+
+        if (!env->zone->unready && !env->unreached) {
+                answer_plainly(env, message, query, DNS_NXDOMAIN);
+                return;
+        }
+        answer_plainly(env, message, query, DNS_SERVFAIL);
+        // It is this server's failure, no other resolver's.
+        flags = load_be16(message->data + 2) & ~(unsigned)DNS_FLAG_RA;
+        store_be16(message->data + 2, (uint16_t)(flags | env->zone->answer_flags | DNS_FLAG_AA));
+}
+
 static void answer_found(const struct dns_env *env, struct dns_message *message,
                          const struct dns_query *query, const struct svc_entry *entry)
 {
@@ -286,7 +302,7 @@ static void answer_found(const struct dns_env *env, struct dns_message *message,
             !env->answer_all)
                 message->verdict = DNS_PUNT;
         else if (payload == NULL)
-                answer_plainly(env, message, query, DNS_NXDOMAIN);
+                answer_missing(env, message, query);
         else
                 answer_node(env, message, query, payload);
 }
@@ -309,7 +325,7 @@ void dns_answer(const struct dns_env *env, struct dns_message *message,
                 if (env->zone->datacenters && !env->answer_all)
                         message->verdict = DNS_PUNT;
                 else
-                        answer_plainly(env, message, query, DNS_NXDOMAIN);
+                        answer_missing(env, message, query);
                 return;
         case DNS_SAY_NOTHING:
                 answer_plainly(env, message, query, DNS_NOERROR);

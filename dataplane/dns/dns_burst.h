@@ -49,6 +49,7 @@ struct dns_env {
         enum dns_transport transport;
         bool follow_aliases; /* true on the slow path: resolve names inside the zone here */
         bool answer_all;     /* nothing is left to ask: what would be punted has no answer */
+        bool unreached;      /* who would know was asked and did not answer */
 };
 
 /**
@@ -60,7 +61,8 @@ struct dns_env {
  * inside the zone are resolved here, and the others stand alone for the caller to add to. With
  * query_templates unknown prepared queries are punted, with datacenters the names of others.
  * answer_all is for what nobody could answer: foreign names and unknown addresses get SERVFAIL,
- * unknown queries NXDOMAIN.
+ * unknown queries NXDOMAIN. While the zone is unready, and when unreached, a name that is not found
+ * gets SERVFAIL.
  *
  * context  registered reader.
  */

@@ -58,6 +58,7 @@ struct lictor_zone {
         bool recursion;       /* foreign names go to the slow path, and RA is set */
         bool query_templates; /* unknown prepared queries go to the slow path */
         bool datacenters;     /* names of other datacenters go to the slow path */
+        bool unready;         /* not all is known yet: a name not found gets SERVFAIL */
 };
 
 /*

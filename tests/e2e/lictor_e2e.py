@@ -15,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-BINARY = os.environ.get("LICTOR_BINARY", "build/lictor")
+BINARY = os.path.abspath(os.environ.get("LICTOR_BINARY", "build/lictor"))
 READY_S = 20.0
 EXIT_S = 15.0
 DIG_HEADER = re.compile(r"opcode: \w+, status: (\w+)")

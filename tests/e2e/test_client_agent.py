@@ -1,5 +1,6 @@
 """Client agents: two of them and three servers, which they find by gossip, follow, and outlive."""
 import http.client
+import signal
 import statistics
 import sys
 import threading
@@ -132,7 +133,7 @@ class ClientAgent(e2e.TestCase):
 
 class Datacenters(e2e.TestCase):
     def test_another_datacenter_is_asked_by_http_and_dns_from_servers_and_clients(self):
-        far = e2e.Agent({"node_name": "far", "datacenter": "dc2"})
+        far = e2e.Agent({"node_name": "far", "datacenter": "dc2", "leave_on_terminate": False})
         near = e2e.Agent({"node_name": "near", "retry_interval_wan": "200ms",
                           "retry_join_wan": [f"127.0.0.1:{far.config['ports']['serf_wan']}"]})
         client = e2e.Agent({"server": False, "bootstrap": False, "node_name": "client",
@@ -167,6 +168,12 @@ class Datacenters(e2e.TestCase):
                 self.assertEqual(agent.get("/v1/kv/where?dc=dc2&raw")[1],
                                  agent.config["node_name"])
                 self.assertEqual(sorted(agent.get("/v1/catalog/datacenters")[1]), ["dc1", "dc2"])
+            far.signal(signal.SIGTERM)
+            far.wait()
+            for agent in (near, client):
+                # Nobody knows; that is not the same as there being none.
+                self.assertEqual(agent.dig("web.service.dc2.consul").status, "SERVFAIL")
+                self.assertEqual(agent.dig("web.service.dc9.consul").status, "NXDOMAIN")
 
 
 class Alone(e2e.TestCase):
@@ -177,6 +184,8 @@ class Alone(e2e.TestCase):
             self.assertEqual(agent.get("/v1/catalog/nodes"), (500, "No known Consul servers"))
             self.assertEqual(agent.request("PUT", "/v1/kv/a", "x")[:2],
                              (500, "No known Consul servers"))
+            self.assertEqual(agent.dig("web.service.consul").status, "SERVFAIL")
+            self.assertEqual(agent.dig("web.service.dc2.consul").status, "SERVFAIL")
             agent.register("web", Port=1)
             self.assertIn("web", agent.get("/v1/agent/services")[1])
 

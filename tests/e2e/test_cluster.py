@@ -224,6 +224,25 @@ class ThreeServers(e2e.TestCase):
             self.assertGreater(int(headers["X-Consul-LastContact"]), 0)
             self.assertEqual(last.dig("web.service.consul").data, ["10.0.0.1"])
 
+    def test_a_server_that_comes_back_alone_does_not_take_its_disk_for_the_truth(self):
+        with Cluster() as cluster:
+            cluster.servers[0].put("/v1/catalog/register", {
+                "Node": "web1", "Address": "10.0.0.1", "Service": {"Service": "web"}})
+            for server in cluster.servers:
+                server.kill()
+            first, second, _third = cluster.servers
+            first.start()
+            self.assertEqual(first.get("/v1/catalog/nodes?stale"), (500, "No cluster leader"))
+            self.assertEqual(first.dig("web.service.consul").status, "SERVFAIL")
+            self.assertEqual(first.dig("none.service.consul").status, "SERVFAIL")
+            second.start()
+            cluster.wait_for_leader()
+            for server in (first, second):
+                self.assertEqual(server.dig_until(["10.0.0.1"], "web.service.consul").data, ["10.0.0.1"])
+                self.assertEqual(server.get("/v1/catalog/service/web?stale")[0], 200)
+                self.assertTrue(eventually(
+                    lambda s=server: s.dig("none.service.consul").status == "NXDOMAIN"))
+
     def test_operators_hand_over_and_remove(self):
         with Cluster(config={"autopilot": {"server_stabilization_time": "300ms"}}) as cluster:
             leader = cluster.wait_for_leader()

@@ -128,6 +128,46 @@ Test(dns_zone, soa_settings_reach_negative_answers)
             "^ consul. 60 SOA ns.consul. hostmaster.consul. 1700000000 1800 300 43200 60\n");
 }
 
+Test(dns_zone, who_has_not_caught_up_tells_what_it_has_and_fails_on_the_rest)
+{
+        static const struct world_case cases[] = {
+            {"web.service.consul", "A",
+             "NOERROR qr aa rd\n? web.service.consul. A\n= web.service.consul. 0 A 10.0.1.1\n"},
+            {"consul", "NS",
+             "NOERROR qr aa rd\n? consul. NS\n= consul. 0 NS node1.node.dc1.consul.\n" SERVER},
+            {"none.service.consul", "A", "SERVFAIL qr aa rd\n? none.service.consul. A\n"},
+            {"none.node.consul", "A", "SERVFAIL qr aa rd\n? none.node.consul. A\n"},
+            {"none.query.consul", "A", "SERVFAIL qr aa rd\n? none.query.consul. A\n"},
+            {"web.service.dc2.consul", "A", "SERVFAIL qr aa rd\n? web.service.dc2.consul. A\n"},
+            {"no.such.kind.consul", "A", "NXDOMAIN qr aa rd\n? no.such.kind.consul. A\n" SOA},
+        };
+        static const struct world_case later[] = {
+            {"none.service.consul", "A", "NXDOMAIN qr aa rd\n? none.service.consul. A\n" SOA},
+        };
+        struct lictor_zone zone = world_defaults();
+
+        zone.unready = true;
+        world_set_zone(&w, &zone);
+        world_check(&w, cases, sizeof(cases) / sizeof(cases[0]));
+        zone.unready = false;
+        world_set_zone(&w, &zone);
+        world_check(&w, later, 1);
+}
+
+Test(dns_zone, another_datacenter_that_was_asked_in_vain_is_a_failure)
+{
+        static const struct world_case cases[] = {
+            {"web.service.dc2.consul", "A", "SERVFAIL qr aa rd\n? web.service.dc2.consul. A\n"},
+        };
+        struct lictor_zone zone = world_defaults();
+
+        zone.datacenters = true;
+        world_set_zone(&w, &zone);
+        cr_expect_str_eq(world_ask(&w, "web.service.dc2.consul", "A"), "[punt]");
+        w.env.answer_all = w.env.unreached = true;
+        world_check(&w, cases, 1);
+}
+
 Test(dns_zone, foreign_names_are_refused)
 {
         static const char *const names[] = {
