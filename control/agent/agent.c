@@ -9,6 +9,7 @@
 
 #include "control/agent/agent_internal.h"
 #include "control/agent/data_dir.h"
+#include "control/agent/dns_freshness.h"
 #include "control/agent/drop_report.h"
 #include "control/agent/local.h"
 #include "control/agent/loop_meter.h"
@@ -196,8 +197,11 @@ static int start_resolver(struct agent *agent, char *error, size_t error_size)
         agent_recursor_settings(agent->config, &settings.recursors);
         remote_dns(agent, &settings.elsewhere);
         remote_query_dns(agent, &settings.failover);
-        ret = dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
-
+        settings.renewal = (struct dns_renewal){agent, remote_wait};
+        agent->dns_freshness = dns_freshness_start(agent);
+        ret = agent->dns_freshness == NULL
+                  ? -ENOMEM
+                  : dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
         if (ret < 0)
                 snprintf(error, error_size, "Failed to start DNS: %s", strerror(-ret));
         return ret;
@@ -424,6 +428,8 @@ void agent_stop(struct agent *agent)
         remote_serve_stop(agent->serving);
         if (agent->api != NULL)
                 api_destroy(agent->api);
+        dns_freshness_stop(agent->dns_freshness);
+        agent->dns_freshness = NULL;
         dns_resolver_stop(agent->dns_resolver);
         dns_slow_stop(agent->dns_slow);
         if (agent->runtime != NULL)

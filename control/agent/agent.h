@@ -34,6 +34,7 @@ struct events;
 struct dns_tcp;
 struct dns_slow;
 struct dns_resolver;
+struct dns_freshness;
 struct runtime;
 struct watches;
 struct remote_exec;
@@ -71,6 +72,7 @@ struct agent {
         struct dns_tcp *dns_tcp;
         struct dns_slow *dns_slow;
         struct dns_resolver *dns_resolver;
+        struct dns_freshness *dns_freshness;
         struct ask_target own_api; /* where its HTTP API is; an empty URL without one */
         struct asker *asker;       /* requests of its own */
         struct watches *watches;   /* `watches` of the configuration */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "control/agent/dns_freshness.h"
 #include "control/agent/local.h"
 #include "control/follow/follower.h"
 #include "control/gossip/serf.h"
@@ -117,6 +118,7 @@ static void on_synced(void *arg)
 
         if (agent->local != NULL)
                 local_sync(agent->local);
+        dns_freshness_check(agent->dns_freshness);
 }
 
 static int follow_servers(struct agent *agent, struct follower_options options)

@@ -213,6 +213,8 @@ void api_operator_autopilot_configuration(struct http_request *request, void *ap
 void api_operator_autopilot_set(struct http_request *request, void *app);
 void api_operator_autopilot_health(struct http_request *request, void *app);
 void api_operator_keyring(struct http_request *request, void *app);
+// The keyring of this datacenter's pool, for another datacenter.
+void api_keyring_remote(struct http_request *request, void *app);
 void api_operator_keyring_change(struct http_request *request, void *app);
 void api_operator_autopilot_state(struct http_request *request, void *app);
 

@@ -131,6 +131,7 @@ const struct http_route api_routes[] = {
     {HTTP_POST, "/v1/internal/acl/authorize", api_acl_disabled, HTTP_ALLOW_ANYONE, 0},
 
     {HTTP_GET, API_QUERY_REMOTE_PATH, api_query_execute_remote, HTTP_ALLOW_QUERY_READ, 0},
+    {HTTP_PUT, API_KEYRING_REMOTE_PATH, api_keyring_remote, HTTP_ALLOW_OPERATOR_WRITE, 0},
 
     {HTTP_PUT, API_TXN_PATH, api_txn, HTTP_ALLOW_NODE_WRITE, 0},
 

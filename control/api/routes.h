@@ -8,8 +8,10 @@
 #define API_KV_PATH       "/v1/kv/"
 #define API_SNAPSHOT_PATH "/v1/snapshot"
 // Stands for the configured path of the web interface, and is left out where that is off.
-#define API_QUERY_REMOTE_PATH "/v1/internal/query"
-#define API_UI_PATH           "/ui/"
+#define API_UI_PATH "/ui/"
+// What servers ask those of other datacenters.
+#define API_QUERY_REMOTE_PATH   "/v1/internal/query"
+#define API_KEYRING_REMOTE_PATH "/v1/internal/keyring"
 
 extern const struct http_route api_routes[];
 extern const size_t api_route_count;

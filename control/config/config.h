@@ -56,6 +56,8 @@ struct config_dns {
         bool disable_compression;
         bool only_passing;
         bool node_meta_txt;
+        bool allow_stale;
+        uint64_t max_stale_ms;
 };
 
 /* What autopilot begins with in a new cluster; later its configuration is in the log. */
@@ -89,6 +91,8 @@ struct config_pool {
         size_t start_join_count;
         char **retry_join; /* -retry-join */
         size_t retry_join_count;
+        char **allowed; /* networks gossip is taken from; none: all */
+        size_t allowed_count;
         uint64_t retry_interval_ms;
         unsigned retry_max; /* 0: no limit */
         uint64_t reconnect_timeout_ms;
@@ -103,7 +107,8 @@ struct config_gossip {
         bool verify_incoming, verify_outgoing;
         bool disable_keyring_file;
         bool rejoin_after_leave;
-        char *segment; /* always "" */
+        uint64_t advertise_reconnect_timeout_ms; /* of a client; 0: none */
+        char *segment;                           /* always "" */
 };
 
 struct config {

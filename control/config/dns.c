@@ -5,7 +5,8 @@
 #include "control/config/internal.h"
 #include "control/text/duration.h"
 
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_S    INT64_C(1000000000)
+#define MAX_STALE_S (INT64_C(87600) * 3600) /* Consul's: ten years */
 
 static uint32_t seconds(int64_t ns)
 {
@@ -144,6 +145,10 @@ int build_dns(struct build *build)
         dns->enable_truncate = setting_bool(merged, "dns_config.enable_truncate", false);
         dns->disable_compression = setting_bool(merged, "dns_config.disable_compression", false);
         dns->only_passing = setting_bool(merged, "dns_config.only_passing", false);
+        dns->allow_stale = setting_bool(merged, "dns_config.allow_stale", true);
+        dns->max_stale_ms =
+            (uint64_t)setting_duration_ns(merged, "dns_config.max_stale", MAX_STALE_S * NS_PER_S) /
+            1000000;
         dns->node_meta_txt =
             setting_bool(merged, "dns_config.enable_additional_node_meta_txt", true);
         ret = set_limit(build, "dns_config.udp_answer_limit", 3, &dns->udp_answer_limit);

@@ -11,6 +11,7 @@
 /* Where a pool's settings stand, and what they are without any. */
 struct pool_keys {
         const char *table, *bind, *start_join, *retry_join, *retry_interval, *retry_max, *reconnect;
+        const char *allowed;
         struct config_pool defaults;
 };
 
@@ -22,6 +23,7 @@ static const struct pool_keys lan_keys = {
     .retry_interval = "retry_interval",
     .retry_max = "retry_max",
     .reconnect = "reconnect_timeout",
+    .allowed = "serf_lan_allowed_cidrs",
     .defaults = {.gossip_nodes = 3,
                  .gossip_interval_ms = 200,
                  .probe_interval_ms = 1000,
@@ -38,6 +40,7 @@ static const struct pool_keys wan_keys = {
     .retry_interval = "retry_interval_wan",
     .retry_max = "retry_max_wan",
     .reconnect = "reconnect_timeout_wan",
+    .allowed = "serf_wan_allowed_cidrs",
     .defaults = {.gossip_nodes = 4,
                  .gossip_interval_ms = 500,
                  .probe_interval_ms = 5000,
@@ -123,6 +126,9 @@ static int set_pool(struct build *build, const struct pool_keys *keys, struct co
         if (ret == 0)
                 ret = copy_strings(setting_get(merged, keys->retry_join), &pool->retry_join,
                                    &pool->retry_join_count);
+        if (ret == 0)
+                ret = copy_strings(setting_get(merged, keys->allowed), &pool->allowed,
+                                   &pool->allowed_count);
         return ret;
 }
 
@@ -149,6 +155,8 @@ int build_gossip(struct build *build)
         gossip->verify_incoming = setting_bool(merged, "encrypt_verify_incoming", true);
         gossip->verify_outgoing = setting_bool(merged, "encrypt_verify_outgoing", true);
         gossip->disable_keyring_file = setting_bool(merged, "disable_keyring_file", false);
+        gossip->advertise_reconnect_timeout_ms =
+            duration_ms(merged, "advertise_reconnect_timeout", 0);
         gossip->rejoin_after_leave = setting_bool(merged, "rejoin_after_leave", false);
         gossip->key = strdup(setting_string(merged, "encrypt", ""));
         gossip->segment = strdup(setting_string(merged, "segment", ""));
@@ -176,6 +184,7 @@ static void pool_fini(struct config_pool *pool)
         free(pool->bind);
         free_strings(pool->start_join, pool->start_join_count);
         free_strings(pool->retry_join, pool->retry_join_count);
+        free_strings(pool->allowed, pool->allowed_count);
 }
 
 void config_gossip_fini(struct config_gossip *gossip)

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include "control/config/internal.h"
 #include "lictor/bytes.h"
@@ -93,10 +94,43 @@ static int warn_deprecated(struct build *build)
         return 0;
 }
 
+// Consul's edition for money has them; the other one says so and goes on.
+static int warn_enterprise(struct build *build)
+{
+        static const struct {
+                const char *path, *name;
+        } keys[] = {
+            {"read_replica", "read_replica (or the deprecated non_voting_server)"},
+            {"non_voting_server", "read_replica (or the deprecated non_voting_server)"},
+            {"autopilot.redundancy_zone_tag", NULL},
+            {"autopilot.upgrade_version_tag", NULL},
+            {"autopilot.disable_upgrade_migration", NULL},
+            {"dns_config.prefer_namespace", NULL},
+            {"audit", NULL},
+        };
+        const char *last = "";
+
+        for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+                const char *name = keys[i].name != NULL ? keys[i].name : keys[i].path;
+                const json_t *value = setting_get(build->merged, keys[i].path);
+                bool is_set =
+                    value != NULL && !(json_is_string(value) && *json_string_value(value) == '\0');
+
+                if (!is_set || strcmp(last, name) == 0)
+                        continue;
+                last = name;
+                if (lines_add(&build->warnings,
+                              "\"%s\" is a Consul Enterprise configuration and will have no effect",
+                              name) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 int build_limits(struct build *build)
 {
-        static int (*const steps[])(struct build *) = {check_cidrs, check_counts, check_ranges,
-                                                       warn_ports, warn_deprecated};
+        static int (*const steps[])(struct build *) = {
+            check_cidrs, check_counts, check_ranges, warn_ports, warn_deprecated, warn_enterprise};
 
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
                 int ret = steps[i](build);

@@ -17,6 +17,7 @@ struct dns_resolver {
         struct recursor *recursor;
         struct dns_elsewhere elsewhere;
         struct dns_failover failover;
+        struct dns_renewal renewal;
         bool recurses;
         struct dns_random random;
         struct dns_job *jobs;
@@ -30,17 +31,19 @@ struct dns_chase {
         struct dns_message_added added;
 };
 
-static struct dns_env make_env(struct dns_resolver *resolver, enum dns_transport transport,
-                               bool answer_all)
+static struct dns_env make_env(struct dns_job *job, bool answer_all)
 {
+        struct dns_resolver *resolver = job->resolver;
+
         return (struct dns_env){
             .zone = plane_zone(resolver->dataplane),
             .table = plane_table(resolver->dataplane),
             .random = &resolver->random,
             .now_s = (uint32_t)time(NULL),
-            .transport = transport,
+            .transport = job->transport,
             .follow_aliases = true,
             .answer_all = answer_all,
+            .when_stale = job->when_stale,
         };
 }
 
@@ -50,7 +53,7 @@ static void respond_with(struct dns_job *job, bool answer_all, bool unreached)
         struct dns_env env;
 
         lictor_reader_online();
-        env = make_env(job->resolver, job->transport, answer_all);
+        env = make_env(job, answer_all);
         env.unreached = unreached;
         dns_respond_burst(&env, &job->message, 1);
         lictor_reader_offline();
@@ -325,6 +328,78 @@ static bool ask_elsewhere(struct dns_job *job)
         return true;
 }
 
+static void resolve(struct dns_job *job)
+{
+        char name[DNS_NAME_MAX];
+
+        if (query_name(job, name)) {
+                resolve_query(job, name);
+                return;
+        }
+        if (ask_elsewhere(job))
+                return;
+        job->call = recursor_ask(job->resolver->recursor, job->message.data, job->message.length,
+                                 job->transport == DNS_TCP, false, on_answer, job);
+        if (job->call == NULL) {
+                respond(job, true);
+                finish(job);
+        }
+}
+
+// It outlives a job that ends first.
+struct dns_job_wait {
+        struct dns_job *job; // NULL when nobody waits any more
+};
+
+static void on_renewed(void *arg, const char *error)
+{
+        struct dns_job_wait *wait = arg;
+        struct dns_job *job = wait->job;
+
+        free(wait);
+        if (job == NULL)
+                return;
+        job->wait = NULL;
+        job->when_stale = error == NULL ? DNS_STALE_ANSWER : DNS_STALE_FAIL;
+        respond(job, error != NULL);
+        if (job->message.verdict == DNS_PUNT)
+                resolve(job);
+        else
+                chase_hosts(job);
+}
+
+// Whether the answer would be in the table, were that not too old.
+static bool is_of_stale_table(struct dns_job *job)
+{
+        const struct dns_zone *zone;
+        struct dns_query query;
+        bool is;
+
+        lictor_reader_online();
+        zone = plane_zone(job->resolver->dataplane);
+        dns_parse(zone, &job->message, &query);
+        is = zone->stale && query.action == DNS_LOOK_UP;
+        lictor_reader_offline();
+        return is;
+}
+
+static void renew(struct dns_job *job)
+{
+        const struct dns_renewal *renewal = &job->resolver->renewal;
+
+        job->wait = malloc(sizeof(*job->wait));
+        if (job->wait == NULL || renewal->wait == NULL) {
+                free(job->wait);
+                job->wait = NULL;
+                job->when_stale = DNS_STALE_FAIL;
+                respond(job, true);
+                finish(job);
+                return;
+        }
+        job->wait->job = job;
+        renewal->wait(renewal->arg, on_renewed, job->wait);
+}
+
 bool dns_resolver_wants(const struct dns_resolver *resolver, const struct dns_message *message)
 {
         struct dns_message_host hosts[DNS_MESSAGE_HOSTS_MAX];
@@ -343,34 +418,24 @@ bool dns_resolver_wants(const struct dns_resolver *resolver, const struct dns_me
 
 void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job)
 {
-        char name[DNS_NAME_MAX];
-
         job->resolver = resolver;
         job->call = NULL;
         job->elsewhere = NULL;
         job->failover = NULL;
+        job->wait = NULL;
+        job->when_stale = DNS_STALE_PUNT;
         job->chase = NULL;
         job->next = resolver->jobs;
         job->link = &resolver->jobs;
         if (job->next != NULL)
                 job->next->link = &job->next;
         resolver->jobs = job;
-        if (job->message.verdict != DNS_PUNT) {
+        if (job->message.verdict != DNS_PUNT)
                 chase_hosts(job);
-                return;
-        }
-        if (query_name(job, name)) {
-                resolve_query(job, name);
-                return;
-        }
-        if (ask_elsewhere(job))
-                return;
-        job->call = recursor_ask(resolver->recursor, job->message.data, job->message.length,
-                                 job->transport == DNS_TCP, false, on_answer, job);
-        if (job->call == NULL) {
-                respond(job, true);
-                finish(job);
-        }
+        else if (is_of_stale_table(job))
+                renew(job);
+        else
+                resolve(job);
 }
 
 int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config,
@@ -394,6 +459,7 @@ int dns_resolver_start(uv_loop_t *loop, const struct dns_resolver_config *config
         resolver->publisher = config->publisher;
         resolver->elsewhere = config->elsewhere;
         resolver->failover = config->failover;
+        resolver->renewal = config->renewal;
         resolver->recurses = config->recursors.server_count > 0;
         *out = resolver;
         return 0;
@@ -423,6 +489,8 @@ void dns_resolver_stop(struct dns_resolver *resolver)
                 recursor_cancel(job->call);
                 if (job->elsewhere != NULL)
                         resolver->elsewhere.cancel(job->elsewhere);
+                if (job->wait != NULL)
+                        job->wait->job = NULL;
                 if (job->failover != NULL)
                         resolver->failover.cancel(job->failover);
                 job->message.verdict = DNS_DROP_NO_ROOM;

@@ -44,12 +44,20 @@ struct dns_failover {
         void (*cancel)(void *take_call);
 };
 
+/* Whether the table, which the zone calls stale, can be made new. */
+struct dns_renewal {
+        void *arg;
+        /** Try. @done  called once, perhaps before return: NULL, or why not. */
+        void (*wait)(void *arg, void (*done)(void *done_arg, const char *error), void *done_arg);
+};
+
 struct dns_resolver_config {
         const struct lictor_dataplane *dataplane; /* borrowed until stopped */
         struct publisher *publisher;              /* for templates; borrowed; may be NULL */
         struct recursor_config recursors;         /* without servers nothing is asked for */
         struct dns_elsewhere elsewhere;           /* ask is NULL: there are none */
         struct dns_failover failover;             /* likewise */
+        struct dns_renewal renewal;               /* wait is NULL: it cannot */
 };
 
 /* One message on its way. */
@@ -61,8 +69,10 @@ struct dns_job {
         struct dns_resolver *resolver; /* from here on the resolver's */
         struct dns_job *next, **link;
         struct recursor_call *call;
-        void *elsewhere; /* a call to another datacenter */
-        void *failover;  /* likewise */
+        void *elsewhere;           /* a call to another datacenter */
+        void *failover;            /* likewise */
+        struct dns_job_wait *wait; /* for the table to be made new */
+        enum dns_when_stale when_stale;
         struct dns_chase *chase;
 };
 

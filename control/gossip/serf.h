@@ -72,6 +72,8 @@ struct serf_hooks {
                        struct pack_slice payload);
         /* The keys changed on another's request: keep them. returns 0 or why it cannot be. */
         int (*keys_changed)(void *arg, const struct keyring *ring);
+        /* How long a member is kept after it failed or left; @kept_ms unless it says otherwise. */
+        uint64_t (*kept_ms)(void *arg, const struct serf_member *member, uint64_t kept_ms);
 };
 
 struct serf_options {

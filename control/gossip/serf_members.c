@@ -310,6 +310,8 @@ static void reap(struct serf *s)
 
                 if (e->member.status != SERF_FAILED && e->member.status != SERF_LEFT)
                         continue;
+                if (s->hooks.kept_ms)
+                        kept_ms = s->hooks.kept_ms(s->hooks.arg, &e->member, kept_ms);
                 if (s->now_us - e->member.gone_since_us > kept_ms * USEC_PER_MSEC)
                         forget(s, e);
         }

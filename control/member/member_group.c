@@ -11,6 +11,8 @@
 #include "lictor/version.h"
 
 #define SNAPSHOT_BYTES_MAX (1u << 20)
+/* Consul's: a machine that is replaced under its old name is let in after that time. */
+#define DEAD_RECLAIM_MS 30000u
 
 /* memberlist's least, greatest and current protocol version, then Serf's. */
 static const uint8_t versions[GOSSIP_VERSION_COUNT] = {1, 5, 2, 2, 5, 4};
@@ -32,6 +34,8 @@ static void describe(const struct member_group *group, struct member_info *info)
             .wan_join_port = (uint16_t)(config->ports.serf_wan > 0 ? config->ports.serf_wan : 0),
             .bootstrap = config->bootstrap || config->dev_mode || config->bootstrap_expect == 1,
         };
+        if (!config->server)
+                info->reconnect_timeout_ms = config->gossip.advertise_reconnect_timeout_ms;
         if (!info->bootstrap && config->bootstrap_expect > 0)
                 info->expect = (uint32_t)config->bootstrap_expect;
         snprintf(info->datacenter, sizeof(info->datacenter), "%s", config->datacenter);
@@ -51,6 +55,24 @@ static void set_timing(const struct config_pool *from, struct serf_options *serf
         swim->suspicion_mult = from->suspicion_mult;
         swim->retransmit_mult = from->retransmit_mult;
         serf->reconnect_timeout_ms = from->reconnect_timeout_ms;
+        swim->dead_reclaim_ms = DEAD_RECLAIM_MS;
+}
+
+// The texts have been checked with the rest of the configuration.
+static int set_allowed(struct member_group *group, struct pool_options *options)
+{
+        const struct config_pool *from = group->config;
+
+        if (from->allowed_count == 0)
+                return 0;
+        group->allowed = calloc(from->allowed_count, sizeof(*group->allowed));
+        if (group->allowed == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < from->allowed_count; i++)
+                (void)pool_network_parse(from->allowed[i], &group->allowed[i]);
+        options->allowed = group->allowed;
+        options->allowed_count = from->allowed_count;
+        return 0;
 }
 
 int member_group_settings(struct member_group *group, struct pool_options *options,
@@ -72,6 +94,10 @@ int member_group_settings(struct member_group *group, struct pool_options *optio
         options->plain_in = !config->gossip.verify_incoming;
         options->plain_out = !config->gossip.verify_outgoing;
         set_timing(group->config, &options->serf);
+        if (set_allowed(group, options) < 0) {
+                snprintf(error, error_size, "out of memory");
+                return -ENOMEM;
+        }
         if (parse_address(group->config->bind, port, &options->bind) < 0 ||
             parse_address(wan ? config->advertise_address_wan : config->advertise_address, port,
                           &advertised) < 0 ||

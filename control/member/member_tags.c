@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAGS_MAX 20u
+#include "control/text/duration.h"
+
+#define TAGS_MAX  20u
+#define NS_PER_MS INT64_C(1000000)
 
 /* Consul's protocol, which this one is, and what it takes from others. */
 #define PROTOCOL     "2"
@@ -45,7 +48,7 @@ static void add_server(struct tag_list *list, const struct member_info *info, bo
 void member_tags_put(const struct member_info *info, bool wan, struct byte_buffer *out)
 {
         struct tag_list list = {.count = 0};
-        char port[8], expect[12], wan_port[8];
+        char port[8], expect[12], wan_port[8], kept[DURATION_TEXT_MAX];
 
         snprintf(port, sizeof(port), "%u", info->port);
         snprintf(expect, sizeof(expect), "%u", info->expect);
@@ -54,6 +57,9 @@ void member_tags_put(const struct member_info *info, bool wan, struct byte_buffe
         add(&list, "build", info->build);
         add(&list, "dc", info->datacenter);
         add(&list, "id", info->node_id);
+        if (info->reconnect_timeout_ms > 0 && info->reconnect_timeout_ms <= INT64_MAX / NS_PER_MS)
+                add(&list, "rc_tm",
+                    duration_format((int64_t)info->reconnect_timeout_ms * NS_PER_MS, kept));
         add(&list, "role", info->role == MEMBER_SERVER ? "consul" : "node");
         add(&list, "segment", info->segment);
         add(&list, "vsn", PROTOCOL);
@@ -97,6 +103,15 @@ static bool is_uuid(const char *text)
         return true;
 }
 
+static uint64_t duration_ms_of(struct pack_slice value)
+{
+        char text[32] = "";
+        int64_t ns;
+
+        copy_text(value, text, sizeof(text));
+        return duration_parse(text, &ns) == 0 && ns > 0 ? (uint64_t)(ns / NS_PER_MS) : 0;
+}
+
 void member_tags_get(struct pack_slice meta, struct member_info *out)
 {
         char role[8] = "";
@@ -131,6 +146,8 @@ void member_tags_get(struct pack_slice meta, struct member_info *out)
                 out->wan_join_port = (uint16_t)number_of(value, UINT16_MAX);
         if (tags_find(meta, "expect", &value))
                 out->expect = number_of(value, INT32_MAX);
+        if (tags_find(meta, "rc_tm", &value))
+                out->reconnect_timeout_ms = duration_ms_of(value);
         out->bootstrap = tags_find(meta, "bootstrap", &value);
         out->use_tls = tags_find(meta, "use_tls", &value);
         out->nonvoter = tags_find(meta, "nonvoter", &value);

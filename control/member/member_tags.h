@@ -29,6 +29,7 @@ struct member_info {
         bool use_tls;
         bool nonvoter;
         char raft_version[8];
+        uint64_t reconnect_timeout_ms; /* how long it is kept once it failed; 0: as others */
 };
 
 /**

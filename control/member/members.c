@@ -19,8 +19,11 @@ void members_hold(struct members *members)
 
 void members_release(struct members *members)
 {
-        if (--members->references == 0)
-                free(members);
+        if (--members->references > 0)
+                return;
+        for (int i = 0; i < MEMBER_POOL_COUNT; i++)
+                free(members->groups[i].allowed);
+        free(members);
 }
 
 void member_address_text(const struct swim_address *address, char out[64])
@@ -229,6 +232,16 @@ static bool on_admits(void *arg, const struct gossip_alive *alive)
         return false;
 }
 
+// Who comes and goes may ask to be forgotten sooner.
+static uint64_t on_kept_ms(void *arg, const struct serf_member *member, uint64_t kept_ms)
+{
+        struct member_info info;
+
+        (void)arg;
+        member_tags_get(member->meta, &info);
+        return info.reconnect_timeout_ms > 0 ? info.reconnect_timeout_ms : kept_ms;
+}
+
 /* ---- Life ---- */
 
 static void on_snapshot(uv_timer_t *timer)
@@ -270,7 +283,8 @@ static int start_group(struct members *members, enum member_pool which, char *er
                                                     .member_event = on_member_event,
                                                     .user_event = on_user_event,
                                                     .answer = on_answer,
-                                                    .keys_changed = on_keys_changed};
+                                                    .keys_changed = on_keys_changed,
+                                                    .kept_ms = on_kept_ms};
                 ret = pool_start(&options, &group->pool, reason, sizeof(reason));
                 if (ret < 0)
                         snprintf(error, error_size,

@@ -35,8 +35,9 @@ struct member_group {
         bool retrying;
         uv_timer_t retry_timer;
         struct log_limit refusals, conflicts;
-        uint64_t quiet_from_ms; /* of lines about members: when the present interval ends */
-        unsigned lines;         /* written in it */
+        struct pool_network *allowed; /* who may gossip; NULL: everybody */
+        uint64_t quiet_from_ms;       /* of lines about members: when the present interval ends */
+        unsigned lines;               /* written in it */
         unsigned lines_held;
 };
 

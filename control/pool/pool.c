@@ -78,6 +78,13 @@ int pool_nonce(uint8_t nonce[KEYRING_NONCE_BYTES])
         return gnutls_rnd(GNUTLS_RND_NONCE, nonce, KEYRING_NONCE_BYTES) < 0 ? -EIO : 0;
 }
 
+bool pool_allows(const struct pool *pool, const struct swim_address *address)
+{
+        return pool->options.allowed_count == 0 ||
+               pool_networks_have(pool->options.allowed, pool->options.allowed_count,
+                                  address->bytes, address->length);
+}
+
 void pool_refuse(struct pool *pool, int error, const struct sockaddr *from)
 {
         uint64_t now_ms = uv_now(pool->options.loop), suppressed;
@@ -87,6 +94,9 @@ void pool_refuse(struct pool *pool, int error, const struct sockaddr *from)
         if (error == -EACCES) {
                 pool->counters.refused_encryption++;
                 why = "encryption is on at one side only";
+        } else if (error == -EPERM) {
+                pool->counters.refused_network++;
+                why = "its address is in no allowed network";
         } else {
                 pool->counters.refused_damaged++;
         }
@@ -156,7 +166,9 @@ static void on_packet(uv_udp_t *udp, ssize_t length, const uv_buf_t *buffer,
                 return;
         pool->counters.packets_in++;
         pool->counters.bytes_in += (uint64_t)length;
-        ret = envelope_open_packet(&pool->envelope, packet, &pool->opened, &packet);
+        ret = pool_allows(pool, &arrival.from) ? 0 : -EPERM;
+        if (ret == 0)
+                ret = envelope_open_packet(&pool->envelope, packet, &pool->opened, &packet);
         if (ret == 0)
                 ret = gossip_unpack(packet, &pool->unpacked, on_message, &arrival);
         if (ret < 0)
@@ -198,8 +210,19 @@ static bool on_admits(void *arg, const struct gossip_alive *alive)
 {
         struct pool *pool = arg;
         const struct serf_hooks *upper = &pool->options.hooks;
-        bool admitted = upper->admits == NULL || upper->admits(upper->arg, alive);
+        struct sockaddr_storage named;
+        struct swim_address address;
+        bool admitted;
 
+        // What others say of us is for the state machine to judge.
+        if (!pack_slice_equal(alive->node, pool->options.serf.swim.name) &&
+            swim_address_make(alive->address, alive->port, &address) &&
+            !pool_allows(pool, &address)) {
+                pool_address_to(&address, &named);
+                pool_refuse(pool, -EPERM, (const struct sockaddr *)&named);
+                return false;
+        }
+        admitted = upper->admits == NULL || upper->admits(upper->arg, alive);
         pool->members_refused += !admitted;
         return admitted;
 }
@@ -301,6 +324,13 @@ static int bind_sockets(struct pool *pool)
         return ret < 0 ? ret : pool_address_from((const struct sockaddr *)&bound, &pool->address);
 }
 
+static uint64_t on_kept_ms(void *arg, const struct serf_member *member, uint64_t kept_ms)
+{
+        const struct serf_hooks *upper = &((struct pool *)arg)->options.hooks;
+
+        return upper->kept_ms ? upper->kept_ms(upper->arg, member, kept_ms) : kept_ms;
+}
+
 static int create_serf(struct pool *pool)
 {
         struct serf_hooks hooks = {
@@ -315,6 +345,7 @@ static int create_serf(struct pool *pool)
             .query = on_query,
             .answer = on_answer,
             .keys_changed = on_keys_changed,
+            .kept_ms = on_kept_ms,
         };
         struct pool_options *o = &pool->options;
         size_t overhead;

@@ -12,6 +12,7 @@
 
 #include "control/gossip/serf.h"
 #include "control/log/log.h"
+#include "control/pool/network.h"
 
 struct pool;
 
@@ -25,6 +26,8 @@ struct pool_options {
         uint32_t stream_timeout_ms;
         bool compress;
         bool plain_in, plain_out; /* while encryption is being introduced: take and send plain */
+        const struct pool_network *allowed; /* borrowed: who may send, and be a member */
+        size_t allowed_count;               /* 0: everybody */
 };
 
 /** Defaults as Consul's for one datacenter, or between them. */
@@ -67,6 +70,7 @@ struct pool_counters {
         uint64_t streams_in, streams_out;
         uint64_t refused_encryption; /* plain where there are keys, the reverse, or no key fits */
         uint64_t refused_damaged;
+        uint64_t refused_network; /* messages from, and members in, networks that are not allowed */
         uint64_t refused_streams; /* over the bound */
 };
 

@@ -43,6 +43,8 @@ void pool_streams_close(struct pool *pool);
 void pool_handle_closed(struct pool *pool);
 /* Counts what was refused, with a line in the log once in a while. */
 void pool_refuse(struct pool *pool, int error, const struct sockaddr *from);
+/* Whether an address is in an allowed network. */
+bool pool_allows(const struct pool *pool, const struct swim_address *address);
 /* returns 0 or -EIO. */
 int pool_nonce(uint8_t nonce[KEYRING_NONCE_BYTES]);
 

@@ -306,6 +306,7 @@ int pool_stream_accept(struct pool *pool)
 {
         struct stream *t = create(pool, PURPOSE_ANSWER);
         int length = sizeof(t->peer);
+        struct swim_address from;
 
         if (t == NULL)
                 return -ENOMEM;
@@ -315,6 +316,12 @@ int pool_stream_accept(struct pool *pool)
             uv_tcp_getpeername(&t->tcp, (struct sockaddr *)&t->peer, &length) < 0) {
                 end(t, -EIO, "");
                 return -EIO;
+        }
+        if (pool_address_from((const struct sockaddr *)&t->peer, &from) < 0 ||
+            !pool_allows(pool, &from)) {
+                pool_refuse(pool, -EPERM, (const struct sockaddr *)&t->peer);
+                end(t, -EPERM, "");
+                return -EPERM;
         }
         if (pool->streams_in > STREAMS_IN_MAX) {
                 pool->counters.refused_streams++;

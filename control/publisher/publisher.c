@@ -220,6 +220,7 @@ int publisher_configure(struct publisher *p, const struct publisher_config *conf
         publisher_config_copy(config, &copy);
         copy.zone.query_templates = p->open_count > 0;
         copy.zone.unready = p->config.zone.unready;
+        copy.zone.stale = p->config.zone.stale;
         ret = lictor_zone_set(p->dp, &copy.zone);
         if (ret < 0) {
                 publisher_config_fini(&copy);
@@ -230,6 +231,16 @@ int publisher_configure(struct publisher *p, const struct publisher_config *conf
         if (!p->held)
                 publish_all(p);
         return 0;
+}
+
+void publisher_set_stale(struct publisher *p, bool stale)
+{
+        if (p->config.zone.stale == stale)
+                return;
+        p->config.zone.stale = stale;
+        // Without memory it is tried again when asked for again.
+        if (set_zone(p) < 0)
+                p->config.zone.stale = !stale;
 }
 
 void publisher_stats(const struct publisher *p, struct publisher_stats *out)

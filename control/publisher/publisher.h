@@ -71,6 +71,12 @@ void publisher_set_ready(struct publisher *p);
 int publisher_configure(struct publisher *p, const struct publisher_config *config);
 
 /**
+ * Say whether what is published is too old to be answered; not at first. Costs little when nothing
+ * changes.
+ */
+void publisher_set_stale(struct publisher *p, bool stale);
+
+/**
  * Publish what a template makes of one name, which readers may see until it is withdrawn.
  * returns  false when no template takes the name, or it selects nothing: then nothing was done.
  */

@@ -307,6 +307,12 @@ static void answer_found(const struct dns_env *env, struct dns_message *message,
                 answer_node(env, message, query, payload);
 }
 
+void dns_answer_failed(const struct dns_env *env, struct dns_message *message,
+                       const struct dns_query *query)
+{
+        answer_plainly(env, message, query, DNS_SERVFAIL);
+}
+
 void dns_answer(const struct dns_env *env, struct dns_message *message,
                 const struct dns_query *query, const struct svc_entry *entry)
 {

@@ -43,6 +43,10 @@ static inline const uint8_t *dns_address_record(const struct dns_addresses *addr
         return addresses->aaaa + (size_t)(i - addresses->a_count) * DNS_RECORD_AAAA_LENGTH;
 }
 
+/** Answer SERVFAIL what would have to be looked up. */
+void dns_answer_failed(const struct dns_env *env, struct dns_message *message,
+                       const struct dns_query *query);
+
 /* Whose name owns the records of blocks. */
 enum dns_block_owner { DNS_OWNER_QUESTION, DNS_OWNER_DOMAIN };
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "dataplane/dns/dns_answer.h"
+#include "dataplane/dns/dns_zone_fields.h"
 
 // How far ahead of its parsing a message is fetched.
 #define FETCH_AHEAD 4u
@@ -81,12 +82,33 @@ static inline const struct svc_entry *take_next(struct look_ups *l)
         return l->entries[i];
 }
 
+// The table is not asked.
+static void respond_without_table(const struct dns_env *env, struct dns_message messages[],
+                                  unsigned n)
+{
+        struct dns_query query;
+
+        for (unsigned i = 0; i < n; i++) {
+                dns_parse(env->zone, &messages[i], &query);
+                if (query.action != DNS_LOOK_UP)
+                        dns_answer(env, &messages[i], &query, NULL);
+                else if (env->when_stale == DNS_STALE_FAIL)
+                        dns_answer_failed(env, &messages[i], &query);
+                else
+                        messages[i].verdict = DNS_PUNT;
+        }
+}
+
 void dns_respond_burst(const struct dns_env *env, struct dns_message messages[], unsigned n)
 {
         struct dns_query queries[SVC_BURST_MAX];
         struct look_ups look_ups;
 
         assert(n <= SVC_BURST_MAX);
+        if (env->zone->stale && env->when_stale != DNS_STALE_ANSWER) {
+                respond_without_table(env, messages, n);
+                return;
+        }
         begin(&look_ups, env->table);
         for (unsigned i = 0; i < n; i++) {
                 if (i + FETCH_AHEAD < n)

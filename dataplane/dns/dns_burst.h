@@ -36,6 +36,9 @@ struct dns_message {
         uint8_t rcode;     /* of the answer, set with DNS_ANSWERED */
 };
 
+/* What to do with what the table knows while the zone says that it is too old. */
+enum dns_when_stale { DNS_STALE_PUNT, DNS_STALE_ANSWER, DNS_STALE_FAIL };
+
 /* One per thread; the only state that changes from burst to burst. */
 struct dns_random {
         uint64_t state;
@@ -50,6 +53,7 @@ struct dns_env {
         bool follow_aliases; /* true on the slow path: resolve names inside the zone here */
         bool answer_all;     /* nothing is left to ask: what would be punted has no answer */
         bool unreached;      /* who would know was asked and did not answer */
+        enum dns_when_stale when_stale;
 };
 
 /**
@@ -62,7 +66,8 @@ struct dns_env {
  * query_templates unknown prepared queries are punted, with datacenters the names of others.
  * answer_all is for what nobody could answer: foreign names and unknown addresses get SERVFAIL,
  * unknown queries NXDOMAIN. While the zone is unready, and when unreached, a name that is not found
- * gets SERVFAIL.
+ * gets SERVFAIL. In a stale zone all that needs the table is punted, answered all the same, or gets
+ * SERVFAIL, as when_stale says.
  *
  * context  registered reader.
  */

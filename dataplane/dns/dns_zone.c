@@ -83,6 +83,7 @@ int dns_zone_create(const struct lictor_zone *config, struct dns_zone **out)
         zone->query_templates = config->query_templates;
         zone->datacenters = config->datacenters;
         zone->unready = config->unready;
+        zone->stale = config->stale;
         zone->answer_flags = config->recursion ? DNS_FLAG_QR | DNS_FLAG_RA : DNS_FLAG_QR;
         zone->udp_answer_limit = config->udp_answer_limit < DNS_UDP_ANSWERS_MAX
                                      ? config->udp_answer_limit

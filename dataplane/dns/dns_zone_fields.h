@@ -30,6 +30,7 @@ struct dns_zone {
         bool query_templates;
         bool datacenters;
         bool unready;
+        bool stale;
         uint16_t answer_flags;     /* QR, and RA with recursion */
         uint32_t udp_answer_limit; /* at most DNS_UDP_ANSWERS_MAX */
         uint32_t a_record_limit;   /* UINT32_MAX when there is none */

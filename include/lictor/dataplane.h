@@ -59,6 +59,7 @@ struct lictor_zone {
         bool query_templates; /* unknown prepared queries go to the slow path */
         bool datacenters;     /* names of other datacenters go to the slow path */
         bool unready;         /* not all is known yet: a name not found gets SERVFAIL */
+        bool stale;           /* what is in the table is too old to answer: all goes there */
 };
 
 /*

@@ -199,7 +199,7 @@ Test(sources, what_has_no_effect_or_another_name_is_told)
         static const char *const expected[] = {
             "The 'ui' field is deprecated. Use the 'ui_config.enabled' field instead.",
             "ports.https: accepted, but nothing is served there in this version",
-            "audit: accepted, but has no effect in this version",
+            "\"audit\" is a Consul Enterprise configuration and will have no effect",
         };
 
         cr_assert_not_null(built.config, "%s", built.report.error);

@@ -35,6 +35,7 @@ struct node {
         unsigned events;
         uint64_t last_event_lamport;
         char last_event[64];
+        uint64_t kept_ms; /* what the hook says; 0: nothing */
         unsigned queries, acks, responses, ended;
         char last_response[64];
 };
@@ -129,6 +130,14 @@ static void on_answer(void *arg, uint32_t id, enum serf_answer kind, struct pack
                          (int)payload.length, (const char *)payload.bytes);
 }
 
+static uint64_t on_kept_ms(void *arg, const struct serf_member *member, uint64_t kept_ms)
+{
+        const struct node *node = arg;
+
+        (void)member;
+        return node->kept_ms > 0 ? node->kept_ms : kept_ms;
+}
+
 static void start_node(struct sim *sim, size_t number, uint64_t tombstone_s)
 {
         static const uint8_t versions[] = {1, 5, 2, 2, 5, 4};
@@ -140,7 +149,8 @@ static void start_node(struct sim *sim, size_t number, uint64_t tombstone_s)
                                    .member_event = on_member_event,
                                    .user_event = on_user_event,
                                    .query = on_query,
-                                   .answer = on_answer};
+                                   .answer = on_answer,
+                                   .kept_ms = on_kept_ms};
 
         memset(node, 0, sizeof(*node));
         node->sim = sim;
@@ -300,6 +310,20 @@ Test(serf, who_leaves_is_told_from_who_dies_and_both_are_forgotten)
         expect_seen(sim, 4, -1, "reaped");
         expect_seen(sim, 3, -1, "reaped");
         cr_expect_eq(sim->nodes[0].reaped, 2);
+        destroy(sim);
+}
+
+Test(serf, who_failed_is_kept_as_long_as_the_hook_says)
+{
+        struct sim *sim = create(3, 600);
+
+        run(sim, 5 * SECOND_US);
+        sim->nodes[0].kept_ms = 10000;
+        sim->nodes[2].down = true;
+        run(sim, 90 * SECOND_US);
+        cr_expect_eq(sim->nodes[0].failed, 1);
+        cr_expect_eq(sim->nodes[0].reaped, 1);
+        cr_expect_null(serf_member_find(sim->nodes[0].serf, pack_slice_of(sim->nodes[2].name)));
         destroy(sim);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control/gossip/swim.h"
+#include "lictor/bytes.h"
 
 /* One node, and messages nobody honest would send. */
 
@@ -51,6 +52,8 @@ static void on_conflict(void *arg, const struct swim_node *node, const struct sw
         seen.conflicts++;
 }
 
+static uint32_t reclaim_ms;
+
 static struct swim *node_of(size_t members_max)
 {
         struct swim_hooks hooks = {
@@ -62,6 +65,7 @@ static struct swim *node_of(size_t members_max)
         o.address = (struct swim_address){4, {10, 0, 0, 1}, 8301};
         memcpy(o.versions, "\1\5\2\2\5\4", GOSSIP_VERSION_COUNT);
         o.members_max = members_max;
+        o.dead_reclaim_ms = reclaim_ms;
         o.seed = 1;
         memset(&seen, 0, sizeof(seen));
         return swim_create(&o, &hooks, 0);
@@ -131,6 +135,33 @@ Test(swim_hostile, another_address_for_a_member_does_not_divert_it)
         cr_expect_eq(swim_find(s, pack_slice_of("b"))->address.bytes[3], 2);
         cr_expect_eq(swim_find(s, pack_slice_of("b"))->incarnation, 1);
         swim_destroy(s);
+}
+
+Test(swim_hostile, a_dead_members_name_is_another_ones_only_after_a_while)
+{
+        static const struct {
+                uint32_t reclaim_ms;
+                uint64_t after_ms;
+                bool taken;
+        } cases[] = {{0, 3600000, false}, {30000, 29999, false}, {30000, 30001, true}};
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct swim *s;
+
+                reclaim_ms = cases[i].reclaim_ms;
+                s = node_of(100);
+                say_alive(s, "b", 5, 2, 8301, GOOD, 1);
+                accuse(s, GOSSIP_DEAD, "b", 5, 1);
+                cr_assert_eq(state_of(s, "b"), GOSSIP_STATE_DEAD);
+                // A machine that is replaced begins to count anew.
+                say_alive(s, "b", 1, 66, 8301, GOOD, 1 + cases[i].after_ms * 1000);
+                cr_expect_eq(state_of(s, "b"),
+                             cases[i].taken ? GOSSIP_STATE_ALIVE : GOSSIP_STATE_DEAD, "%zu", i);
+                cr_expect_eq(swim_find(s, pack_slice_of("b"))->address.bytes[3],
+                             cases[i].taken ? 66 : 2, "%zu", i);
+                cr_expect_eq(seen.conflicts, !cases[i].taken, "%zu", i);
+                swim_destroy(s);
+        }
 }
 
 Test(swim_hostile, no_accusation_is_beyond_denial)

@@ -83,7 +83,9 @@ Test(member_tags, what_was_put_is_read)
 
         in.bootstrap = in.use_tls = in.nonvoter = true;
         snprintf(in.raft_version, sizeof(in.raft_version), "3");
+        in.reconnect_timeout_ms = 15 * 60000;
         member_tags_put(&in, false, &meta);
+        expect_tag(slice_of(&meta), "rc_tm", "15m0s");
         cr_expect_leq(meta.len, GOSSIP_META_MAX);
         member_tags_get(slice_of(&meta), &out);
         cr_expect_eq(out.role, MEMBER_SERVER);
@@ -93,6 +95,7 @@ Test(member_tags, what_was_put_is_read)
         cr_expect_eq(out.wan_join_port, 8302);
         cr_expect_eq(out.expect, 3);
         cr_expect(out.bootstrap && out.use_tls && out.nonvoter);
+        cr_expect_eq(out.reconnect_timeout_ms, 15 * 60000);
         cr_expect_str_eq(out.raft_version, "3");
         member_build_version(&out, version, sizeof(version));
         cr_expect_str_eq(version, "1.10.12");
@@ -106,6 +109,7 @@ Test(member_tags, what_cannot_be_counts_as_missing)
         } rows[] = {
             {"port", "65536"}, {"port", "-1"},    {"port", "8300x"},  {"port", ""},
             {"expect", "1e9"}, {"id", "no-uuid"}, {"role", "server"}, {"expect", "99999999999"},
+            {"rc_tm", "-5m"},  {"rc_tm", "soon"}, {"rc_tm", "0s"},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -116,7 +120,7 @@ Test(member_tags, what_cannot_be_counts_as_missing)
                 tags_put(&meta, &tag, 1);
                 member_tags_get(slice_of(&meta), &out);
                 cr_expect(out.role == MEMBER_STRANGER && out.port == 0 && out.expect == 0 &&
-                              out.node_id[0] == '\0',
+                              out.reconnect_timeout_ms == 0 && out.node_id[0] == '\0',
                           "%s=%s", rows[i].name, rows[i].value);
                 byte_buffer_fini(&meta);
         }

@@ -273,6 +273,29 @@ Test(dns_zone, the_longer_of_two_nested_domains_decides)
                          "= web.service.service.consul. 0 A 10.0.1.1\n");
 }
 
+Test(dns_zone, a_stale_table_is_punted_answered_or_failed)
+{
+        static const char *const looked_up[] = {"web.service.consul", "none.service.consul",
+                                                "n.node.consul", "q.query.consul"};
+        struct lictor_zone zone = world_defaults();
+
+        zone.stale = true;
+        world_set_zone(&w, &zone);
+        for (size_t i = 0; i < sizeof(looked_up) / sizeof(looked_up[0]); i++) {
+                w.env.when_stale = DNS_STALE_PUNT;
+                cr_expect_str_eq(world_ask(&w, looked_up[i], "A"), "[punt]", "%s", looked_up[i]);
+                w.env.when_stale = DNS_STALE_FAIL;
+                cr_expect_not_null(strstr(world_ask(&w, looked_up[i], "A"), "SERVFAIL"), "%s",
+                                   looked_up[i]);
+        }
+        w.env.when_stale = DNS_STALE_ANSWER;
+        cr_expect_not_null(strstr(world_ask(&w, "web.service.consul", "A"), "10.0.1.1"));
+        // What needs no table is answered all the same.
+        w.env.when_stale = DNS_STALE_PUNT;
+        cr_expect_not_null(strstr(world_ask(&w, "0a000102.addr.consul", "A"), "10.0.1.2"));
+        cr_expect_not_null(strstr(world_ask(&w, "www.example.org", "A"), "REFUSED"));
+}
+
 Test(dns_zone, addr_names_are_computed)
 {
         struct lictor_zone zone = world_defaults();
