@@ -13,10 +13,14 @@
 #include "control/store/records.h"
 #include "control/text/json_schema.h"
 
-// A body of PUT /v1/agent/service/register, and an element of "services" in a file.
+// An element of "services" in a file.
 extern const struct json_schema local_service_schema;
-// A body of PUT /v1/agent/check/register, and an element of "checks" in a file.
+// An element of "checks" in a file.
 extern const struct json_schema local_check_schema;
+// The body of PUT /v1/agent/service/register.
+extern const struct json_schema definition_service_body;
+// The body of PUT /v1/agent/check/register.
+extern const struct json_schema definition_check_body;
 
 // Where a definition came from decides some texts and what it may do.
 enum definition_source { DEFINITION_REMOTE, DEFINITION_FILE };

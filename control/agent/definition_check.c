@@ -1,5 +1,6 @@
 #include "control/agent/definition.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #define META_PAIRS_MAX     64
 #define META_KEY_LEN_MAX   128
 #define META_VALUE_LEN_MAX 512
+#define META_RESERVED      "consul-"
 #define WEIGHT_MAX         65535
 
 static int refuse(struct local_result *refusal, unsigned status, const char *format, ...)
@@ -126,6 +128,8 @@ static int check_meta(const json_t *meta, struct local_result *refusal)
                         problem = "Key contains invalid characters";
                 else if (strlen(key) > META_KEY_LEN_MAX)
                         problem = "Key is too long (limit: 128 characters)";
+                else if (strncmp(key, META_RESERVED, sizeof(META_RESERVED) - 1) == 0)
+                        problem = "Key prefix '" META_RESERVED "' is reserved for internal use";
                 else if (json_string_length(value) > META_VALUE_LEN_MAX)
                         problem = "Value is too long (limit: 512 characters)";
                 if (problem != NULL)
@@ -161,25 +165,30 @@ static bool is_any_address(const char *address)
                strcmp(address, "[::]") == 0;
 }
 
-static bool is_port(json_int_t port)
+// Whether an address is of the family that its key promises.
+static bool is_of_family(const char *address, int family)
 {
-        return port >= 0 && port <= 65535;
+        uint8_t bytes[16];
+
+        return inet_pton(family, address, bytes) == 1;
 }
 
-static int check_ports(const json_t *definition, struct local_result *refusal)
+static int check_tagged_addresses(const json_t *addresses, struct local_result *refusal)
 {
-        const char *key;
-        json_t *value;
+        static const struct {
+                const char *key;
+                int family;
+        } promises[] = {{"lan_ipv4", AF_INET}, {"wan_ipv4", AF_INET}, {"lan_ipv6", AF_INET6}};
 
-        if (!is_port(json_schema_int(definition, "Port")))
-                return refuse(refusal, 400, "Invalid port: must be between 0 and 65535");
-        json_object_foreach(json_object_get(definition, "TaggedAddresses"), key, value)
-        {
-                if (!is_port(json_schema_int(value, "Port")))
-                        return refuse(refusal, 400,
-                                      "Invalid port of tagged address %.40s: must be between 0 "
-                                      "and 65535",
-                                      key);
+        for (size_t i = 0; i < sizeof(promises) / sizeof(promises[0]); i++) {
+                const json_t *address = json_object_get(addresses, promises[i].key);
+
+                if (address != NULL &&
+                    !is_of_family(json_schema_string(address, "Address"), promises[i].family))
+                        return refuse(refusal, 500,
+                                      "Service tagged address \"%s\" must be a valid %s address",
+                                      promises[i].key,
+                                      promises[i].family == AF_INET ? "ipv4" : "ipv6");
         }
         return 0;
 }
@@ -215,11 +224,15 @@ int definition_check_service(const json_t *definition, const struct definition_r
                 return refuse(refusal, 400, "%s",
                               rules->source == DEFINITION_FILE ? "Service name missing"
                                                                : "Missing service name");
+        if (json_schema_int(definition, "Port") > INT32_MAX ||
+            json_schema_int(definition, "Port") < INT32_MIN)
+                return refuse(refusal, 400,
+                              "Request decode failed: json: cannot unmarshal number "
+                              "into field Port of type int");
         if (is_any_address(json_schema_string(definition, "Address")))
                 return refuse(refusal, 400, "Invalid service address");
-        if (check_meta(json_object_get(definition, "Meta"), refusal) < 0 ||
-            check_weights(json_object_get(definition, "Weights"), refusal) < 0 ||
-            check_ports(definition, refusal) < 0)
+        if (check_weights(json_object_get(definition, "Weights"), refusal) < 0 ||
+            check_meta(json_object_get(definition, "Meta"), refusal) < 0)
                 return -EINVAL;
         if (json_object_size(single) > 0 && check_one_of_service(single, rules, name, refusal) < 0)
                 return -EINVAL;
@@ -228,5 +241,5 @@ int definition_check_service(const json_t *definition, const struct definition_r
                 if (check_one_of_service(check, rules, name, refusal) < 0)
                         return -EINVAL;
         }
-        return 0;
+        return check_tagged_addresses(json_object_get(definition, "TaggedAddresses"), refusal);
 }

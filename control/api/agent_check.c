@@ -48,7 +48,7 @@ void api_agent_check_register(struct http_request *request, void *app)
         struct api_pending *pending;
         json_t *body;
 
-        if (!api_parse_body(request, &local_check_schema, JSON_SCHEMA_SNAKE_CASE, false, &body))
+        if (!api_parse_body(request, &definition_check_body, 0, false, &body))
                 return;
         api_take_token(request, body);
         pending = api_pending_create(request);
@@ -109,7 +109,7 @@ void api_agent_check_update(struct http_request *request, void *app)
         const char *status;
         json_t *body;
 
-        if (!api_parse_body(request, &schema, JSON_SCHEMA_IGNORE_UNKNOWN, false, &body))
+        if (!api_parse_body(request, &schema, 0, false, &body))
                 return;
         status = json_schema_string(body, "Status");
         if (strcmp(status, "passing") == 0 || strcmp(status, "warning") == 0 ||

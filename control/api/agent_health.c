@@ -61,6 +61,7 @@ static void reply_level(struct http_request *request, enum level level)
 {
         char *text = strdup(levels[level].name);
 
+        http_reply_header(request, "X-Consul-Reason", levels[level].name);
         if (text == NULL)
                 http_reply_empty(request, 500);
         else
@@ -79,7 +80,10 @@ static void write_check(struct json_writer *w, const struct catalog_check *check
         json_writer_put_string(w, "Output", check->output);
         json_writer_put_string(w, "ServiceID", check->service_id);
         json_writer_put_string(w, "ServiceName", check->service_name);
-        json_writer_put_null(w, "ServiceTags");
+        if (check->service_tags.count > 0)
+                api_put_list(w, "ServiceTags", &check->service_tags);
+        else
+                json_writer_put_null(w, "ServiceTags");
         json_writer_put_string(w, "Type", "");
         json_writer_key(w, "Definition");
         json_writer_begin_object(w);
@@ -123,8 +127,9 @@ static void reply_unknown_id(struct http_request *request, const char *id, struc
 {
         char text[256];
 
+        snprintf(text, sizeof(text), "ServiceId %.200s not found", id);
+        http_reply_header(request, "X-Consul-Reason", text);
         if (wants_text(request)) {
-                snprintf(text, sizeof(text), "ServiceId %.200s not found", id);
                 json_writer_string(w, text);
         } else {
                 json_writer_begin_object(w);
@@ -134,6 +139,26 @@ static void reply_unknown_id(struct http_request *request, const char *id, struc
                 json_writer_end_object(w);
         }
         http_reply_json(request, 404, w);
+}
+
+static void reply_unknown_name(struct http_request *request, const char *name,
+                               struct json_writer *take_w)
+{
+        char *text;
+
+        if (asprintf(&text, "ServiceName %.200s Not Found", name) < 0) {
+                json_writer_fini(take_w);
+                http_reply_empty(request, 500);
+                return;
+        }
+        http_reply_header(request, "X-Consul-Reason", text);
+        if (wants_text(request)) {
+                json_writer_fini(take_w);
+                http_reply_bytes(request, 404, "text/plain", text, strlen(text));
+        } else {
+                http_reply_json(request, 404, take_w);
+                free(text);
+        }
 }
 
 void api_agent_health_id(struct http_request *request, void *app)
@@ -153,8 +178,11 @@ void api_agent_health_id(struct http_request *request, void *app)
         } else if (wants_text(request)) {
                 reply_level(request, level_of_service(api, service));
         } else {
+                enum level level = level_of_service(api, service);
+
                 write_health(api, &w, service);
-                http_reply_json(request, levels[level_of_service(api, service)].status, &w);
+                http_reply_header(request, "X-Consul-Reason", levels[level].name);
+                http_reply_json(request, levels[level].status, &w);
         }
 }
 
@@ -185,13 +213,13 @@ void api_agent_health_name(struct http_request *request, void *app)
                 write_health(api, &w, service);
         }
         json_writer_end_array(&w);
-        if (!wants_text(request)) {
-                http_reply_json(request, found ? levels[worst].status : 404, &w);
-                return;
-        }
-        json_writer_fini(&w);
-        if (found)
+        if (found && wants_text(request)) {
+                json_writer_fini(&w);
                 reply_level(request, worst);
-        else
-                http_reply_text(request, 404, "ServiceName %.200s Not Found", name);
+        } else if (found) {
+                http_reply_header(request, "X-Consul-Reason", levels[worst].name);
+                http_reply_json(request, levels[worst].status, &w);
+        } else {
+                reply_unknown_name(request, name, &w);
+        }
 }

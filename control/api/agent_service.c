@@ -133,7 +133,7 @@ void api_agent_service_register(struct http_request *request, void *app)
         struct api_pending *pending;
         json_t *body;
 
-        if (!api_parse_body(request, &local_service_schema, JSON_SCHEMA_SNAKE_CASE, false, &body))
+        if (!api_parse_body(request, &definition_service_body, 0, false, &body))
                 return;
         api_take_token(request, body);
         pending = api_pending_create(request);

@@ -67,6 +67,8 @@ struct api_query {
         // The whole answer, instead of api_reply_read(), which it may call; api_reply_index() adds
         // the usual headers.
         void (*reply)(const struct api_read *read);
+        bool shows_consistency; // in a header: what is read of the catalog, and queries
+        bool may_be_cached;     // ?cached counts
 };
 
 // Answer a read, or refuse it for its parameters.
@@ -79,6 +81,8 @@ void api_read_start(struct api *api);
 void api_reply_index(const struct api_read *read);
 // Refuses an unreadable ?wait or ?index where nothing waits.
 bool api_check_wait(struct api *api, struct http_request *request);
+// Refuses what api_read() refuses for its parameters, where nothing is read from the store.
+bool api_check_read(struct api *api, struct http_request *request);
 // One more of the read's watches, to be added to a hub at once; API_WATCHES_MAX at most.
 struct watch *api_next_watch(struct api_read *read);
 
@@ -105,9 +109,11 @@ void api_reply_cached(const struct api *api, struct http_request *request);
 struct http_answer *api_cache_recall(void *app, const char *target, bool gzip);
 
 uint64_t api_index_nodes(const struct store *store, const char *name);
+uint64_t api_index_services(const struct store *store, const char *name);
 uint64_t api_index_catalog(const struct store *store, const char *name);
 uint64_t api_index_checks(const struct store *store, const char *name);
 void api_watch_nodes(struct api_read *read);
+void api_watch_services(struct api_read *read);
 void api_watch_catalog(struct api_read *read);
 void api_watch_checks(struct api_read *read);
 // One node or service, the read's name.
@@ -129,6 +135,10 @@ void api_contact(const struct api *api, struct http_request *request, bool *know
                  uint64_t *last_contact_ms);
 void api_reply_contact(const struct api *api, struct http_request *request);
 
+// Whether what is shown may be old: ?stale, or ?max_stale with a time.
+bool api_allows_stale(const struct http_request *request);
+// "stale", "consistent" or "leader".
+const char *api_consistency(const struct http_request *request);
 // Refuses contradictory or unreadable wishes about staleness and caching.
 bool api_check_consistency(struct http_request *request);
 
@@ -179,6 +189,9 @@ void api_answer_true(const struct api *api, struct http_request *request,
 struct api_pending;
 struct api_pending *api_pending_create(struct http_request *request);
 void api_answer_local(void *pending, const struct local_result *result);
+
+// Beside the flags of json_schema_parse(): a namespace is refused with the reason why.
+#define API_EXPLAIN_NAMESPACE (1u << 16)
 
 // Parse a body; false when it has been refused. List: of objects. *out is to be released.
 bool api_parse_body(struct http_request *request, const struct json_schema *schema, unsigned flags,

@@ -175,7 +175,7 @@ void api_reply_cached(const struct api *api, struct http_request *request)
 {
         bool hit;
 
-        if (http_request_param(request, "cached") == NULL)
+        if (http_request_param(request, "cached") == NULL || !api->agent->config->http_use_cache)
                 return;
         // The agent's own store is the cache, and it is never behind.
         hit = was_asked(api->cache, http_request_target(request));

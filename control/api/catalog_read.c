@@ -17,6 +17,7 @@ void api_catalog_datacenters(struct http_request *request, void *app)
         for (size_t i = 0; i < count; i++)
                 json_writer_string(&w, datacenters[i].name);
         json_writer_end_array(&w);
+        api_reply_cached(api, request);
         http_reply_json(request, 200, &w);
 }
 
@@ -40,7 +41,7 @@ static void write_nodes(const struct api_read *read, struct json_writer *w)
 void api_catalog_nodes(struct http_request *request, void *app)
 {
         static const struct api_query query = {api_index_nodes, write_nodes, api_node_selectors,
-                                               .watch = api_watch_nodes};
+                                               .watch = api_watch_nodes, .shows_consistency = true};
 
         api_read(app, request, &query, "");
 }
@@ -117,10 +118,15 @@ static void write_services(const struct api_read *read, struct json_writer *w)
 
 void api_catalog_services(struct http_request *request, void *app)
 {
-        static const struct api_query query = {api_index_catalog, write_services, NULL,
-                                               .watch = api_watch_catalog};
+        static const struct api_query all = {
+            api_index_services,        write_services,       NULL, .watch = api_watch_services,
+            .shows_consistency = true, .may_be_cached = true};
+        static const struct api_query by_node = {
+            api_index_catalog,         write_services,       NULL, .watch = api_watch_catalog,
+            .shows_consistency = true, .may_be_cached = true};
+        bool is_by_node = http_request_param(request, "node-meta") != NULL;
 
-        api_read(app, request, &query, "");
+        api_read(app, request, is_by_node ? &by_node : &all, "");
 }
 
 void api_write_service_node(const struct api *api, struct json_writer *w, const void *item)
@@ -177,9 +183,9 @@ static void write_service_nodes(const struct api_read *read, struct json_writer 
 
 void api_catalog_service(struct http_request *request, void *app)
 {
-        static const struct api_query query = {store_service_index, write_service_nodes,
-                                               api_service_node_selectors,
-                                               .watch = api_watch_service};
+        static const struct api_query query = {
+            store_service_index,        write_service_nodes,       api_service_node_selectors,
+            .watch = api_watch_service, .shows_consistency = true, .may_be_cached = true};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -220,7 +226,7 @@ static void write_node(const struct api_read *read, struct json_writer *w)
 void api_catalog_node(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_node_index, write_node, api_service_selectors,
-                                               .watch = api_watch_node};
+                                               .watch = api_watch_node, .shows_consistency = true};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -251,7 +257,8 @@ static void write_node_services(const struct api_read *read, struct json_writer 
 void api_catalog_node_services(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_node_index, write_node_services,
-                                               api_service_selectors, .watch = api_watch_node};
+                                               api_service_selectors, .watch = api_watch_node,
+                                               .shows_consistency = true};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')

@@ -45,7 +45,7 @@ static enum server_consistency consistency_of(const struct api *api, struct http
 
         if (http_request_param(request, "consistent") != NULL)
                 return SERVER_READ_CONSISTENT;
-        if (http_request_param(request, "stale") == NULL)
+        if (!api_allows_stale(request))
                 return SERVER_READ_DEFAULT;
         server_contact(api->agent->server, &contact);
         if (max_stale != NULL && duration_parse(max_stale, &limit_ns) == 0 && limit_ns > 0 &&
@@ -83,12 +83,71 @@ static void on_readable(void *arg, const char *error)
         free(waiting);
 }
 
+// Namespaces are known where what is named may be in one.
+static bool knows_namespaces(const struct http_route *route)
+{
+        static const char *const areas[] = {
+            "/v1/agent/service",
+            "/v1/agent/check",
+            "/v1/agent/health/",
+            "/v1/catalog/register",
+            "/v1/catalog/deregister",
+            "/v1/catalog/service",
+            "/v1/catalog/node/",
+            "/v1/catalog/node-services/",
+            "/v1/catalog/connect/",
+            "/v1/catalog/gateway-services/",
+            "/v1/health/",
+            API_KV_PATH,
+            "/v1/session/",
+        };
+
+        for (size_t i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
+                if (strncmp(route->pattern, areas[i], strlen(areas[i])) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool check_namespace(struct http_request *request, const struct http_route *route)
+{
+        const char *header = http_request_header(request, "X-Consul-Namespace");
+        const char *param = http_request_param(request, "ns");
+        const char *where = NULL;
+
+        if (header != NULL && *header != '\0')
+                where = "header: \"X-Consul-Namespace\"";
+        else if (param != NULL && *param != '\0')
+                where = "query parameter: \"ns\"";
+        if (where == NULL || !knows_namespaces(route))
+                return true;
+        http_reply_text(request, 400,
+                        "Bad request: Invalid %s - Namespaces are a Consul Enterprise feature",
+                        where);
+        return false;
+}
+
+// The agent's own endpoints undo the escapes of a name once more.
+static bool unescape_name(struct http_request *request, const struct http_route *route)
+{
+        char broken[4];
+
+        if (strncmp(route->pattern, "/v1/agent/", 10) != 0 ||
+            http_request_unescape_rest(request, broken) == NULL)
+                return true;
+        http_reply_text(request, 500,
+                        "failure in unescaping path param \"%.200s\": invalid URL escape \"%s\"",
+                        http_request_rest(request), broken);
+        return false;
+}
+
 void api_dispatch(struct http_request *request, const struct http_route *route, void *app)
 {
         const struct api *api = app;
         struct waiting *waiting;
 
-        if (api_relay(api, request, route))
+        if (!check_namespace(request, route) || !unescape_name(request, route) ||
+            api_relay(api, request, route))
                 return;
         if (api->agent->server == NULL || !reads_cluster(request, route)) {
                 route->handler(request, app);
@@ -117,8 +176,7 @@ void api_contact(const struct api *api, struct http_request *request, bool *know
         if (api->agent->server != NULL)
                 server_contact(api->agent->server, &contact);
         *known_leader = contact.known_leader;
-        *last_contact_ms =
-            http_request_param(request, "stale") != NULL ? contact.last_contact_ms : 0;
+        *last_contact_ms = api_allows_stale(request) ? contact.last_contact_ms : 0;
 }
 
 void api_reply_contact(const struct api *api, struct http_request *request)

@@ -32,7 +32,8 @@ static void write_node_checks(const struct api_read *read, struct json_writer *w
 void api_health_node(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_node_index, write_node_checks,
-                                               api_check_selectors, .watch = api_watch_node};
+                                               api_check_selectors, .watch = api_watch_node,
+                                               .shows_consistency = true};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -52,7 +53,8 @@ static void write_service_checks(const struct api_read *read, struct json_writer
 void api_health_checks(struct http_request *request, void *app)
 {
         static const struct api_query query = {store_service_index, write_service_checks,
-                                               api_check_selectors, .watch = api_watch_service};
+                                               api_check_selectors, .watch = api_watch_service,
+                                               .shows_consistency = true};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -73,7 +75,8 @@ static void write_state(const struct api_read *read, struct json_writer *w)
 void api_health_state(struct http_request *request, void *app)
 {
         static const struct api_query query = {api_index_checks, write_state, api_check_selectors,
-                                               .watch = api_watch_checks};
+                                               .watch = api_watch_checks,
+                                               .shows_consistency = true};
         const char *state = http_request_rest(request);
 
         if (state[0] == '\0')
@@ -155,8 +158,9 @@ static bool is_flag(const char *text)
 
 void api_health_service(struct http_request *request, void *app)
 {
-        static const struct api_query query = {store_service_index, write_instances,
-                                               api_health_selectors, .watch = api_watch_service};
+        static const struct api_query query = {
+            store_service_index,        write_instances,           api_health_selectors,
+            .watch = api_watch_service, .shows_consistency = true, .may_be_cached = true};
         const char *name = http_request_rest(request);
         const char *passing = http_request_param(request, "passing");
 

@@ -250,8 +250,7 @@ static void answer_false(struct http_request *request)
 
 static bool check_request(struct api *api, struct http_request *request)
 {
-        return api_check_wait(api, request) && api_check_consistency(request) &&
-               api_check_datacenter(api, request);
+        return api_check_read(api, request);
 }
 
 static void start_op(struct command *command, const char *key)

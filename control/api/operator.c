@@ -9,9 +9,9 @@
 
 #define PROTOCOL_VERSION "3" // of Raft as Consul's servers number it
 
-static bool check_server(const struct api *api, struct http_request *request)
+static bool check_server(struct api *api, struct http_request *request)
 {
-        if (!api_check_datacenter(api, request) || !api_check_consistency(request))
+        if (!api_check_read(api, request))
                 return false;
         if (api->agent->server != NULL)
                 return true;
@@ -21,7 +21,7 @@ static bool check_server(const struct api *api, struct http_request *request)
 
 void api_operator_raft_configuration(struct http_request *request, void *app)
 {
-        const struct api *api = app;
+        struct api *api = app;
         const struct raft_configuration *configuration;
         const struct server *server = api->agent->server;
         const char *leader;
@@ -109,7 +109,7 @@ void api_operator_raft_peer(struct http_request *request, void *app)
 {
         const char *address = http_request_param(request, "address");
         const char *id = http_request_param(request, "id");
-        const struct api *api = app;
+        struct api *api = app;
         bool has_address = address != NULL && address[0] != '\0', has_id = id != NULL && id[0];
 
         if (!check_server(api, request))
@@ -133,7 +133,7 @@ void api_operator_raft_peer(struct http_request *request, void *app)
 void api_operator_raft_transfer(struct http_request *request, void *app)
 {
         const char *id = http_request_param(request, "id");
-        const struct api *api = app;
+        struct api *api = app;
 
         if (check_server(api, request))
                 operate(api, request, OPERATOR_TRANSFER, id != NULL ? id : "");
@@ -141,7 +141,7 @@ void api_operator_raft_transfer(struct http_request *request, void *app)
 
 void api_operator_autopilot_health(struct http_request *request, void *app)
 {
-        const struct api *api = app;
+        struct api *api = app;
 
         if (check_server(api, request))
                 operate(api, request, OPERATOR_HEALTH, "");
@@ -149,7 +149,7 @@ void api_operator_autopilot_health(struct http_request *request, void *app)
 
 void api_operator_autopilot_state(struct http_request *request, void *app)
 {
-        const struct api *api = app;
+        struct api *api = app;
 
         if (check_server(api, request))
                 operate(api, request, OPERATOR_STATE, "");
@@ -157,7 +157,7 @@ void api_operator_autopilot_state(struct http_request *request, void *app)
 
 void api_operator_autopilot_configuration(struct http_request *request, void *app)
 {
-        const struct api *api = app;
+        struct api *api = app;
         struct autopilot_config config;
         const struct setting_record *row;
         struct json_writer w;

@@ -9,6 +9,9 @@
 #include "control/query/query.h"
 #include "control/text/duration.h"
 
+// Before what the reference finds only when the change is in its log.
+#define APPLY "raft apply failed: "
+
 void api_write_query(struct json_writer *w, const json_t *definition,
                      const struct query_record *record)
 {
@@ -65,7 +68,7 @@ static void write_queries(const struct api_read *read, struct json_writer *w)
 void api_query_list(struct http_request *request, void *app)
 {
         static const struct api_query query = {queries_index, write_queries, NULL,
-                                               .watch = watch_queries};
+                                               .watch = watch_queries, .shows_consistency = true};
 
         api_read(app, request, &query, "");
 }
@@ -117,9 +120,9 @@ static bool check_id(struct http_request *request, const char *id, const char *p
 static void get_query(struct api *api, struct http_request *request, const char *id)
 {
         static const struct api_query query = {queries_index, write_one, NULL,
-                                               .watch = watch_queries};
+                                               .watch = watch_queries, .shows_consistency = true};
 
-        if (!api_check_datacenter(api, request) || !check_id(request, id, ""))
+        if (!api_check_read(api, request) || !check_id(request, id, ""))
                 return;
         if (store_query_get(api->agent->store, id) == NULL)
                 http_reply_text(request, 404, "Query not found");
@@ -127,31 +130,56 @@ static void get_query(struct api *api, struct http_request *request, const char 
                 api_read(api, request, &query, id);
 }
 
-// "NAME/execute" and "NAME/explain" are told from an ID by how they end, whatever is before.
-void api_query_get(struct http_request *request, void *app)
+// What is below a query: carried out and shown by other means than the query itself.
+struct verb {
+        const char *ending; // of the path
+        void (*answer)(struct api *api, struct http_request *request, const char *name);
+};
+
+// "NAME/execute" and "NAME/explain" are told from an ID by how they end, whatever is before; NULL
+// for an ID.
+static const struct verb *find_verb(const char *rest)
 {
-        static const struct {
-                const char *ending;
-                void (*answer)(struct api *api, struct http_request *request, const char *name);
-        } verbs[] = {{"/execute", api_query_execute}, {"/explain", api_query_explain}};
-        const char *rest = http_request_rest(request);
+        static const struct verb verbs[] = {{"/execute", api_query_execute},
+                                            {"/explain", api_query_explain}};
         size_t len = strlen(rest);
 
         for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
                 size_t ending_len = strlen(verbs[i].ending);
-                char *name;
 
-                if (len < ending_len || strcmp(rest + len - ending_len, verbs[i].ending) != 0)
-                        continue;
-                name = strndup(rest, len - ending_len);
-                if (name == NULL)
-                        http_reply_text(request, 500, "out of memory");
-                else
-                        verbs[i].answer(app, request, name);
-                free(name);
+                if (len >= ending_len && strcmp(rest + len - ending_len, verbs[i].ending) == 0)
+                        return &verbs[i];
+        }
+        return NULL;
+}
+
+static void run_verb(struct api *api, struct http_request *request, const struct verb *verb)
+{
+        const char *rest = http_request_rest(request);
+        char *name;
+
+        if (http_request_method(request) != HTTP_GET) {
+                http_reply_header(request, "Allow", "GET");
+                http_reply_text(request, 405, "method %s not allowed",
+                                http_method_name(http_request_method(request)));
                 return;
         }
-        get_query(app, request, rest);
+        name = strndup(rest, strlen(rest) - strlen(verb->ending));
+        if (name == NULL)
+                http_reply_text(request, 500, "out of memory");
+        else
+                verb->answer(api, request, name);
+        free(name);
+}
+
+void api_query_get(struct http_request *request, void *app)
+{
+        const struct verb *verb = find_verb(http_request_rest(request));
+
+        if (verb != NULL)
+                run_verb(app, request, verb);
+        else
+                get_query(app, request, http_request_rest(request));
 }
 
 bool api_make_uuid(char out[37])
@@ -185,12 +213,11 @@ static bool check_ttl(struct http_request *request, const char *ttl, int32_t *tt
         if (ttl[0] == '\0')
                 return true;
         if (duration_parse(ttl, &ttl_ns) < 0) {
-                bool is_number = ttl[strspn(ttl, "+-.0123456789")] == '\0';
+                char why[200];
 
-                http_reply_text(request, 500,
-                                "Invalid prepared query: Bad DNS TTL '%.60s': time: %s duration "
-                                "\"%.60s\"",
-                                ttl, is_number ? "missing unit in" : "invalid", ttl);
+                duration_explain(ttl, why, sizeof(why));
+                http_reply_text(request, 500, "Invalid prepared query: Bad DNS TTL '%.60s': %s",
+                                ttl, why);
                 return false;
         }
         if (ttl_ns < 0 || ttl_ns / 1000000000 > INT32_MAX)
@@ -237,19 +264,19 @@ static bool check_template(const struct api *api, struct http_request *request,
         int ret = query_template_check(definition, error);
 
         if (ret == -EINVAL)
-                return refuse(request, "failed compiling template: %.500s", error);
+                return refuse(request, APPLY "failed compiling template: %.480s", error);
         if (ret < 0)
                 return refuse(request, "%s", "out of memory");
         if (name[0] != '\0') {
                 named = store_query_get(api->agent->store, name);
                 return named == NULL ||
-                       refuse(request, "name '%.200s' aliases an existing query ID", name);
+                       refuse(request, APPLY "name '%.200s' aliases an existing query ID", name);
         }
         named = query_find(api->agent->store, "");
         if (json_schema_string(json_object_get(definition, "Template"), "Type")[0] == '\0' ||
             named == NULL || strcasecmp(named->query.id, id) == 0)
                 return true;
-        return refuse(request, "%s", "a query template with an empty name already exists");
+        return refuse(request, APPLY "%s", "a query template with an empty name already exists");
 }
 
 static void answer_updated(const struct api *api, struct http_request *request,
@@ -287,9 +314,14 @@ free_raw:
 static void set_query(struct api *api, struct http_request *request, const char *id, bool create)
 {
         json_t *body, *definition = NULL;
-        int32_t ttl_s;
+        int32_t ttl_s = -1;
+        size_t len;
 
-        if (!api_parse_body(request, &api_query_schema, 0, false, &body))
+        http_request_body(request, &len);
+        // An update may do without a body, and then lacks what every query has to have.
+        if (len == 0 && !create)
+                body = json_object();
+        else if (!api_parse_body(request, &api_query_schema, 0, false, &body))
                 return;
         if (create && json_schema_string(body, "ID")[0] != '\0') {
                 refuse(request, "%s", "ID must be empty when creating a new prepared query");
@@ -322,9 +354,12 @@ void api_query_create(struct http_request *request, void *app)
 
 void api_query_update(struct http_request *request, void *app)
 {
+        const struct verb *verb = find_verb(http_request_rest(request));
         struct api *api = app;
 
-        if (api_check_datacenter(api, request))
+        if (verb != NULL)
+                run_verb(api, request, verb);
+        else if (api_check_datacenter(api, request))
                 set_query(api, request, http_request_rest(request), false);
 }
 
@@ -334,7 +369,9 @@ void api_query_delete(struct http_request *request, void *app)
         struct api *api = app;
 
         command.query_delete.id = http_request_rest(request);
-        if (api_check_datacenter(api, request) &&
-            check_id(request, command.query_delete.id, "Prepared Query lookup failed: "))
+        if (find_verb(command.query_delete.id) != NULL)
+                run_verb(api, request, find_verb(command.query_delete.id));
+        else if (api_check_datacenter(api, request) &&
+                 check_id(request, command.query_delete.id, "Prepared Query lookup failed: "))
                 api_propose(api, request, &command, answer_updated);
 }

@@ -166,10 +166,7 @@ static bool parse_limit(struct http_request *request, size_t *out)
 static void put_meta(const struct api *api, struct http_request *request, struct json_writer *w,
                      uint64_t index)
 {
-        const char *level = http_request_param(request, "stale") != NULL        ? "stale"
-                            : http_request_param(request, "consistent") != NULL ? "consistent"
-                                                                                : "leader";
-
+        const char *level = api_consistency(request);
         uint64_t last_contact_ms;
         bool known_leader;
 
@@ -182,6 +179,8 @@ static void put_meta(const struct api *api, struct http_request *request, struct
         json_writer_put_int(w, "Backend", 0);
         http_reply_header_uint(request, "X-Consul-Index", index > 0 ? index : 1);
         api_reply_contact(api, request);
+        http_reply_header(request, "X-Consul-Query-Backend", "blocking-query");
+        http_reply_header(request, "X-Consul-Effective-Consistency", level);
 }
 
 static void answer_nodes(struct api *api, struct http_request *request,
@@ -216,7 +215,7 @@ static bool prepare(struct api *api, struct http_request *request, const char *n
 {
         char error[QUERY_ERROR_MAX] = "out of memory";
 
-        if (!api_check_datacenter(api, request) || !api_check_consistency(request))
+        if (!api_check_datacenter(api, request))
                 return false;
         *record = query_find(api->agent->store, name);
         if (*record == NULL) {
@@ -261,7 +260,8 @@ void api_query_execute(struct api *api, struct http_request *request, const char
         bool connect;
         size_t limit;
 
-        if (!parse_limit(request, &limit) || !parse_connect(request, &connect) ||
+        if (!api_check_consistency(request) || !api_check_wait(api, request) ||
+            !parse_limit(request, &limit) || !parse_connect(request, &connect) ||
             !prepare(api, request, name, &record, &plan))
                 return;
         connect =
@@ -318,8 +318,10 @@ void api_query_explain(struct api *api, struct http_request *request, const char
         const struct query_record *record;
         struct query_plan plan;
         struct json_writer w;
+        size_t limit;
 
-        if (!prepare(api, request, name, &record, &plan))
+        if (!api_check_consistency(request) || !api_check_wait(api, request) ||
+            !parse_limit(request, &limit) || !prepare(api, request, name, &record, &plan))
                 return;
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_object(&w);

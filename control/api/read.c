@@ -18,9 +18,15 @@ static uint64_t larger(uint64_t a, uint64_t b)
         return a > b ? a : b;
 }
 
+uint64_t api_index_services(const struct store *store, const char *name)
+{
+        (void)name;
+        return store_table_index(store, STORE_SERVICES);
+}
+
 uint64_t api_index_catalog(const struct store *store, const char *name)
 {
-        return larger(api_index_nodes(store, name), store_table_index(store, STORE_SERVICES));
+        return larger(api_index_nodes(store, name), api_index_services(store, name));
 }
 
 uint64_t api_index_checks(const struct store *store, const char *name)
@@ -34,10 +40,15 @@ void api_watch_nodes(struct api_read *read)
         store_watch_table(read->api->agent->store, api_next_watch(read), STORE_NODES);
 }
 
+void api_watch_services(struct api_read *read)
+{
+        store_watch_table(read->api->agent->store, api_next_watch(read), STORE_SERVICES);
+}
+
 void api_watch_catalog(struct api_read *read)
 {
         api_watch_nodes(read);
-        store_watch_table(read->api->agent->store, api_next_watch(read), STORE_SERVICES);
+        api_watch_services(read);
 }
 
 void api_watch_checks(struct api_read *read)
@@ -68,45 +79,71 @@ bool api_check_datacenter(const struct api *api, struct http_request *request)
         return false;
 }
 
+// A number of seconds as Go's Atoi reads it.
+static bool is_seconds(const char *text, size_t len)
+{
+        size_t sign = len > 0 && (text[0] == '-' || text[0] == '+') ? 1 : 0;
+
+        // Nineteen digits might be too large for what Consul keeps them in.
+        return len > sign && len - sign < 19 && strspn(text + sign, "0123456789") >= len - sign;
+}
+
 // Cache-Control as far as Consul reads it: max-age=N, must-revalidate, stale-if-error=N.
 static bool is_cache_control(const char *header)
 {
+        static const char *const timed[] = {"max-age=", "stale-if-error="};
+
         while (header != NULL && *header != '\0') {
-                static const char *const timed[] = {"max-age=", "stale-if-error="};
+                size_t len;
 
-                header += strspn(header, " ,");
+                header += strspn(header, " \t");
+                len = strcspn(header, ",");
                 for (size_t i = 0; i < sizeof(timed) / sizeof(timed[0]); i++) {
-                        size_t len = strlen(timed[i]);
-                        size_t digits;
+                        size_t name_len = strlen(timed[i]), value_len = len;
 
-                        if (strncasecmp(header, timed[i], len) != 0)
+                        if (strncasecmp(header, timed[i], name_len) != 0)
                                 continue;
-                        digits = strspn(header + len, "0123456789");
-                        if (digits == 0 || strchr(" ,", header[len + digits]) == NULL)
-                                return header[len + digits] == '\0' && digits > 0;
+                        while (value_len > name_len && strchr(" \t", header[value_len - 1]))
+                                value_len--;
+                        if (!is_seconds(header + name_len, value_len - name_len))
+                                return false;
                 }
-                header += strcspn(header, ",");
+                header += len;
+                header += *header == ',';
         }
         return true;
 }
 
+bool api_allows_stale(const struct http_request *request)
+{
+        const char *max_stale = http_request_param(request, "max_stale");
+        int64_t max_stale_ns;
+
+        if (http_request_param(request, "stale") != NULL)
+                return true;
+        return max_stale != NULL && duration_parse(max_stale, &max_stale_ns) == 0 &&
+               max_stale_ns > 0;
+}
+
+const char *api_consistency(const struct http_request *request)
+{
+        if (http_request_param(request, "consistent") != NULL)
+                return "consistent";
+        return api_allows_stale(request) ? "stale" : "leader";
+}
+
 bool api_check_consistency(struct http_request *request)
 {
-        bool stale = http_request_param(request, "stale") != NULL;
         bool consistent = http_request_param(request, "consistent") != NULL;
         const char *max_stale = http_request_param(request, "max_stale");
         int64_t max_stale_ns;
 
-        if (!is_cache_control(http_request_header(request, "Cache-Control"))) {
-                http_reply_text(request, 400, "Invalid Cache-Control header.");
-                return false;
-        }
         if (max_stale != NULL && max_stale[0] != '\0' &&
             duration_parse(max_stale, &max_stale_ns) < 0) {
                 http_reply_text(request, 400, "Invalid max_stale value \"%.60s\"", max_stale);
                 return false;
         }
-        if (stale && consistent) {
+        if (consistent && api_allows_stale(request)) {
                 http_reply_text(request, 400,
                                 "Cannot specify ?stale with ?consistent, conflicting semantics.");
                 return false;
@@ -114,6 +151,10 @@ bool api_check_consistency(struct http_request *request)
         if (consistent && http_request_param(request, "cached") != NULL) {
                 http_reply_text(request, 400,
                                 "Cannot specify ?cached with ?consistent, conflicting semantics.");
+                return false;
+        }
+        if (!is_cache_control(http_request_header(request, "Cache-Control"))) {
+                http_reply_text(request, 400, "Invalid Cache-Control header.");
                 return false;
         }
         return true;
@@ -203,7 +244,7 @@ bool api_matches_tags(const struct http_request *request, const struct catalog_s
         const char *tag;
 
         for (size_t n = 0; (tag = http_request_param_at(request, "tag", n)) != NULL; n++) {
-                if (tag[0] != '\0' && !text_list_has(&service->tags, tag))
+                if (!text_list_has(&service->tags, tag))
                         return false;
         }
         return true;

@@ -30,11 +30,21 @@ static bool is_own(const struct api *api, const struct http_route *route)
         return false;
 }
 
-// The answers tell of all datacenters.
-static bool is_of_all_datacenters(const struct http_route *route)
+// The answers tell of all datacenters, or the body tells which one is meant.
+static bool ignores_datacenter(const struct http_route *route)
 {
-        return strcmp(route->pattern, "/v1/catalog/datacenters") == 0 ||
-               strcmp(route->pattern, "/v1/coordinate/datacenters") == 0;
+        static const char *const patterns[] = {
+            "/v1/catalog/datacenters",
+            "/v1/coordinate/datacenters",
+            "/v1/catalog/register",
+            "/v1/catalog/deregister",
+        };
+
+        for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+                if (strcmp(route->pattern, patterns[i]) == 0)
+                        return true;
+        }
+        return false;
 }
 
 static struct relay_text text_of(const char *text)
@@ -188,8 +198,7 @@ bool api_relay(const struct api *api, struct http_request *request, const struct
                 return true;
         }
         // A datacenter nobody knows is refused where the rest of the request is looked at.
-        return is_foreign && !is_of_all_datacenters(route) &&
-               api_relay_to(api, request, datacenter);
+        return is_foreign && !ignores_datacenter(route) && api_relay_to(api, request, datacenter);
 }
 
 const char *api_asking_node(const struct api *api, const struct http_request *request)

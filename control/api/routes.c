@@ -5,8 +5,10 @@
 // Every endpoint: its methods, its path, who answers, what the caller must be allowed to do. Lines
 // of one path stand together, their order is that of the Allow header.
 const struct http_route api_routes[] = {
-    {HTTP_GET, "/", api_root, HTTP_ALLOW_ANYONE, 0},
+    {HTTP_ANY, "/", api_root, HTTP_ALLOW_ANYONE, 0},
     {HTTP_GET, API_UI_PATH, api_ui, HTTP_ALLOW_ANYONE, 0},
+
+    {HTTP_ANY, "/debug/pprof/", api_acl_disabled, HTTP_ALLOW_ANYONE, 0},
 
     {HTTP_GET, "/v1/status/leader", api_status_leader, HTTP_ALLOW_ANYONE, 0},
     {HTTP_GET, "/v1/status/peers", api_status_peers, HTTP_ALLOW_ANYONE, 0},

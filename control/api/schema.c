@@ -26,7 +26,6 @@ static const struct json_field service_fields[] = {
     {"SocketPath", JSON_KIND_STRING, NULL},
     {"Weights", JSON_KIND_OBJECT, &weight_schema},
     {"EnableTagOverride", JSON_KIND_BOOL, NULL},
-    {"Namespace", JSON_KIND_STRING, NULL},
     {"Proxy", JSON_KIND_ANY, NULL},
     {"Connect", JSON_KIND_ANY, NULL},
     {"CreateIndex", JSON_KIND_INT, NULL},
@@ -59,7 +58,8 @@ static const struct json_field definition_fields[] = {
     {"TTL", JSON_KIND_DURATION, NULL},
     {"DeregisterCriticalServiceAfter", JSON_KIND_DURATION, NULL},
 };
-static const struct json_schema definition_schema = JSON_SCHEMA(definition_fields);
+// What is not known of a check's definition is let pass.
+static const struct json_schema definition_schema = JSON_SCHEMA_OPEN(definition_fields);
 
 static const struct json_field check_fields[] = {
     {"Node", JSON_KIND_STRING, NULL},         {"CheckID", JSON_KIND_STRING, NULL},
@@ -69,8 +69,7 @@ static const struct json_field check_fields[] = {
     {"ServiceTags", JSON_KIND_STRINGS, NULL}, {"Type", JSON_KIND_STRING, NULL},
     {"Interval", JSON_KIND_STRING, NULL},     {"Timeout", JSON_KIND_STRING, NULL},
     {"ExposedPort", JSON_KIND_INT, NULL},     {"Definition", JSON_KIND_OBJECT, &definition_schema},
-    {"Namespace", JSON_KIND_STRING, NULL},    {"CreateIndex", JSON_KIND_INT, NULL},
-    {"ModifyIndex", JSON_KIND_INT, NULL},
+    {"CreateIndex", JSON_KIND_INT, NULL},     {"ModifyIndex", JSON_KIND_INT, NULL},
 };
 static const struct json_schema check_schema = JSON_SCHEMA(check_fields);
 
@@ -85,7 +84,6 @@ static const struct json_field register_fields[] = {
     {"Check", JSON_KIND_OBJECT, &check_schema},
     {"Checks", JSON_KIND_OBJECTS, &check_schema},
     {"SkipNodeUpdate", JSON_KIND_BOOL, NULL},
-    {"Namespace", JSON_KIND_STRING, NULL},
     {"Token", JSON_KIND_STRING, NULL},
     {"WriteRequest", JSON_KIND_ANY, NULL},
 };
@@ -94,8 +92,8 @@ const struct json_schema api_register_schema = JSON_SCHEMA(register_fields);
 static const struct json_field deregister_fields[] = {
     {"Datacenter", JSON_KIND_STRING, NULL}, {"Node", JSON_KIND_STRING, NULL},
     {"ServiceID", JSON_KIND_STRING, NULL},  {"CheckID", JSON_KIND_STRING, NULL},
-    {"Address", JSON_KIND_STRING, NULL},    {"Namespace", JSON_KIND_STRING, NULL},
-    {"Token", JSON_KIND_STRING, NULL},      {"WriteRequest", JSON_KIND_ANY, NULL},
+    {"Address", JSON_KIND_STRING, NULL},    {"Token", JSON_KIND_STRING, NULL},
+    {"WriteRequest", JSON_KIND_ANY, NULL},
 };
 const struct json_schema api_deregister_schema = JSON_SCHEMA(deregister_fields);
 
@@ -146,10 +144,9 @@ static const struct json_field check_op_fields[] = {
 static const struct json_schema check_op_schema = JSON_SCHEMA(check_op_fields);
 
 static const struct json_field kv_op_fields[] = {
-    {"Verb", JSON_KIND_STRING, NULL},      {"Key", JSON_KIND_STRING, NULL},
-    {"Value", JSON_KIND_STRING, NULL},     {"Flags", JSON_KIND_ANY, NULL},
-    {"Index", JSON_KIND_ANY, NULL},        {"Session", JSON_KIND_STRING, NULL},
-    {"Namespace", JSON_KIND_STRING, NULL},
+    {"Verb", JSON_KIND_STRING, NULL},  {"Key", JSON_KIND_STRING, NULL},
+    {"Value", JSON_KIND_STRING, NULL}, {"Flags", JSON_KIND_ANY, NULL},
+    {"Index", JSON_KIND_ANY, NULL},    {"Session", JSON_KIND_STRING, NULL},
 };
 static const struct json_schema kv_op_schema = JSON_SCHEMA(kv_op_fields);
 
@@ -186,7 +183,7 @@ static const struct json_field selection_fields[] = {
     {"OnlyPassing", JSON_KIND_BOOL, NULL},    {"IgnoreCheckIDs", JSON_KIND_STRINGS, NULL},
     {"Near", JSON_KIND_STRING, NULL},         {"Tags", JSON_KIND_STRINGS, NULL},
     {"NodeMeta", JSON_KIND_STRING_MAP, NULL}, {"ServiceMeta", JSON_KIND_STRING_MAP, NULL},
-    {"Connect", JSON_KIND_BOOL, NULL},        {"Namespace", JSON_KIND_STRING, NULL},
+    {"Connect", JSON_KIND_BOOL, NULL},
 };
 static const struct json_schema selection_schema = JSON_SCHEMA(selection_fields);
 

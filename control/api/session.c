@@ -238,7 +238,7 @@ void api_session_renew(struct http_request *request, void *app)
         struct api *api = app;
         struct renewal *renewal;
 
-        if (!api_check_wait(api, request) || !api_check_consistency(request) ||
+        if (!api_check_consistency(request) || !api_check_wait(api, request) ||
             !check_id(request, "") || !api_check_datacenter(api, request))
                 return;
         if (api->agent->server == NULL || server_leads(api->agent->server) ||

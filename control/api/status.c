@@ -3,10 +3,10 @@
 
 void api_status_leader(struct http_request *request, void *app)
 {
-        const struct api *api = app;
+        struct api *api = app;
         struct json_writer w;
 
-        if (!api_check_datacenter(api, request))
+        if (!api_check_read(api, request))
                 return;
         json_writer_init(&w, http_request_pretty(request));
         json_writer_string(&w, agent_leader_address(api->agent));
@@ -15,10 +15,10 @@ void api_status_leader(struct http_request *request, void *app)
 
 void api_status_peers(struct http_request *request, void *app)
 {
-        const struct api *api = app;
+        struct api *api = app;
         struct json_writer w;
 
-        if (!api_check_datacenter(api, request))
+        if (!api_check_read(api, request))
                 return;
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_array(&w);

@@ -20,7 +20,6 @@ static bool parse_wait(struct api *api, struct http_request *request, uint64_t *
         const char *wait = http_request_param(request, "wait");
         const char *index = http_request_param(request, "index");
         int64_t wait_ns = 0;
-        char *end;
 
         *min_index = 0;
         if (wait != NULL && wait[0] != '\0' && duration_parse(wait, &wait_ns) < 0) {
@@ -29,8 +28,8 @@ static bool parse_wait(struct api *api, struct http_request *request, uint64_t *
         }
         if (index != NULL && index[0] != '\0') {
                 errno = 0;
-                *min_index = strtoull(index, &end, 10);
-                if (*end != '\0' || index[0] == '-' || errno != 0) {
+                *min_index = strtoull(index, NULL, 10);
+                if (strspn(index, "0123456789") != strlen(index) || errno != 0) {
                         http_reply_text(request, 400, "Invalid index");
                         return false;
                 }
@@ -49,6 +48,12 @@ bool api_check_wait(struct api *api, struct http_request *request)
         return parse_wait(api, request, &min_index, &wait_ms);
 }
 
+bool api_check_read(struct api *api, struct http_request *request)
+{
+        return api_check_consistency(request) && api_check_wait(api, request) &&
+               api_check_datacenter(api, request);
+}
+
 static uint64_t current_index(const struct api_read *read)
 {
         uint64_t index = read->query->index(read->api->agent->store, read->name);
@@ -63,7 +68,12 @@ void api_reply_index(const struct api_read *read)
 
         http_reply_header_uint(request, "X-Consul-Index", current_index(read));
         api_reply_contact(read->api, request);
-        api_reply_cached(read->api, request);
+        http_reply_header(request, "X-Consul-Query-Backend", "blocking-query");
+        if (read->query->shows_consistency)
+                http_reply_header(request, "X-Consul-Effective-Consistency",
+                                  api_consistency(request));
+        if (read->query->may_be_cached)
+                api_reply_cached(read->api, request);
 }
 
 void api_reply_read(const struct api_read *read)
@@ -192,8 +202,10 @@ void api_read(struct api *api, struct http_request *request, const struct api_qu
                                 .restores = store_restore_count(api->agent->store)};
         uint64_t wait_ms;
 
-        if (!api_check_datacenter(api, request) || !api_check_consistency(request) ||
+        // What is the agent's own is of no datacenter and always fresh.
+        if ((query->has_changed == NULL && !api_check_consistency(request)) ||
             !parse_wait(api, request, &read.min_index, &wait_ms) ||
+            (query->has_changed == NULL && !api_check_datacenter(api, request)) ||
             !api_compile_filter(request, query->selectors, &read.filter))
                 return;
         if (!is_behind(&read) && block(&read, wait_ms) == 0)

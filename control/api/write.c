@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/api/api_internal.h"
 
@@ -8,7 +9,8 @@ struct api_pending {
         const struct api *api;
         struct http_request *request;
         api_answer_fn answer;
-        char id[37]; // of what is being created, or ""
+        const char *prefix; // of what the log's refusals say
+        char id[37];        // of what is being created, or ""
 };
 
 static void forget_request(void *arg)
@@ -49,10 +51,22 @@ static void on_applied(void *arg, const struct fsm_result *result)
         if (pending->request != NULL && fsm_result_ok(result) && pending->id[0] != '\0')
                 answer_id(pending->request, pending->id);
         else if (pending->request != NULL && result->error.text[0] != '\0')
-                http_reply_text(pending->request, 500, "%s", result->error.text);
+                http_reply_text(pending->request, 500, "%s%s",
+                                result->index > 0 ? pending->prefix : "", result->error.text);
         else if (pending->request != NULL)
                 pending->answer(pending->api, pending->request, result);
         free(pending);
+}
+
+static const char *prefix_of(const struct command *command)
+{
+        switch (command->type) {
+        case COMMAND_KV:
+        case COMMAND_QUERY_SET:
+                return "raft apply failed: ";
+        default:
+                return "";
+        }
 }
 
 void api_propose(struct api *api, struct http_request *request, struct command *command,
@@ -63,6 +77,7 @@ void api_propose(struct api *api, struct http_request *request, struct command *
         if (pending == NULL)
                 return;
         pending->api = api;
+        pending->prefix = prefix_of(command);
         pending->answer = answer;
         propose_command(api->agent->proposer, command, on_applied, pending);
 }
@@ -75,6 +90,7 @@ void api_propose_with_id(struct api *api, struct http_request *request, struct c
         if (pending == NULL)
                 return;
         pending->api = api;
+        pending->prefix = prefix_of(command);
         pending->answer = api_answer_true;
         snprintf(pending->id, sizeof(pending->id), "%s", id);
         propose_command(api->agent->proposer, command, on_applied, pending);
@@ -107,11 +123,16 @@ bool api_parse_body(struct http_request *request, const struct json_schema *sche
                     bool list, json_t **out)
 {
         char error[JSON_SCHEMA_ERROR_MAX];
+        bool is_namespace;
         size_t len;
         const char *body = http_request_body(request, &len);
 
         if (json_schema_parse(schema, flags, body, len, list, out, error) == 0)
                 return true;
-        http_reply_text(request, 400, "Request decode failed: %s", error);
+        is_namespace = strcmp(error, "json: unknown field \"Namespace\"") == 0;
+        http_reply_text(request, 400, "Request decode failed: %s%s", error,
+                        is_namespace && (flags & API_EXPLAIN_NAMESPACE)
+                            ? " - Namespaces are a Consul Enterprise feature"
+                            : "");
         return false;
 }

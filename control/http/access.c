@@ -8,6 +8,17 @@ const char *http_request_rest(const struct http_request *request)
         return request->match.rest;
 }
 
+const char *http_request_unescape_rest(struct http_request *request, char out[4])
+{
+        const char *broken =
+            uri_unescape(request->uri.path + (request->match.rest - request->uri.path));
+
+        if (broken == NULL)
+                return NULL;
+        snprintf(out, 4, "%.3s", broken);
+        return out;
+}
+
 const char *http_request_param(const struct http_request *request, const char *key)
 {
         return uri_param(&request->uri, key);

@@ -148,6 +148,11 @@ unsigned http_request_hops(const struct http_request *request);
 
 /** The part of the decoded path after the route's pattern; "" when there is none. */
 const char *http_request_rest(const struct http_request *request);
+/**
+ * Undo the escapes that are left in it after the path's own were undone.
+ * returns  NULL, or the first broken one, up to three characters, in @out.
+ */
+const char *http_request_unescape_rest(struct http_request *request, char out[4]);
 /** First value of a query parameter: NULL when absent, "" without a value. */
 const char *http_request_param(const struct http_request *request, const char *key);
 /** The n-th value of a repeated query parameter, NULL after the last. */

@@ -125,23 +125,35 @@ void *http_request_begin(void *cls, const char *target, struct MHD_Connection *c
         return request;
 }
 
-static void redirect_to_clean_path(struct http_request *request)
+// Where a path that is not clean, or lacks the slash at its end, is to be asked for instead.
+static void redirect(struct http_request *request)
 {
-        size_t path_len = strcspn(request->target, "?");
-        char *path = strndup(request->target, path_len);
-        char *clean = path != NULL ? uri_clean_path(path) : NULL;
-        char *location = NULL;
+        const char *query = request->target + strcspn(request->target, "?");
+        char *clean = uri_clean_path(request->uri.path);
+        char *escaped = clean != NULL ? uri_escape_path(clean) : NULL;
+        bool lacks_slash = clean != NULL && http_router_lacks_slash(request->server->router, clean);
+        char *location = NULL, *page = NULL;
+        int page_len = -1;
 
-        free(path);
-        if (clean == NULL || asprintf(&location, "%s%s", clean, request->target + path_len) < 0) {
-                free(clean);
+        if (escaped != NULL &&
+            asprintf(&location, "%s%s%s", escaped, lacks_slash ? "/" : "", query) < 0)
+                location = NULL;
+        free(clean);
+        free(escaped);
+        if (location == NULL) {
                 http_reply_empty(request, MHD_HTTP_INTERNAL_SERVER_ERROR);
                 return;
         }
         http_reply_header(request, "Location", location);
-        http_reply_empty(request, MHD_HTTP_MOVED_PERMANENTLY);
+        // A link for people; a query could hold anything and is not shown.
+        if (request->method == HTTP_GET && *query == '\0')
+                page_len = asprintf(&page, "<a href=\"%s\">Moved Permanently</a>.\n\n", location);
+        if (page_len >= 0)
+                http_reply_bytes(request, MHD_HTTP_MOVED_PERMANENTLY, "text/html; charset=utf-8",
+                                 page, (size_t)page_len);
+        else
+                http_reply_empty(request, MHD_HTTP_MOVED_PERMANENTLY);
         free(location);
-        free(clean);
 }
 
 static void answer_wrong_method(struct http_request *request, const char *method)
@@ -164,6 +176,10 @@ static void check_target(struct http_request *request, const char *method)
         enum uri_verdict verdict = uri_parse(request->target, &request->uri);
 
         request->uri_parsed = verdict == URI_OK;
+        if (verdict == URI_BAD_ESCAPE) {
+                http_reply_text(request, MHD_HTTP_BAD_REQUEST, "400 Bad Request");
+                return;
+        }
         if (verdict != URI_OK) {
                 http_reply_empty(request, verdict == URI_NO_MEMORY ? MHD_HTTP_SERVICE_UNAVAILABLE
                                                                    : MHD_HTTP_BAD_REQUEST);
@@ -173,18 +189,23 @@ static void check_target(struct http_request *request, const char *method)
                 http_reply_empty(request, MHD_HTTP_BAD_REQUEST);
                 return;
         }
-        if (!request->uri.path_is_clean) {
-                redirect_to_clean_path(request);
-                return;
-        }
-        if (request->injected == NULL && http_guard_is_blocked(server, request->uri.path)) {
-                http_reply_text(request, MHD_HTTP_FORBIDDEN,
-                                "Endpoint is blocked by agent configuration");
+        if (!request->uri.path_is_clean ||
+            http_router_lacks_slash(server->router, request->uri.path)) {
+                redirect(request);
                 return;
         }
         if (http_router_match(server->router, request->uri.path, request->method, &request->match) <
             0) {
                 http_reply_empty(request, MHD_HTTP_NOT_FOUND);
+                return;
+        }
+        if (request->uri.query_is_broken) {
+                http_reply_empty(request, MHD_HTTP_INTERNAL_SERVER_ERROR);
+                return;
+        }
+        if (request->injected == NULL && http_guard_is_blocked(server, request->uri.path)) {
+                http_reply_text(request, MHD_HTTP_FORBIDDEN,
+                                "Endpoint is blocked by agent configuration");
                 return;
         }
         if (request->match.route == NULL) {

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Longer paths are no pattern's.
+#define PATTERN_LEN_MAX 128
+
 struct pattern {
         const char *text;
         size_t len;
@@ -107,6 +110,19 @@ static const struct pattern *find_pattern(const struct http_router *router, cons
         return NULL;
 }
 
+bool http_router_lacks_slash(const struct http_router *router, const char *path)
+{
+        size_t len = strlen(path);
+        char with_slash[PATTERN_LEN_MAX];
+
+        if (len == 0 || len + 1 > sizeof(with_slash) || path[len - 1] == '/' ||
+            find_pattern(router, path, len) != NULL)
+                return false;
+        memcpy(with_slash, path, len);
+        with_slash[len] = '/';
+        return find_pattern(router, with_slash, len + 1) != NULL;
+}
+
 // The whole path, else its longest part that ends in a slash.
 static const struct pattern *longest_pattern(const struct http_router *router, const char *path,
                                              size_t *used)
@@ -154,6 +170,15 @@ enum http_method http_method_parse(const char *name)
                         return method_names[i].method;
         }
         return HTTP_OTHER;
+}
+
+const char *http_method_name(enum http_method method)
+{
+        for (size_t i = 0; i < METHOD_COUNT; i++) {
+                if (method_names[i].method == method)
+                        return method_names[i].name;
+        }
+        return "";
 }
 
 void http_match_allow(const struct http_match *match, char *out, size_t size)

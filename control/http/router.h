@@ -1,6 +1,7 @@
 #ifndef CONTROL_HTTP_ROUTER_H
 #define CONTROL_HTTP_ROUTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct http_request;
@@ -13,6 +14,7 @@ enum http_method {
         HTTP_HEAD = 1 << 4,
         HTTP_OPTIONS = 1 << 5,
         HTTP_OTHER = 1 << 6,
+        HTTP_ANY = (1 << 7) - 1,
 };
 
 // What a caller must be allowed to do; ACLs are checked against it in one place.
@@ -64,6 +66,9 @@ struct http_router;
 int http_router_create(struct http_router **out, const struct http_route *routes,
                        size_t route_count);
 
+/** Whether a path has no pattern of its own, but would with a slash at its end. */
+bool http_router_lacks_slash(const struct http_router *router, const char *path);
+
 /** Free what http_router_create() made. */
 void http_router_destroy(struct http_router *take_router);
 
@@ -84,6 +89,9 @@ int http_router_match(const struct http_router *router, const char *path, unsign
                       struct http_match *out);
 
 /** Read a method's name. */
+/** A method's name, "" of HTTP_OTHER. */
+const char *http_method_name(enum http_method method);
+
 enum http_method http_method_parse(const char *name);
 
 /**

@@ -138,3 +138,30 @@ const char *duration_format(int64_t duration_ns, char out[DURATION_TEXT_MAX])
                          (unsigned long long)(minutes / 60), (unsigned)(minutes % 60), seconds);
         return out;
 }
+
+void duration_explain(const char *text, char *out, size_t size)
+{
+        const char *at = text + (*text == '-' || *text == '+');
+
+        while (*at != '\0') {
+                size_t digits = strspn(at, "0123456789");
+                size_t fraction = at[digits] == '.' ? strspn(at + digits + 1, "0123456789") : 0;
+                const char *unit = at + digits + (at[digits] == '.') + fraction;
+                int unit_len = (int)strcspn(unit, ".0123456789");
+                uint64_t unit_ns;
+
+                if (digits + fraction == 0)
+                        break;
+                at = unit;
+                if (unit_len == 0) {
+                        snprintf(out, size, "time: missing unit in duration \"%.60s\"", text);
+                        return;
+                }
+                if (parse_unit(&at, &unit_ns) < 0) {
+                        snprintf(out, size, "time: unknown unit \"%.*s\" in duration \"%.60s\"",
+                                 unit_len < 60 ? unit_len : 60, unit, text);
+                        return;
+                }
+        }
+        snprintf(out, size, "time: invalid duration \"%.60s\"", text);
+}

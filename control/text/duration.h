@@ -24,4 +24,10 @@ int duration_parse(const char *text, int64_t *out_ns);
  */
 const char *duration_format(int64_t duration_ns, char out[DURATION_TEXT_MAX]);
 
+/**
+ * Why duration_parse() refuses a text, in Go's words.
+ * @text  must be one that it refuses.
+ */
+void duration_explain(const char *text, char *out, size_t size);
+
 #endif

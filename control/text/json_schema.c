@@ -1,6 +1,7 @@
 #include "control/text/json_schema.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,6 +55,15 @@ static int key_matches(const char *key, const char *name, int skip_underscores)
         }
 }
 
+static int is_alias(const struct json_schema *schema, const char *key)
+{
+        for (const char *const *alias = schema->aliases; alias != NULL && *alias != NULL; alias++) {
+                if (key_matches(key, *alias, 0))
+                        return 1;
+        }
+        return 0;
+}
+
 static const struct json_field *find_field(const struct pass *pass,
                                            const struct json_schema *schema, const char *key)
 {
@@ -61,7 +71,9 @@ static const struct json_field *find_field(const struct pass *pass,
                 if (key_matches(key, schema->fields[i].name, 0))
                         return &schema->fields[i];
         }
-        for (size_t i = 0; (pass->flags & JSON_SCHEMA_SNAKE_CASE) && i < schema->field_count; i++) {
+        if (!(pass->flags & JSON_SCHEMA_SNAKE_CASE) && !is_alias(schema, key))
+                return NULL;
+        for (size_t i = 0; i < schema->field_count; i++) {
                 if (key_matches(key, schema->fields[i].name, 1))
                         return &schema->fields[i];
         }
@@ -96,7 +108,7 @@ static int is_string_list(const json_t *value)
                 return 0;
         json_array_foreach(value, i, item)
         {
-                if (!json_is_string(item))
+                if (!json_is_string(item) && !json_is_null(item))
                         return 0;
         }
         return 1;
@@ -118,9 +130,42 @@ static int is_map_of(const json_t *value, int (*is_member)(const json_t *))
         return 1;
 }
 
-static int is_string(const json_t *value)
+static int is_text(const json_t *value)
 {
-        return json_is_string(value);
+        return json_is_string(value) || json_is_null(value);
+}
+
+// Texts that are null are empty ones.
+static json_t *texts(const json_t *in)
+{
+        json_t *out = json_copy((json_t *)(uintptr_t)in), *item;
+        const char *key;
+        void *next;
+        size_t i;
+
+        json_array_foreach(out, i, item)
+        {
+                if (json_is_null(item) && json_array_set_new(out, i, json_string("")) < 0)
+                        goto drop;
+        }
+        json_object_foreach_safe(out, next, key, item)
+        {
+                if (json_is_null(item) && json_object_set_new(out, key, json_string("")) < 0)
+                        goto drop;
+        }
+        return out;
+drop:
+        json_decref(out);
+        return NULL;
+}
+
+static int texts_value(struct pass *pass, const char *name, const json_t *in, json_t **out)
+{
+        if (json_is_array(in) ? !is_string_list(in) : !is_map_of(in, is_text))
+                return refuse(pass, in, name,
+                              json_is_array(in) ? "list of strings" : "map of strings");
+        *out = texts(in);
+        return *out != NULL ? 0 : -ENOMEM;
 }
 
 static int duration_value(struct pass *pass, const char *name, const json_t *in, json_t **out)
@@ -131,12 +176,14 @@ static int duration_value(struct pass *pass, const char *name, const json_t *in,
                 *out = json_integer(json_integer_value(in));
                 return 0;
         }
+        if (json_is_real(in) && fabs(json_real_value(in)) < 9e18) {
+                *out = json_integer((json_int_t)json_real_value(in));
+                return 0;
+        }
         if (!json_is_string(in))
                 return refuse(pass, in, name, "duration");
-        ns = 0;
-        if (json_string_length(in) > 0 && duration_parse(json_string_value(in), &ns) < 0) {
-                snprintf(pass->error, JSON_SCHEMA_ERROR_MAX,
-                         "%.60s: time: invalid duration \"%.60s\"", name, json_string_value(in));
+        if (duration_parse(json_string_value(in), &ns) < 0) {
+                duration_explain(json_string_value(in), pass->error, JSON_SCHEMA_ERROR_MAX);
                 return -EINVAL;
         }
         *out = json_integer(ns);
@@ -154,6 +201,16 @@ static int object_value(struct pass *pass, const struct json_field *field, const
         json_decref(*out);
         *out = NULL;
         return -ENOMEM;
+}
+
+// A member that is null is an object with nothing in it.
+static int member_value(struct pass *pass, const struct json_field *field, const json_t *in,
+                        json_t **out)
+{
+        if (!json_is_null(in))
+                return object_value(pass, field, in, out);
+        *out = json_object();
+        return *out != NULL ? 0 : -ENOMEM;
 }
 
 // Lists and maps of objects: one task a member.
@@ -174,7 +231,7 @@ static int objects_value(struct pass *pass, const struct json_field *field, cons
         if (is_map) {
                 json_object_foreach((json_t *)(uintptr_t)in, key, item)
                 {
-                        ret = object_value(pass, field, item, &child);
+                        ret = member_value(pass, field, item, &child);
                         if (ret < 0 || json_object_set_new(*out, key, child) < 0)
                                 goto drop;
                 }
@@ -223,18 +280,19 @@ static int field_value(struct pass *pass, const struct json_field *field, const 
                         return refuse(pass, in, field->name, "bool");
                 break;
         case JSON_KIND_STRINGS:
-                if (!is_string_list(in))
+                if (!json_is_array(in))
                         return refuse(pass, in, field->name, "list of strings");
-                break;
+                return texts_value(pass, field->name, in, out);
         case JSON_KIND_STRING_MAP:
-                if (!is_map_of(in, is_string))
+                if (!json_is_object(in))
                         return refuse(pass, in, field->name, "map of strings");
-                break;
+                return texts_value(pass, field->name, in, out);
         case JSON_KIND_LISTS:
                 if (!is_map_of(in, is_string_list))
                         return refuse(pass, in, field->name, "map of lists of strings");
                 break;
         case JSON_KIND_ANY:
+        case JSON_KIND_IGNORED:
                 break;
         }
         *out = json_incref((json_t *)(uintptr_t)in);
@@ -252,13 +310,13 @@ static int run_task(struct pass *pass, const struct task *task)
                 int ret;
 
                 if (field == NULL) {
-                        if (pass->flags & JSON_SCHEMA_IGNORE_UNKNOWN)
+                        if ((pass->flags & JSON_SCHEMA_IGNORE_UNKNOWN) || task->schema->open)
                                 continue;
                         snprintf(pass->error, JSON_SCHEMA_ERROR_MAX,
                                  "json: unknown field \"%.60s\"", key);
                         return -EINVAL;
                 }
-                if (json_is_null(value))
+                if (json_is_null(value) || field->kind == JSON_KIND_IGNORED)
                         continue;
                 ret = field_value(pass, field, value, &converted);
                 if (ret < 0)

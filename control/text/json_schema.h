@@ -2,6 +2,7 @@
 #define CONTROL_TEXT_JSON_SCHEMA_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum json_kind {
@@ -17,6 +18,7 @@ enum json_kind {
         JSON_KIND_OBJECTS,    // list of those
         JSON_KIND_OBJECT_MAP, // object of those
         JSON_KIND_ANY,        // taken as it is
+        JSON_KIND_IGNORED,    // may be there and is dropped
 };
 
 struct json_schema;
@@ -30,11 +32,22 @@ struct json_field {
 struct json_schema {
         const struct json_field *fields;
         size_t field_count;
+        const char *const *aliases; // keys such as "service_id" for ServiceID; NULL ends them
+        bool open;                  // keys that are unknown are dropped, whatever the flags say
 };
 
 #define JSON_SCHEMA(array)                                                                         \
         {                                                                                          \
                 .fields = (array), .field_count = sizeof(array) / sizeof((array)[0])               \
+        }
+#define JSON_SCHEMA_ALIASED(array, names)                                                          \
+        {                                                                                          \
+                .fields = (array), .field_count = sizeof(array) / sizeof((array)[0]),              \
+                .aliases = (names)                                                                 \
+        }
+#define JSON_SCHEMA_OPEN(array)                                                                    \
+        {                                                                                          \
+                .fields = (array), .field_count = sizeof(array) / sizeof((array)[0]), .open = true \
         }
 
 enum json_schema_flags {

@@ -39,12 +39,26 @@ static bool unescape(char *text, bool plus_is_space)
         return true;
 }
 
+const char *uri_unescape(char *text)
+{
+        for (const char *at = strchr(text, '%'); at != NULL; at = strchr(at + 1, '%')) {
+                int high = hex_value(at[1]);
+                int low = high < 0 ? -1 : hex_value(at[2]);
+
+                if (low < 0 || high + low == 0)
+                        return at;
+        }
+        (void)unescape(text, false);
+        return NULL;
+}
+
+// Control characters, of ASCII and of Latin 1, and the latter's special space and hyphen are not.
 static bool is_printable(const char *text)
 {
-        for (; *text != '\0'; text++) {
-                unsigned char c = (unsigned char)*text;
-
-                if (c < 0x20 || c == 0x7f)
+        for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+                if (*c < 0x20 || *c == 0x7f)
+                        return false;
+                if (c[0] == 0xc2 && ((c[1] >= 0x80 && c[1] <= 0xa0) || c[1] == 0xad))
                         return false;
         }
         return true;
@@ -72,7 +86,7 @@ static size_t count_params(const char *target)
         target = strchr(target, '?');
         while (target != NULL) {
                 count++;
-                target = strpbrk(target + 1, "&;");
+                target = strchr(target + 1, '&');
         }
         return count;
 }
@@ -80,16 +94,20 @@ static size_t count_params(const char *target)
 static void parse_query(char *query, struct uri *out)
 {
         while (query != NULL && *query != '\0') {
-                char *next = strpbrk(query, "&;");
+                char *next = strchr(query, '&');
                 char *value;
 
                 if (next != NULL)
                         *next++ = '\0';
+                // Once a separator, now refused, so that nobody reads it the other way.
+                if (strchr(query, ';') != NULL)
+                        out->query_is_broken = true;
                 value = strchr(query, '=');
                 if (value != NULL)
                         *value++ = '\0';
-                if ((*query != '\0' || value != NULL) && unescape(query, true) &&
-                    (value == NULL || unescape(value, true))) {
+                if (!unescape(query, true) || (value != NULL && !unescape(value, true))) {
+                        out->query_is_broken = true;
+                } else if (*query != '\0' || value != NULL) {
                         out->params[out->param_count].key = query;
                         out->params[out->param_count].value = value != NULL ? value : "";
                         out->param_count++;
@@ -106,6 +124,7 @@ enum uri_verdict uri_parse(const char *target, struct uri *out)
         if (param_max > URI_PARAM_MAX)
                 return URI_TOO_MANY_PARAMS;
         out->param_count = 0;
+        out->query_is_broken = false;
         out->storage = malloc(param_max * sizeof(out->params[0]) + len + 1);
         if (out->storage == NULL)
                 return URI_NO_MEMORY;
@@ -115,12 +134,11 @@ enum uri_verdict uri_parse(const char *target, struct uri *out)
         query = strchr(out->path, '?');
         if (query != NULL)
                 *query++ = '\0';
-        // Before escapes are undone: an escaped slash is part of a name.
-        out->path_is_clean = is_clean(out->path);
         if (out->path[0] != '/' || !unescape(out->path, false)) {
                 uri_fini(out);
                 return URI_BAD_ESCAPE;
         }
+        out->path_is_clean = is_clean(out->path);
         out->path_is_printable = is_printable(out->path);
         parse_query(query, out);
         return URI_OK;
@@ -171,4 +189,28 @@ char *uri_clean_path(const char *path)
                 clean[len++] = '/';
         clean[len] = '\0';
         return clean;
+}
+
+char *uri_escape_path(const char *path)
+{
+        static const char digits[] = "0123456789ABCDEF";
+        char *escaped = malloc(3 * strlen(path) + 1);
+        char *to = escaped;
+
+        if (escaped == NULL)
+                return NULL;
+        for (; *path != '\0'; path++) {
+                unsigned char c = (unsigned char)*path;
+
+                if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    strchr("-_.~$&+,/:;=@", c) != NULL) {
+                        *to++ = (char)c;
+                } else {
+                        *to++ = '%';
+                        *to++ = digits[c >> 4];
+                        *to++ = digits[c & 0xf];
+                }
+        }
+        *to = '\0';
+        return escaped;
 }

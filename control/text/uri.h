@@ -15,8 +15,9 @@ struct uri_param {
 // A request target taken apart. All strings live in `storage`.
 struct uri {
         char *path;             // decoded
-        bool path_is_clean;     // no "//", "/./" or "/../" in it, escapes aside
+        bool path_is_clean;     // no "//", "/./" or "/../" in it
         bool path_is_printable; // no control characters in it
+        bool query_is_broken;   // a parameter with a broken escape or a semicolon was left out
         size_t param_count;
         struct uri_param *params;
         void *storage; // holds all of the above
@@ -33,7 +34,7 @@ enum uri_verdict {
  * Take a request target ("/path?query") apart.
  * @target  as it stood in the request line; borrowed until return.
  * @out     filled on URI_OK, to be freed with uri_fini(); nothing to free otherwise.
- * returns  why it was refused, or URI_OK. Parameters with a broken escape are left out, as Go does.
+ * returns  why it was refused, or URI_OK.
  * context  any thread.
  */
 enum uri_verdict uri_parse(const char *target, struct uri *out);
@@ -54,5 +55,17 @@ const char *uri_param(const struct uri *uri, const char *key);
  * returns  memory to be freed with free(), or NULL when there is none.
  */
 char *uri_clean_path(const char *path);
+
+/**
+ * Undo percent escapes in place.
+ * returns  NULL, or where the first broken one begins; the text is untouched then.
+ */
+const char *uri_unescape(char *text);
+
+/**
+ * A decoded path in the form it has in a header: what has a meaning there is escaped.
+ * returns  as uri_clean_path().
+ */
+char *uri_escape_path(const char *path);
 
 #endif

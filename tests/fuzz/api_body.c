@@ -36,8 +36,7 @@ static void fuzz_service(const char *body, size_t len)
         struct local_result refusal;
         json_t *value;
 
-        if (json_schema_parse(&local_service_schema, JSON_SCHEMA_SNAKE_CASE, body, len, 0, &value,
-                              error) < 0)
+        if (json_schema_parse(&definition_service_body, 0, body, len, 0, &value, error) < 0)
                 return;
         if (definition_check_service(value, &rules, &refusal) == 0) {
                 struct service_record *record = definition_service_record(value, "node");
@@ -58,8 +57,7 @@ static void fuzz_check(const char *body, size_t len)
         struct local_result refusal;
         json_t *value;
 
-        if (json_schema_parse(&local_check_schema, JSON_SCHEMA_SNAKE_CASE, body, len, 0, &value,
-                              error) < 0)
+        if (json_schema_parse(&definition_check_body, 0, body, len, 0, &value, error) < 0)
                 return;
         if (definition_check_check(value, &rules, &refusal) == 0) {
                 struct check_record *record = definition_check_record(value, &context);

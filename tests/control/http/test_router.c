@@ -102,3 +102,20 @@ Test(http_router, method_names_are_exact)
         cr_expect_eq(http_method_parse("get"), HTTP_OTHER);
         cr_expect_eq(http_method_parse("BREW"), HTTP_OTHER);
 }
+
+Test(http_router, a_missing_slash_at_the_end_is_noticed)
+{
+        static const struct {
+                const char *path;
+                bool lacks;
+        } paths[] = {
+            {"/v1/kv", true},     {"/v1/kv/deep", true}, {"/v1/kv/", false}, {"/v1/kv/dee", false},
+            {"/v1/query", false}, {"/v1/k", false},      {"/", false},       {"", false}};
+        struct http_router *router;
+
+        cr_assert_eq(http_router_create(&router, routes, ARRAY_LEN(routes)), 0);
+        for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+                cr_expect_eq(http_router_lacks_slash(router, paths[i].path), paths[i].lacks, "%s",
+                             paths[i].path);
+        http_router_destroy(router);
+}

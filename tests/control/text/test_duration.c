@@ -61,3 +61,25 @@ Test(duration, the_smallest_number_prints)
 
         cr_expect_str_eq(duration_format(INT64_MIN, text), "-2562047h47m16.854775808s");
 }
+
+Test(duration, a_refusal_is_explained_as_go_does)
+{
+        static const char *const refused[][2] = {
+            {"", "time: invalid duration \"\""},
+            {"soon", "time: invalid duration \"soon\""},
+            {"-", "time: invalid duration \"-\""},
+            {".s", "time: invalid duration \".s\""},
+            {"10", "time: missing unit in duration \"10\""},
+            {"1h10", "time: missing unit in duration \"1h10\""},
+            {"1.5", "time: missing unit in duration \"1.5\""},
+            {"1 s", "time: unknown unit \" s\" in duration \"1 s\""},
+            {"-3d", "time: unknown unit \"d\" in duration \"-3d\""},
+        };
+
+        for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+                char text[200];
+
+                duration_explain(refused[i][0], text, sizeof(text));
+                cr_expect_str_eq(text, refused[i][1]);
+        }
+}

@@ -83,15 +83,18 @@ Test(json_writer, strings_are_escaped)
 
 static const struct json_field inner_fields[] = {{"Passing", JSON_KIND_INT, NULL}};
 static const struct json_schema inner = JSON_SCHEMA(inner_fields);
+static const struct json_schema open_inner = JSON_SCHEMA_OPEN(inner_fields);
+static const char *const outer_aliases[] = {"old_name", NULL};
 static const struct json_field outer_fields[] = {
     {"Name", JSON_KIND_STRING, NULL},      {"EnableTagOverride", JSON_KIND_BOOL, NULL},
     {"TTL", JSON_KIND_DURATION, NULL},     {"Ratio", JSON_KIND_NUMBER, NULL},
     {"Tags", JSON_KIND_STRINGS, NULL},     {"Meta", JSON_KIND_STRING_MAP, NULL},
     {"Header", JSON_KIND_LISTS, NULL},     {"Weights", JSON_KIND_OBJECT, &inner},
     {"Checks", JSON_KIND_OBJECTS, &inner}, {"Named", JSON_KIND_OBJECT_MAP, &inner},
-    {"Proxy", JSON_KIND_ANY, NULL},
+    {"Proxy", JSON_KIND_ANY, NULL},        {"OldName", JSON_KIND_STRING, NULL},
+    {"Gone", JSON_KIND_IGNORED, NULL},     {"Open", JSON_KIND_OBJECT, &open_inner},
 };
-static const struct json_schema outer = JSON_SCHEMA(outer_fields);
+static const struct json_schema outer = JSON_SCHEMA_ALIASED(outer_fields, outer_aliases);
 
 static const struct {
         const char *body;
@@ -112,7 +115,16 @@ static const struct {
     {"{\"Name\":\"x\"} trailing", 0, 0, "{\"Name\":\"x\"}"},
     {"{\"TTL\":\"1m\"}", 0, 0, "{\"TTL\":60000000000}"},
     {"{\"TTL\":5}", 0, 0, "{\"TTL\":5}"},
-    {"{\"TTL\":\"\"}", 0, 0, "{\"TTL\":0}"},
+    {"{\"TTL\":1.5e3}", 0, 0, "{\"TTL\":1500}"},
+    {"{\"TTL\":1e19}", 0, -EINVAL, "number into field TTL"},
+    {"{\"TTL\":\"\"}", 0, -EINVAL, "time: invalid duration \"\""},
+    {"{\"Tags\":[\"a\",null],\"Meta\":{\"k\":null}}", 0, 0,
+     "{\"Meta\":{\"k\":\"\"},\"Tags\":[\"a\",\"\"]}"},
+    {"{\"Named\":{\"a\":null}}", 0, 0, "{\"Named\":{\"a\":{}}}"},
+    {"{\"old_name\":\"x\"}", 0, 0, "{\"OldName\":\"x\"}"},
+    {"{\"ol_dname\":\"x\"}", 0, -EINVAL, "unknown field \"ol_dname\""},
+    {"{\"Open\":{\"Passing\":1,\"Colour\":[]}}", 0, 0, "{\"Open\":{\"Passing\":1}}"},
+    {"{\"Gone\":{\"a\":1}}", 0, 0, "{}"},
     {"{\"Ratio\":1}", 0, 0, "{\"Ratio\":1}"},
     {"{\"Tags\":[\"a\"],\"Meta\":{\"k\":\"v\"},\"Header\":{\"h\":[\"1\"]}}", 0, 0,
      "{\"Header\":{\"h\":[\"1\"]},\"Meta\":{\"k\":\"v\"},\"Tags\":[\"a\"]}"},

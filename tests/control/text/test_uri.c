@@ -27,6 +27,8 @@ static const struct {
     {"/v1/./a", URI_OK, "/v1/./a", false, "x", NULL, 0},
     {"/v1/../a", URI_OK, "/v1/../a", false, "x", NULL, 0},
     {"/v1/..", URI_OK, "/v1/..", false, "x", NULL, 0},
+    {"/a%2F%2Fb", URI_OK, "/a//b", false, "x", NULL, 0},
+    {"/?a=1;b=2&c", URI_OK, "/", true, "a", "1;b=2", 2},
     {"/v1/.a/..b/", URI_OK, "/v1/.a/..b/", true, "x", NULL, 0},
     {"/a%zz", URI_BAD_ESCAPE, NULL, false, NULL, NULL, 0},
     {"/a%4", URI_BAD_ESCAPE, NULL, false, NULL, NULL, 0},
@@ -120,4 +122,64 @@ Test(uri, paths_are_cleaned_as_go_cleans_them)
                 cr_expect_str_eq(clean, paths[i].clean, "%s gives %s", paths[i].path, clean);
                 free(clean);
         }
+}
+
+Test(uri, a_broken_query_is_told_apart)
+{
+        static const struct {
+                const char *target;
+                bool broken;
+        } queries[] = {{"/", false},    {"/?", false},     {"/?a=%2f&&b", false},
+                       {"/?a=%", true}, {"/?%zz=1", true}, {"/?a&b;c", true}};
+
+        for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+                struct uri uri;
+
+                cr_assert_eq(uri_parse(queries[i].target, &uri), URI_OK);
+                cr_expect_eq(uri.query_is_broken, queries[i].broken, "%s", queries[i].target);
+                uri_fini(&uri);
+        }
+}
+
+Test(uri, only_paths_that_can_be_printed_are_printable)
+{
+        static const struct {
+                const char *target;
+                bool printable;
+        } paths[] = {{"/a b", true},       {"/caf%C3%A9", true}, {"/%E2%82%AC", true},
+                     {"/a%01", false},     {"/a%7f", false},     {"/a%C2%85", false},
+                     {"/a%C2%A0b", false}, {"/a%C2%AD", false},  {"/a%C2%A1", true}};
+
+        for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+                struct uri uri;
+
+                cr_assert_eq(uri_parse(paths[i].target, &uri), URI_OK);
+                cr_expect_eq(uri.path_is_printable, paths[i].printable, "%s", paths[i].target);
+                uri_fini(&uri);
+        }
+}
+
+Test(uri, a_path_is_escaped_for_a_header)
+{
+        static const char *const paths[][2] = {{"/a/b-_.~$&+,:;=@", "/a/b-_.~$&+,:;=@"},
+                                               {"/a b?", "/a%20b%3F"},
+                                               {"/\xc3\xa9\r\n\"<", "/%C3%A9%0D%0A%22%3C"},
+                                               {"", ""}};
+
+        for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+                char *escaped = uri_escape_path(paths[i][0]);
+
+                cr_expect_str_eq(escaped, paths[i][1]);
+                free(escaped);
+        }
+}
+
+Test(uri, escapes_are_undone_in_whole_or_not_at_all)
+{
+        char good[] = "a%20b", bad[] = "%41%4";
+
+        cr_expect_null(uri_unescape(good));
+        cr_expect_str_eq(good, "a b");
+        cr_expect_eq(uri_unescape(bad), bad + 3);
+        cr_expect_str_eq(bad, "%41%4");
 }
