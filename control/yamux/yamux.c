@@ -123,8 +123,9 @@ int yamux_tick(struct yamux *session, uint64_t now_ms)
 
         if (session->error != 0 || o->keepalive_ms == 0)
                 return session->error;
-        if (session->ping_open && !session->heard &&
-            now_ms - session->pinged_ms >= o->patience_ms) {
+        if (session->ping_open && !session->heard) {
+                if (now_ms - session->pinged_ms < o->patience_ms)
+                        return 0;
                 session->error = -ETIMEDOUT;
                 session->complaint = "does not answer pings";
                 return session->error;

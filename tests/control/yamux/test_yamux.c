@@ -526,3 +526,15 @@ Test(yamux, a_session_pings_and_ends_when_nothing_is_heard)
         cr_expect_eq(end_take_frame(end, &(struct frame){PING, ACK, 0, 3, NULL}), -ETIMEDOUT);
         end_free(end);
 }
+
+Test(yamux, an_open_ping_is_not_followed_by_another)
+{
+        const struct yamux_options options = {.keepalive_ms = 10, .patience_ms = 1000};
+        struct end *end = end_create(&options);
+
+        for (uint64_t now_ms = 1010; now_ms < 2010; now_ms += 10)
+                cr_expect_eq(yamux_tick(end->session, now_ms), 0);
+        expect_sent(end, "ping syn 0 1, ", "one ping");
+        cr_expect_eq(yamux_tick(end->session, 2010), -ETIMEDOUT);
+        end_free(end);
+}
