@@ -304,6 +304,8 @@ void config_swap_reloadable(struct config *running, struct config *fresh)
         SWAP(running->services, fresh->services);
         SWAP(running->checks, fresh->checks);
         SWAP(running->check_update_interval_ms, fresh->check_update_interval_ms);
+        SWAP(running->cluster.rpc_rate, fresh->cluster.rpc_rate);
+        SWAP(running->cluster.rpc_max_burst, fresh->cluster.rpc_max_burst);
         SWAP(running->log_level, fresh->log_level);
         SWAP(running->log_level_text, fresh->log_level_text);
 }

@@ -411,6 +411,12 @@ struct relay *relay_create(const struct relay_options *options)
         return relay;
 }
 
+void relay_set_limit(struct relay *relay, double rate, double burst)
+{
+        if (rate != relay->limit.per_s || burst != relay->limit.burst)
+                rate_limit_init(&relay->limit, rate, burst, uv_now(relay->options.loop));
+}
+
 void relay_close(struct relay *take_relay, void (*closed)(void *arg), void *arg)
 {
         struct relay *relay = take_relay;

@@ -40,6 +40,9 @@ struct relay_options {
 /** returns  NULL without memory. */
 struct relay *relay_create(const struct relay_options *options);
 
+/** Have another limit from now on, with a full burst; nothing changes when it is the same. */
+void relay_set_limit(struct relay *relay, double rate, double burst);
+
 /** End all calls. @closed  called last, when the memory is gone; may be NULL. */
 void relay_close(struct relay *take_relay, void (*closed)(void *arg), void *arg);
 

@@ -197,6 +197,20 @@ class Alone(e2e.TestCase):
             answers = [agent.get("/v1/catalog/nodes") for _ in range(6)]
             self.assertIn((429, "RPC rate limit exceeded"), answers)
 
+    def test_the_limit_of_calls_is_reloaded(self):
+        agent = e2e.Agent({"server": False, "bootstrap": False,
+                           "limits": {"rpc_rate": 0.001, "rpc_max_burst": 1}})
+        agent.is_ready = lambda: is_up(agent)
+        with agent:
+            agent.get("/v1/catalog/nodes")
+            self.assertEqual(agent.get("/v1/catalog/nodes")[0], 429)
+            agent.config["limits"] = {"rpc_rate": 0.001, "rpc_max_burst": 3}
+            agent.write("agent.json", agent.config)
+            agent.signal(signal.SIGHUP)
+            self.assertTrue(e2e.eventually(lambda: agent.get("/v1/catalog/nodes")[0] == 500))
+            answers = [agent.get("/v1/catalog/nodes")[0] for _ in range(5)]
+            self.assertEqual(answers, [500, 500, 429, 429, 429])
+
 
 def is_up(agent):
     try:
