@@ -4,6 +4,7 @@
 #include "control/follow/follower.h"
 #include "control/member/members.h"
 #include "control/relay/relay.h"
+#include "control/rpc/consul_rpc.h"
 #include "control/rpc/demux.h"
 #include "control/server/server.h"
 #include "lictor/bytes.h"
@@ -85,6 +86,27 @@ static void add_pool(struct metric_list *list, const struct members *members, en
         add_figures(list, figures, ARRAY_LEN(figures), network);
 }
 
+static void add_consul_calls(struct metric_list *list, const struct agent *agent)
+{
+        struct consul_rpc_counters calls;
+
+        consul_rpc_counters(server_rpc(agent->server), &calls);
+        const struct figure figures[] = {
+            {METRIC_COUNTER, "consul.rpc.accept_conn", "Connections with calls of Consul's.",
+             calls.connections},
+            {METRIC_COUNTER, "consul.rpc.request", "Calls of Consul's.", calls.calls},
+            {METRIC_COUNTER, "consul.rpc.request_error",
+             "Connections and streams ended for what they sent.", calls.broken},
+            {METRIC_COUNTER, "lictor.rpc.refused", "Connections refused for their number.",
+             calls.refused},
+            {METRIC_COUNTER, "lictor.rpc.failed", "Calls answered with an error.", calls.failed},
+            {METRIC_GAUGE, "lictor.rpc.connections", "Connections open.", calls.connections_open},
+            {METRIC_GAUGE, "lictor.rpc.waiting", "Calls not answered yet.", calls.calls_open},
+        };
+
+        add_figures(list, figures, ARRAY_LEN(figures), NULL);
+}
+
 static void add_server_port(struct metric_list *list, const struct agent *agent)
 {
         struct demux_counters port;
@@ -127,4 +149,6 @@ void metrics_add_cluster(struct metric_list *list, const struct agent *agent)
                 add_follower(list, agent);
         if (agent->server != NULL && agent->serving != NULL)
                 add_server_port(list, agent);
+        if (agent->server != NULL)
+                add_consul_calls(list, agent);
 }

@@ -24,6 +24,7 @@ struct consul_rpc_options {
         uint32_t args_max;        /* bytes of one call's arguments; 0: 4 MiB */
         uint64_t call_ms;         /* for a call to come whole, once begun; 0: 60000 */
         uint64_t keepalive_ms;    /* between pings of a yamux session; 0: 30000 */
+        uint64_t patience_ms;     /* for an answer to one, or anything; 0: 10000 */
 };
 
 /**

@@ -3,6 +3,7 @@
 once, and what nobody should send."""
 import os
 import random
+import signal
 
 from consul_rpc import (BYTE_PLAIN, BYTE_YAMUX, DATA, FIN, GO_AWAY, HEAD, PING, RST, SYN, WINDOW,
                         Closed, Connection, Plain, Session, call, frame)
@@ -185,6 +186,25 @@ class ConsulRpc(TestCase):
             Connection(self.port, BYTE_PLAIN + draw.randbytes(draw.randrange(1, 200))).close()
         self.still_answers()
 
+    def test_metrics_count_calls_and_what_was_refused(self):
+        with Session(self.port) as session:
+            stream = session.open()
+            stream.ask("Status.Ping", {})
+            stream.ask("Status.Unknown", {})
+            bad = session.open(b"\xc1")
+            session.step_until(lambda: bad.finished)
+            counts = self.figures("Counters", "Count")
+            self.assertGreaterEqual(counts["consul.rpc.request"], 2)
+            for name in ("consul.rpc.accept_conn", "consul.rpc.request_error", "lictor.rpc.failed"):
+                self.assertGreaterEqual(counts[name], 1, name)
+            # Those of other tests may not be gone yet.
+            self.assertTrue(eventually(
+                lambda: self.figures("Gauges", "Value")["lictor.rpc.connections"] == 1))
+            self.assertEqual(self.figures("Gauges", "Value")["lictor.rpc.waiting"], 0)
+
+    def figures(self, kind, value):
+        return {f["Name"]: f[value] for f in self.agent.get("/v1/agent/metrics")[1][kind]}
+
     def test_one_address_has_so_many_connections_and_no_more(self):
         sessions = []
         try:
@@ -205,6 +225,30 @@ class ConsulRpc(TestCase):
             return True
         except (Closed, ConnectionError):
             return False
+
+
+class Limits(TestCase):
+    def test_limits_of_the_configuration_hold(self):
+        limits = {"rpc_max_conns_per_client": 3, "rpc_handshake_timeout": "200ms"}
+        with Agent({"limits": limits}) as agent:
+            port = agent.config["ports"]["server"]
+            with Connection(port) as silent, Session(port) as one, Session(port) as two, \
+                    Plain(port) as three:
+                self.assertTrue(silent.is_closed())
+                for asks in (one.open(), two.open(), three):
+                    self.assertEqual(asks.ask("Status.Ping", {})[0]["Error"], "")
+                with Session(port) as four:
+                    self.assertTrue(four.is_closed())
+                self.assertIn("limits.rpc_max_conns_per_client", agent.log())
+
+    def test_connections_end_with_the_server(self):
+        with Agent() as agent:
+            port = agent.config["ports"]["server"]
+            with Session(port) as session, Plain(port) as plain:
+                session.open(call("Status.Ping", 1, {})[:-5])
+                agent.signal(signal.SIGTERM)
+                agent.wait()
+                self.assertTrue(session.is_closed() and plain.is_closed())
 
 
 if __name__ == "__main__":

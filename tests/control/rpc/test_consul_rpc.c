@@ -363,3 +363,23 @@ Test(consul_rpc, a_call_that_does_not_come_whole_in_time_is_given_up)
         client_stop(plain);
         stop(s);
 }
+
+Test(consul_rpc, a_session_that_answers_no_pings_is_ended_and_others_are_not)
+{
+        const struct consul_rpc_options options = {.keepalive_ms = 1, .patience_ms = 1500};
+        struct server *s = start(options);
+        struct client *mute = client_start(s, true), *c = client_start(s, true);
+        struct yamux_stream *stream = open_stream(c);
+        size_t before;
+
+        TURN_UNTIL(s, c, counters(s).connections_open == 2);
+        send_call(stream, "Test.Now", 1);
+        TURN_UNTIL(s, c, counters(s).broken == 1);
+        before = c->received;
+        send_call(stream, "Test.Now", 2);
+        TURN_UNTIL(s, c, c->received > before);
+        cr_expect_eq(counters(s).connections_open, 1);
+        client_stop(mute);
+        client_stop(c);
+        stop(s);
+}
