@@ -39,6 +39,9 @@ struct server {
         void *left_arg;
 };
 
+/** Make the server port and listen on it. @error as server_create's. */
+int server_listen(struct server *server, char *error, size_t error_size);
+
 /** Serve Consul's "Status" calls. returns 0 or -ENOMEM. */
 int server_add_status_calls(struct server *server);
 
