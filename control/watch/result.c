@@ -27,7 +27,7 @@ static void write_pair(struct json_writer *w, const json_t *pair)
                 json_writer_put_string(w, "Value", value);
         else
                 json_writer_put_null(w, "Value");
-        json_writer_put_string(w, "Session", session);
+        json_writer_put_string(w, "Session", session != NULL ? session : "");
         json_writer_end_object(w);
 }
 
