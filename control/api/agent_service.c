@@ -19,6 +19,8 @@ void api_write_agent_service(const struct api *api, struct json_writer *w,
         api_put_map(w, "Meta", &service->meta, false);
         json_writer_put_int(w, "Port", service->port);
         json_writer_put_string(w, "Address", service->address);
+        if (service->socket_path[0] != '\0')
+                json_writer_put_string(w, "SocketPath", service->socket_path);
         api_put_service_addresses(w, "TaggedAddresses", &service->tagged_addresses);
         api_put_weights(w, "Weights", service);
         json_writer_put_bool(w, "EnableTagOverride", service->enable_tag_override);

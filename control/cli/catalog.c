@@ -98,7 +98,9 @@ static const struct flag flags[] = {CLIENT_FLAGS};
 
 const struct flag_set catalog_datacenters_flag_set = {
     "Usage: lictor catalog datacenters [options]",
-    "  Prints the names of all known datacenters, the nearest first.",
+    "  Prints the names of all known datacenters, the nearest first.\n"
+    "\n"
+    "      $ lictor catalog datacenters",
     flags,
     ARRAY_LEN(flags),
 };

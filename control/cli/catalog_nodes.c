@@ -50,7 +50,12 @@ static const struct flag flags[] = {
 
 const struct flag_set catalog_nodes_flag_set = {
     "Usage: lictor catalog nodes [options]",
-    "  Prints the nodes of a datacenter.",
+    "  Prints the nodes of a datacenter.\n"
+    "  Without a match it prints nothing and says so on stderr; the exit status is 0.\n"
+    "\n"
+    "      $ lictor catalog nodes -detailed\n"
+    "      $ lictor catalog nodes -service=web -near=_agent\n"
+    "      $ lictor catalog nodes -filter='Meta.rack == r2'",
     flags,
     ARRAY_LEN(flags),
 };

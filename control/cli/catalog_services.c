@@ -34,7 +34,11 @@ static const struct flag flags[] = {
 
 const struct flag_set catalog_services_flag_set = {
     "Usage: lictor catalog services [options]",
-    "  Prints the names of a datacenter's services.",
+    "  Prints the names of a datacenter's services.\n"
+    "  With -tags it prints the tags of all instances beside each.\n"
+    "\n"
+    "      $ lictor catalog services -tags\n"
+    "      $ lictor catalog services -node=web-1",
     flags,
     ARRAY_LEN(flags),
 };

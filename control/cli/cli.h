@@ -50,6 +50,7 @@ void flags_print_help(const struct flag_set *set, FILE *out);
 int command_agent(int argc, char *const argv[]);
 int command_autopilot_get_config(int argc, char *const argv[]);
 int command_autopilot_set_config(int argc, char *const argv[]);
+int command_autopilot_state(int argc, char *const argv[]);
 int command_catalog_datacenters(int argc, char *const argv[]);
 int command_catalog_nodes(int argc, char *const argv[]);
 int command_catalog_services(int argc, char *const argv[]);
@@ -91,14 +92,15 @@ int command_watch(int argc, char *const argv[]);
 
 /* What each of them takes. */
 extern const struct flag_set agent_flag_set, autopilot_get_config_flag_set,
-    autopilot_set_config_flag_set, catalog_datacenters_flag_set, catalog_nodes_flag_set,
-    catalog_services_flag_set, debug_flag_set, event_flag_set, exec_flag_set, force_leave_flag_set,
-    info_flag_set, join_flag_set, keygen_flag_set, keyring_flag_set, kv_delete_flag_set,
-    kv_export_flag_set, kv_get_flag_set, kv_import_flag_set, kv_put_flag_set, leave_flag_set,
-    lock_flag_set, maint_flag_set, members_flag_set, monitor_flag_set, operator_list_peers_flag_set,
-    operator_remove_peer_flag_set, reload_flag_set, rtt_flag_set, services_deregister_flag_set,
-    services_register_flag_set, snapshot_inspect_flag_set, snapshot_restore_flag_set,
-    snapshot_save_flag_set, tls_ca_create_flag_set, tls_cert_create_flag_set, validate_flag_set,
-    version_flag_set, watch_flag_set;
+    autopilot_set_config_flag_set, autopilot_state_flag_set, catalog_datacenters_flag_set,
+    catalog_nodes_flag_set, catalog_services_flag_set, debug_flag_set, event_flag_set,
+    exec_flag_set, force_leave_flag_set, info_flag_set, join_flag_set, keygen_flag_set,
+    keyring_flag_set, kv_delete_flag_set, kv_export_flag_set, kv_get_flag_set, kv_import_flag_set,
+    kv_put_flag_set, leave_flag_set, lock_flag_set, maint_flag_set, members_flag_set,
+    monitor_flag_set, operator_list_peers_flag_set, operator_remove_peer_flag_set, reload_flag_set,
+    rtt_flag_set, services_deregister_flag_set, services_register_flag_set,
+    snapshot_inspect_flag_set, snapshot_restore_flag_set, snapshot_save_flag_set,
+    tls_ca_create_flag_set, tls_cert_create_flag_set, validate_flag_set, version_flag_set,
+    watch_flag_set;
 
 #endif

@@ -35,6 +35,7 @@ static const struct command operator_raft_commands[] = {
 static const struct command operator_autopilot_commands[] = {
     COMMAND("get-config", "Display the current Autopilot configuration", autopilot_get_config),
     COMMAND("set-config", "Modify the current Autopilot configuration", autopilot_set_config),
+    COMMAND("state", "Display the current Autopilot state", autopilot_state),
     END,
 };
 

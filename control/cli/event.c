@@ -47,8 +47,10 @@ static const struct flag flags[] = {
 const struct flag_set event_flag_set = {
     "Usage: lictor event [options] [payload]",
     "  Fires an event that every agent of the datacenter hears, once, and not certainly in order.\n"
+    "  A watch of type event acts upon what is heard.\n"
     "\n"
-    "      $ lictor event -name=deploy 1.6.2",
+    "      $ lictor event -name=deploy 1.6.2\n"
+    "      $ lictor event -name=restart -service='^web$' -tag=blue",
     flags,
     ARRAY_LEN(flags),
 };

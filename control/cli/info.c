@@ -9,7 +9,9 @@ static const struct flag flags[] = {CLIENT_FLAGS};
 
 const struct flag_set info_flag_set = {
     "Usage: lictor info [options]",
-    "  Prints figures of the agent's parts, for finding out what is wrong.",
+    "  Prints figures of the agent's parts, for finding out what is wrong.\n"
+    "\n"
+    "      $ lictor info -http-addr=192.0.2.5:8500",
     flags,
     ARRAY_LEN(flags),
 };

@@ -9,7 +9,9 @@
 const struct flag_set keygen_flag_set = {
     "Usage: lictor keygen",
     "  Prints a new encryption key for gossip: 32 bytes by chance, in base64. Every agent of a\n"
-    "  cluster needs the same one (encrypt in the configuration).",
+    "  cluster needs the same one (encrypt in the configuration).\n"
+    "\n"
+    "      $ lictor keygen",
     NULL,
     0,
 };

@@ -67,7 +67,10 @@ const struct flag_set keyring_flag_set = {
     "  Shows and changes the keys gossip is encrypted with, in all datacenters and between them. "
     "To\n"
     "  change the key: -install the new one, -use it, -remove the old one. `lictor keygen` makes "
-    "one.",
+    "one.\n"
+    "\n"
+    "      $ lictor keyring -list\n"
+    "      $ lictor keyring -install=\"$(lictor keygen)\"",
     flags,
     ARRAY_LEN(flags),
 };

@@ -32,7 +32,10 @@ const struct flag_set kv_import_flag_set = {
     "Usage: lictor kv import [options] DATA",
     "  Writes what kv export printed: DATA itself, @FILE, or - for standard input. Keys are "
     "written\n"
-    "  one by one; there is no going back half way.",
+    "  one by one; there is no going back half way.\n"
+    "\n"
+    "      $ lictor kv import @app.json\n"
+    "      $ lictor kv export app/ | lictor kv import -http-addr=192.0.2.9:8500 -",
     flags,
     ARRAY_LEN(flags),
 };

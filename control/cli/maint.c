@@ -47,7 +47,10 @@ static const struct flag flags[] = {
 const struct flag_set maint_flag_set = {
     "Usage: lictor maint [options]",
     "  Takes the agent's node, or one of its services, out of use and back by a check that is\n"
-    "  critical. Without -enable and -disable it shows what is under maintenance.",
+    "  critical. Without -enable and -disable it shows what is under maintenance.\n"
+    "\n"
+    "      $ lictor maint -enable -reason='new disk'\n"
+    "      $ lictor maint -disable -service=web-1",
     flags,
     ARRAY_LEN(flags),
 };

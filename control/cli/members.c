@@ -11,7 +11,7 @@
 struct options {
         struct client_options client;
         bool detailed, wan;
-        const char *status;
+        const char *status, *segment;
 };
 
 static int set_option(void *context, const struct flag *flag, const char *value, const char **why)
@@ -20,8 +20,10 @@ static int set_option(void *context, const struct flag *flag, const char *value,
         bool on = strcmp(value, "true") == 0;
 
         (void)why;
-        if (flag->target[0] == 's')
+        if (strcmp(flag->target, "status") == 0)
                 options->status = value;
+        else if (strcmp(flag->target, "segment") == 0)
+                options->segment = value;
         else
                 *(flag->target[0] == 'd' ? &options->detailed : &options->wan) = on;
         return 0;
@@ -29,6 +31,9 @@ static int set_option(void *context, const struct flag *flag, const char *value,
 
 static const struct flag flags[] = {
     {"detailed", FLAG_BOOL, "", "Print all tags of each member.", set_option, "detailed"},
+    {"segment", FLAG_STRING, "<name>",
+     "Print members of this network segment only. Segments are Consul Enterprise's.", set_option,
+     "segment"},
     {"status", FLAG_STRING, "<regexp>", "Print members of a matching status only, e.g. alive.",
      set_option, "status"},
     {"wan", FLAG_BOOL, "", "Print the servers of all datacenters, as a server knows them.",
@@ -40,7 +45,10 @@ const struct flag_set members_flag_set = {
     "Usage: lictor members [options]",
     "  Prints the members of the cluster as the agent knows them: servers first, then by name. "
     "When\n"
-    "  none matches nothing is printed and the exit status is 2.",
+    "  none matches nothing is printed and the exit status is 2.\n"
+    "\n"
+    "      $ lictor members -detailed\n"
+    "      $ lictor members -wan -status='alive|failed'",
     flags,
     ARRAY_LEN(flags),
 };
@@ -181,12 +189,13 @@ out:
 
 int command_members(int argc, char *const argv[])
 {
-        struct options options = {.status = ".*"};
-        struct client_call call = {.method = "GET", .path = "/v1/agent/members"};
+        struct options options = {.status = ".*", .segment = "_all"};
+        struct client_call call = {.method = "GET"};
         struct client_reply reply;
         pcre2_code *pattern;
         PCRE2_UCHAR reason[128];
         size_t offset;
+        char *segment, *path;
         int rest = 0, status, code;
         json_t *list;
         enum flags_outcome outcome = flags_parse(&members_flag_set, argc, argv, &options, &rest);
@@ -200,8 +209,11 @@ int command_members(int argc, char *const argv[])
                 fprintf(stderr, "Failed to compile status regexp: %s\n", (const char *)reason);
                 return 1;
         }
-        if (options.wan)
-                call.path = "/v1/agent/members?wan=1";
+        segment = client_escape(options.segment);
+        if (segment == NULL || asprintf(&path, "/v1/agent/members?segment=%s%s", segment,
+                                        options.wan ? "&wan=1" : "") < 0)
+                abort();
+        call.path = path;
         status = client_ask(&options.client, &call, "Error retrieving members", false, &reply);
         if (status == 0) {
                 list = json_loadb(reply.body, reply.length, 0, NULL);
@@ -209,6 +221,8 @@ int command_members(int argc, char *const argv[])
                 json_decref(list);
                 free(reply.body);
         }
+        free(segment);
+        free(path);
         pcre2_code_free(pattern);
         return status;
 }

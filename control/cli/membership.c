@@ -27,7 +27,9 @@ const struct flag_set join_flag_set = {
     "Usage: lictor join [options] address ...",
     "  Tells a running agent to join the cluster of the agents at these addresses. One that can "
     "be\n"
-    "  reached is enough.",
+    "  reached is enough.\n"
+    "\n"
+    "      $ lictor join 192.0.2.5 192.0.2.6:8301",
     join_flags,
     ARRAY_LEN(join_flags),
 };
@@ -41,7 +43,10 @@ static const struct flag force_leave_flags[] = {
 const struct flag_set force_leave_flag_set = {
     "Usage: lictor force-leave [options] name",
     "  Makes the cluster take a failed member for one that left. One that still runs will join "
-    "again.",
+    "again.\n"
+    "  With -prune it is forgotten at once rather than after reconnect_timeout.\n"
+    "\n"
+    "      $ lictor force-leave -prune web-1",
     force_leave_flags,
     ARRAY_LEN(force_leave_flags),
 };
@@ -50,7 +55,10 @@ static const struct flag leave_flags[] = {CLIENT_FLAGS};
 
 const struct flag_set leave_flag_set = {
     "Usage: lictor leave [options]",
-    "  Makes the agent leave its cluster and end.",
+    "  Makes the agent leave its cluster and end.\n"
+    "  A server that leaves is taken out of the Raft configuration; its data stays on disk. To end "
+    "an agent\n"
+    "  that is to come back, send it SIGTERM instead, if leave_on_terminate is off.",
     leave_flags,
     ARRAY_LEN(leave_flags),
 };

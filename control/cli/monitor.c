@@ -35,7 +35,9 @@ static const struct flag flags[] = {
 
 const struct flag_set monitor_flag_set = {
     "Usage: lictor monitor [options]",
-    "  Prints what a running agent logs from now on, at a level of its own.",
+    "  Prints what a running agent logs from now on, at a level of its own.\n"
+    "\n"
+    "      $ lictor monitor -log-level=debug",
     flags,
     ARRAY_LEN(flags),
 };

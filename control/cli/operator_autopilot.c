@@ -39,7 +39,9 @@ static const struct flag get_flags[] = {CLIENT_FLAGS};
 
 const struct flag_set autopilot_get_config_flag_set = {
     "Usage: lictor operator autopilot get-config [options]",
-    "  Prints how servers that fail or join are dealt with.",
+    "  Prints how servers that fail or join are dealt with.\n"
+    "\n"
+    "      $ lictor operator autopilot get-config",
     get_flags,
     ARRAY_LEN(get_flags),
 };
@@ -68,7 +70,9 @@ static const struct flag set_flags[] = {
 
 const struct flag_set autopilot_set_config_flag_set = {
     "Usage: lictor operator autopilot set-config [options]",
-    "  Changes how servers that fail or join are dealt with; what is not given stays as it is.",
+    "  Changes how servers that fail or join are dealt with; what is not given stays as it is.\n"
+    "\n"
+    "      $ lictor operator autopilot set-config -cleanup-dead-servers=false",
     set_flags,
     ARRAY_LEN(set_flags),
 };

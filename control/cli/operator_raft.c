@@ -24,7 +24,9 @@ static const struct flag list_flags[] = {CLIENT_FLAGS};
 
 const struct flag_set operator_list_peers_flag_set = {
     "Usage: lictor operator raft list-peers [options]",
-    "  Prints the servers of the Raft configuration and which of them leads.",
+    "  Prints the servers of the Raft configuration and which of them leads.\n"
+    "\n"
+    "      $ lictor operator raft list-peers -stale",
     list_flags,
     ARRAY_LEN(list_flags),
 };
@@ -39,7 +41,9 @@ static const struct flag remove_flags[] = {
 const struct flag_set operator_remove_peer_flag_set = {
     "Usage: lictor operator raft remove-peer [options]",
     "  Removes a server from the Raft configuration: one that is gone and did not leave. A server\n"
-    "  that is to go should leave, which removes it.",
+    "  that is to go should leave, which removes it.\n"
+    "\n"
+    "      $ lictor operator raft remove-peer -address=192.0.2.5:8300",
     remove_flags,
     ARRAY_LEN(remove_flags),
 };

@@ -11,7 +11,9 @@ const struct flag_set reload_flag_set = {
     "  Causes the agent to read its configuration files again. Services, checks, DNS settings, "
     "node\n"
     "  metadata and the log level take effect at once; what the files get wrong is reported, and\n"
-    "  then nothing changes. The same as sending the agent SIGHUP.",
+    "  then nothing changes. The same as sending the agent SIGHUP.\n"
+    "\n"
+    "      $ lictor reload",
     flags,
     ARRAY_LEN(flags),
 };

@@ -28,7 +28,10 @@ const struct flag_set rtt_flag_set = {
     "Usage: lictor rtt [options] node1 [node2]",
     "  Prints the round-trip time between two nodes as their coordinates tell it. Without a "
     "second\n"
-    "  one it is the agent's own.",
+    "  one it is the agent's own.\n"
+    "  With -wan the names are of servers, with their datacenter: name.dc.\n"
+    "\n"
+    "      $ lictor rtt web-1 web-2",
     flags,
     ARRAY_LEN(flags),
 };

@@ -10,7 +10,7 @@
 
 struct options {
         struct client_options client;
-        const char *id, *name, *address;
+        const char *id, *name, *address, *socket;
         long port;
         json_t *tags, *meta; /* NULL: none */
         bool any;            /* of the flags that describe a service */
@@ -48,6 +48,9 @@ static int set_option(void *context, const struct flag *flag, const char *value,
         case 'a':
                 options->address = value;
                 break;
+        case 's':
+                options->socket = value;
+                break;
         case 'p':
                 options->port = strtol(value, NULL, 10);
                 break;
@@ -70,6 +73,8 @@ static const struct flag register_flags[] = {
      "meta"},
     {"name", FLAG_STRING, "<name>", "Name of the service.", set_option, "name"},
     {"port", FLAG_INT, "<number>", "Port of the service.", set_option, "port"},
+    {"socket", FLAG_STRING, "<path>",
+     "Unix socket of the service, in place of an address and a port.", set_option, "socket"},
     {"tag", FLAG_STRING, "<text>", "A tag; may be given more than once.", set_option, "tag"},
     CLIENT_FLAGS,
 };
@@ -93,7 +98,9 @@ static const struct flag deregister_flags[] = {
 
 const struct flag_set services_deregister_flag_set = {
     "Usage: lictor services deregister [options] [FILE...]",
-    "  Takes services off the agent: the one with -id, or those that the files define.",
+    "  Takes services off the agent: the one with -id, or those that the files define.\n"
+    "\n"
+    "      $ lictor services deregister -id=web-1",
     deregister_flags,
     ARRAY_LEN(deregister_flags),
 };
@@ -181,9 +188,10 @@ static int for_files(const struct options *options, int count, char *const paths
 
 static int register_flags_given(const struct options *options)
 {
-        json_t *service = json_pack("{s:s, s:s?, s:s?, s:o*, s:o*}", "name", options->name, "id",
-                                    options->id, "address", options->address, "tags",
-                                    json_incref(options->tags), "meta", json_incref(options->meta));
+        json_t *service =
+            json_pack("{s:s, s:s*, s:s*, s:s*, s:o*, s:o*}", "name", options->name, "id",
+                      options->id, "address", options->address, "SocketPath", options->socket,
+                      "tags", json_incref(options->tags), "meta", json_incref(options->meta));
         int status;
 
         if (options->port != 0)

@@ -50,7 +50,9 @@ const struct flag_set snapshot_inspect_flag_set = {
     "Usage: lictor snapshot inspect [options] FILE",
     "  Verifies a snapshot and prints what it is of and what takes how much room in it. No agent "
     "is\n"
-    "  asked.",
+    "  asked.\n"
+    "\n"
+    "      $ lictor snapshot inspect -kvdetails backup.snap",
     flags,
     ARRAY_LEN(flags),
 };

@@ -60,7 +60,9 @@ const struct flag_set tls_ca_create_flag_set = {
     "  Makes a certificate authority for the agents of a cluster: DOMAIN-agent-ca.pem, which "
     "every\n"
     "  agent needs, and DOMAIN-agent-ca-key.pem, which signs and is to be kept where no agent "
-    "runs.",
+    "runs.\n"
+    "\n"
+    "      $ lictor tls ca create -domain=example -days=365",
     flags,
     ARRAY_LEN(flags),
 };

@@ -97,7 +97,10 @@ const struct flag_set tls_cert_create_flag_set = {
     "  Makes a certificate signed by the authority of `lictor tls ca create`, for a server, a "
     "client\n"
     "  agent, or somebody who uses the HTTP API. Its file is DC-KIND-DOMAIN-NUMBER.pem, its key's\n"
-    "  DC-KIND-DOMAIN-NUMBER-key.pem; nothing is overwritten.",
+    "  DC-KIND-DOMAIN-NUMBER-key.pem; nothing is overwritten.\n"
+    "\n"
+    "      $ lictor tls cert create -server -dc=dc1\n"
+    "      $ lictor tls cert create -client",
     flags,
     ARRAY_LEN(flags),
 };

@@ -41,7 +41,9 @@ const struct flag_set validate_flag_set = {
     "Usage: lictor validate [options] FILE_OR_DIRECTORY...",
     "  Reads configuration files and directories as the agent would, without starting it. The "
     "exit\n"
-    "  status is 0 when they are valid, and 1 when they are not.",
+    "  status is 0 when they are valid, and 1 when they are not.\n"
+    "\n"
+    "      $ lictor validate /etc/lictor.d",
     flags,
     ARRAY_LEN(flags),
 };

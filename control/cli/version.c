@@ -31,7 +31,9 @@ static const struct flag flags[] = {
 const struct flag_set version_flag_set = {
     "Usage: lictor version [options]",
     "  Prints the version of Lictor, the Consul release it conforms to, and the protocol versions\n"
-    "  it speaks.",
+    "  it speaks.\n"
+    "\n"
+    "      $ lictor version -format=json",
     flags,
     ARRAY_LEN(flags),
 };

@@ -75,10 +75,9 @@ class Help(TestCase):
         pending = list(self.commands())
         while pending:
             command = pending.pop()
-            for flag in ("-h", "--help"):
-                done = run(*command, flag)
-                self.assertEqual((done.returncode, done.stderr), (0, ""), command)
-                self.assertTrue(done.stdout.strip(), command)
+            done = run(*command, "--help" if pending else "-h")
+            self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+            self.assertTrue(done.stdout.strip(), command)
             if "Subcommands:" in done.stdout:
                 self.assertEqual(run(*command).returncode, 1, command)
                 pending += self.commands(*command)
@@ -92,6 +91,27 @@ class Help(TestCase):
                 done = run(*command)
                 self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), command)
         self.assertEqual(run("no-such-command").returncode, 127)
+
+
+class Operators(TestCase):
+    def test_the_state_of_autopilot_members_and_services_on_sockets(self):
+        with Agent() as agent:
+            address = {"CONSUL_HTTP_ADDR": f"127.0.0.1:{agent.http_port}"}
+            node = agent.get("/v1/agent/self")[1]["Config"]["NodeID"]
+            done = run("operator", "autopilot", "state", env=address)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            for line in ("Healthy:                      true", "Failure Tolerance:            0",
+                         f"Leader:                       {node}", f"Voters:\n   {node}\nServers:\n   {node}\n",
+                         "      Name:            node1", "      Status:          leader", "      Node Status:     alive",
+                         "      Healthy:         true", "      Last Contact:    0s"):
+                self.assertIn(line, done.stdout)
+            done = run("operator", "autopilot", "state", "-format=json", env=address)
+            self.assertEqual(json.loads(done.stdout)["Leader"], node)
+            self.assertEqual(run("operator", "autopilot", "state", "-format=x", env=address).returncode, 1)
+            self.assertIn("node1", run("members", "-segment=_all", env=address).stdout)
+            self.assertEqual(run("members", "-segment=alpha", env=address).returncode, 2)
+            self.assertEqual(run("services", "register", "-name=web", "-socket=/run/web.sock", env=address).returncode, 0)
+            self.assertEqual(agent.get("/v1/agent/service/web")[1]["SocketPath"], "/run/web.sock")
 
 
 class Completion(TestCase):
