@@ -17,6 +17,7 @@
 #include "control/agent/remote.h"
 #include "control/agent/remote_query.h"
 #include "control/api/api.h"
+#include "control/consul/service.h"
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
 #include "control/dns/slow.h"
@@ -249,7 +250,9 @@ static int start_api(struct agent *agent, char *error, size_t error_size)
         }
         log_addresses(agent, &agent->config->http_listen, "Started HTTP server", "tcp");
         snprintf(error, error_size, "out of memory");
-        return remote_serve(agent);
+        ret = remote_serve(agent);
+        return ret == 0 && agent->server != NULL ? consul_service_create(agent, &agent->consul)
+                                                 : ret;
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -425,6 +428,7 @@ static void close_loop(struct agent *agent)
 void agent_stop(struct agent *agent)
 {
         agent_stop_own(agent);
+        consul_service_destroy(agent->consul);
         remote_serve_stop(agent->serving);
         if (agent->api != NULL)
                 api_destroy(agent->api);

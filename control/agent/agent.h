@@ -20,6 +20,7 @@ struct store;
 struct fsm;
 struct relay;
 struct remote_serving;
+struct consul_service;
 struct follower;
 struct server;
 struct members;
@@ -60,6 +61,7 @@ struct agent {
         struct follower *follower;      /* the copy of the catalog; NULL for a server */
         struct relay *relay;            /* calls to servers elsewhere */
         struct remote_serving *serving; /* of others' calls; NULL for a client */
+        struct consul_service *consul;  /* Consul's RPC; NULL for a client */
         struct log_proposer *proposer;  /* every change goes through it */
         struct lictor_dataplane *dataplane;
         struct publisher *publisher;

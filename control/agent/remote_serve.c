@@ -4,6 +4,7 @@
 
 #include "control/agent/remote.h"
 #include "control/api/api.h"
+#include "control/consul/service.h"
 #include "control/dns/responder.h"
 #include "control/follow/feed.h"
 #include "control/fsm/propose.h"
@@ -260,6 +261,8 @@ static void handle(void *arg, struct relay_incoming *incoming, enum relay_kind k
                 feed_serve(remote->feed, incoming, bytes, len);
         else if (kind == RELAY_DNS)
                 remote_dns_serve(remote->agent, &remote->responder, incoming, bytes, len);
+        else if (kind == RELAY_CALL)
+                consul_service_relayed(remote->agent->consul, incoming, bytes, len);
         else
                 relay_incoming_answer(incoming, &nothing);
 }

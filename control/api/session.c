@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "control/api/api_internal.h"
+#include "control/api/session_rules.h"
 #include "control/leader/leader.h"
 #include "control/server/server.h"
 #include "control/text/duration.h"
 
 #define NS_PER_S       1000000000
-#define TTL_MAX_NS     (INT64_C(24) * 3600 * NS_PER_S)
 #define LOCK_DELAY_NS  (INT64_C(15) * NS_PER_S)
 #define LOCK_DELAY_MIN 1000 // smaller numbers are taken for seconds, not nanoseconds
 #define SERF_HEALTH    "serfHealth"
@@ -290,27 +290,6 @@ static bool parse_lock_delay(struct http_request *request, const json_t *value, 
         return true;
 }
 
-static bool check_ttl(const struct api *api, struct http_request *request, const char *ttl)
-{
-        int64_t min_ns = api->agent->config->session_ttl_min_ns, ttl_ns;
-        char min[DURATION_TEXT_MAX], max[DURATION_TEXT_MAX];
-
-        if (*ttl == '\0')
-                return true;
-        if (duration_parse(ttl, &ttl_ns) < 0) {
-                http_reply_text(request, 500,
-                                "Session TTL '%.60s' invalid: time: invalid duration \"%.60s\"",
-                                ttl, ttl);
-                return false;
-        }
-        if (ttl_ns == 0 || (ttl_ns >= min_ns && ttl_ns <= TTL_MAX_NS))
-                return true;
-        http_reply_text(request, 500, "Invalid Session TTL '%lld', must be between [%s=%s]",
-                        (long long)ttl_ns, duration_format(min_ns, min),
-                        duration_format(TTL_MAX_NS, max));
-        return false;
-}
-
 static int fill_checks(const json_t *body, struct scratch *scratch, struct catalog_session *out)
 {
         static const char *const serf_health[] = {SERF_HEALTH};
@@ -359,12 +338,14 @@ static bool fill_session(const struct api *api, struct http_request *request, co
         return true;
 }
 
-static bool is_behavior(struct http_request *request, const char *behavior)
+static bool check_rules(const struct api *api, struct http_request *request,
+                        const struct catalog_session *session)
 {
-        if (*behavior == '\0' || strcmp(behavior, "release") == 0 ||
-            strcmp(behavior, "delete") == 0)
+        char error[SESSION_ERROR_MAX];
+
+        if (session_rules_check(session, api->agent->config->session_ttl_min_ns, error) == 0)
                 return true;
-        http_reply_text(request, 500, "Invalid Behavior setting '%.100s'", behavior);
+        http_reply_text(request, 500, "%s", error);
         return false;
 }
 
@@ -398,8 +379,7 @@ void api_session_create(struct http_request *request, void *app)
                 goto free_scratch;
         if (!fill_session(api, request, body, scratch, &command.session_create) ||
             !api_check_datacenter(api, request) ||
-            !is_behavior(request, command.session_create.behavior) ||
-            !check_ttl(api, request, command.session_create.ttl) || !make_id(api, request, id))
+            !check_rules(api, request, &command.session_create) || !make_id(api, request, id))
                 goto free_scratch;
         command.session_create.id = id;
         api_propose_with_id(api, request, &command, id);

@@ -22,7 +22,7 @@ struct consul_query {
         const char *node, *service_name, *service_kind, *service_address, *state;
         const char *key, *prefix, *separator, *session_id;
         const char *query_id, *query_id_or_name;
-        const char *event_name;
+        const char *event_name, *config_kind;
         struct pack_slice event_payload; /* in the bytes read */
         struct text_list tags;           /* ServiceTags, or the one ServiceTag */
         struct text_map node_meta;
