@@ -148,30 +148,40 @@ int transfers_create(uv_loop_t *loop, struct transfers **out)
 
         if (transfers == NULL)
                 return ret;
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-                goto free_transfers;
         transfers->loop = loop;
         transfers->no_proxy = make_no_proxy();
-        transfers->multi = curl_multi_init();
-        if (transfers->multi == NULL || transfers->no_proxy == NULL)
-                goto clean_up;
+        if (transfers->no_proxy == NULL)
+                goto free_transfers;
         ret = uv_timer_init(loop, &transfers->timer);
         if (ret < 0)
-                goto clean_up;
+                goto free_no_proxy;
         transfers->timer.data = transfers;
+        *out = transfers;
+        return 0;
+free_no_proxy:
+        free(transfers->no_proxy);
+free_transfers:
+        free(transfers);
+        return ret;
+}
+
+// libcurl takes its memory when something is to be transferred.
+static bool start_library(struct transfers *transfers)
+{
+        if (transfers->multi != NULL)
+                return true;
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+                return false;
+        transfers->multi = curl_multi_init();
+        if (transfers->multi == NULL) {
+                curl_global_cleanup();
+                return false;
+        }
         curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
         curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers);
         curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, set_timer);
         curl_multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers);
-        *out = transfers;
-        return 0;
-clean_up:
-        curl_multi_cleanup(transfers->multi);
-        free(transfers->no_proxy);
-        curl_global_cleanup();
-free_transfers:
-        free(transfers);
-        return ret;
+        return true;
 }
 
 static void free_transfer(struct transfer *transfer)
@@ -190,8 +200,10 @@ void transfers_destroy(struct transfers *take_transfers)
                 transfers->idle = transfer->next_idle;
                 free_transfer(transfer);
         }
-        curl_multi_cleanup(transfers->multi);
-        curl_global_cleanup();
+        if (transfers->multi != NULL) {
+                curl_multi_cleanup(transfers->multi);
+                curl_global_cleanup();
+        }
         free(transfers->no_proxy);
         uv_close((uv_handle_t *)&transfers->timer, free_handle);
 }
@@ -219,7 +231,7 @@ static struct transfer *take_idle(struct transfers *transfers)
 
 struct transfer *transfer_create(struct transfers *transfers, transfer_done_fn done, void *arg)
 {
-        struct transfer *transfer = take_idle(transfers);
+        struct transfer *transfer = start_library(transfers) ? take_idle(transfers) : NULL;
 
         if (transfer == NULL)
                 return NULL;

@@ -1,5 +1,6 @@
 """Client agents: two of them and three servers, which they find by gossip, follow, and outlive."""
 import http.client
+import re
 import signal
 import statistics
 import sys
@@ -189,6 +190,23 @@ class Alone(e2e.TestCase):
             agent.register("web", Port=1)
             self.assertIn("web", agent.get("/v1/agent/services")[1])
 
+    def test_a_client_at_rest_is_small_and_loads_what_it_needs(self):
+        agent = e2e.Agent({"server": False, "bootstrap": False})
+        agent.is_ready = lambda: is_up(agent)
+        with agent:
+            maps = mapped(agent.process)
+            for library in ("libcurl", "libarchive", "libsystemd", "libcrypto"):
+                self.assertNotIn(library, maps)
+            # Sanitizers have a memory of their own.
+            if not re.search(r"lib[at]san", maps):
+                self.assertLess(resident_kib(agent.process), 15 << 10)
+            agent.put("/v1/agent/check/register", {
+                "Name": "http", "HTTP": f"http://127.0.0.1:{agent.http_port}/v1/agent/self",
+                "Interval": "1s", "Timeout": "10s"})
+            self.assertTrue(eventually(
+                lambda: agent.get("/v1/agent/checks")[1]["http"]["Status"] == "passing"))
+            self.assertIn("libcurl", mapped(agent.process))
+
     def test_more_calls_than_the_limit_are_refused(self):
         agent = e2e.Agent({"server": False, "bootstrap": False,
                            "limits": {"rpc_rate": 1, "rpc_max_burst": 2}})
@@ -210,6 +228,16 @@ class Alone(e2e.TestCase):
             self.assertTrue(e2e.eventually(lambda: agent.get("/v1/catalog/nodes")[0] == 500))
             answers = [agent.get("/v1/catalog/nodes")[0] for _ in range(5)]
             self.assertEqual(answers, [500, 500, 429, 429, 429])
+
+
+def mapped(process):
+    with open(f"/proc/{process.pid}/maps", encoding="ascii") as file:
+        return file.read()
+
+
+def resident_kib(process):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 def is_up(agent):

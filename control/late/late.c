@@ -1,0 +1,23 @@
+#include "control/late/late.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void *late_find(struct late_library *library, const char *name)
+{
+        void *found = NULL;
+
+        pthread_mutex_lock(&lock);
+        if (library->handle == NULL)
+                library->handle = dlopen(library->soname, RTLD_LAZY | RTLD_LOCAL);
+        if (library->handle != NULL)
+                found = dlsym(library->handle, name);
+        if (found == NULL)
+                fprintf(stderr, "lictor: cannot load %s; install %s: %s\n", library->soname,
+                        library->package, dlerror());
+        pthread_mutex_unlock(&lock);
+        return found;
+}
