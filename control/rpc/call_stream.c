@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of calls that are not whole, of all connections: who brings more is refused. */
-#define BUFFERED_MAX ((size_t)256 << 20)
-
 struct call_stream *call_stream_create(struct consul_link *link, struct yamux_stream *yamux)
 {
         struct call_stream *stream = calloc(1, sizeof(*stream));
@@ -43,10 +40,21 @@ static void set_partial(struct call_stream *stream, bool is_partial)
         stream->is_partial = is_partial;
 }
 
+// What the reader keeps changed; it had so much before.
+static void count_kept(struct call_stream *stream, size_t before)
+{
+        size_t now = rpc_reader_len(&stream->reader);
+
+        stream->link->kept += now - before;
+        stream->link->rpc->kept += now - before;
+}
+
 static void forget_input(struct call_stream *stream)
 {
-        stream->link->rpc->buffered -= rpc_reader_len(&stream->reader);
+        size_t before = rpc_reader_len(&stream->reader);
+
         rpc_reader_fini(&stream->reader);
+        count_kept(stream, before);
         set_held(stream, false);
         set_partial(stream, false);
 }
@@ -158,7 +166,7 @@ static void run(struct call_stream *stream)
                 size_t before = rpc_reader_len(&stream->reader);
 
                 ret = rpc_reader_next(&stream->reader, &request);
-                link->rpc->buffered -= before - rpc_reader_len(&stream->reader);
+                count_kept(stream, before);
                 if (ret <= 0)
                         break;
                 set_partial(stream, false);
@@ -175,19 +183,16 @@ static void run(struct call_stream *stream)
 
 void call_stream_take(struct call_stream *stream, const uint8_t *bytes, size_t len)
 {
-        struct consul_rpc *rpc = stream->link->rpc;
+        size_t before = rpc_reader_len(&stream->reader);
 
         if (stream->is_ended) {
                 if (stream->yamux != NULL)
                         yamux_consume(stream->yamux, len);
                 return;
         }
-        if (rpc->buffered + len > BUFFERED_MAX) {
-                call_stream_refuse(stream, "sent more than there is room for");
-                return;
-        }
         rpc_reader_append(&stream->reader, bytes, len);
-        rpc->buffered += len;
+        count_kept(stream, before);
+        consul_make_room(stream->link->rpc);
         stream->unconsumed += len;
         if (!stream->is_held)
                 run(stream);

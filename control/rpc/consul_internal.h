@@ -57,6 +57,7 @@ struct consul_link {
         LIST_HEAD(, call_stream) streams;
         TAILQ_HEAD(, call_stream) held, partial, due;
         unsigned call_count;
+        size_t kept;              /* bytes of calls that are not whole, or held */
         struct byte_buffer stash; /* input that is not taken before output is */
         uv_write_t write;
         uint8_t *writing; /* bytes of it; NULL: nothing is being written */
@@ -79,7 +80,7 @@ struct consul_rpc {
         uv_idle_t idle; /* while there are dirty links */
         struct consul_rpc_counters counters;
         struct log_limit log_limit;
-        size_t buffered; /* bytes of calls that are not whole, in all */
+        size_t kept; /* of all connections */
         struct byte_buffer scratch;
         uint8_t *chunk; /* CONSUL_CHUNK_SIZE, read into and written from */
         bool is_closing;
@@ -92,6 +93,8 @@ struct consul_rpc {
 
 /** One line a while. */
 void consul_complain(struct consul_rpc *rpc, const char *source, const char *what);
+/** Break those who keep most when all keep too much. */
+void consul_make_room(struct consul_rpc *rpc);
 /** A handle of a link or of the service itself is closed. */
 void consul_handle_closed(struct consul_rpc *rpc);
 

@@ -293,7 +293,8 @@ void consul_link_tick(struct consul_link *link, uint64_t now_ms)
 static int make_sides(struct consul_link *link, bool is_multiplexed)
 {
         struct yamux_options options = {.keepalive_ms = link->rpc->options.keepalive_ms,
-                                        .patience_ms = link->rpc->options.patience_ms};
+                                        .patience_ms = link->rpc->options.patience_ms,
+                                        .streams_max = link->rpc->options.calls_max};
 
         if (!is_multiplexed) {
                 link->single = call_stream_create(link, NULL);

@@ -6,7 +6,8 @@
 
 #define CONNECTIONS_MAX 16384u
 #define PER_SOURCE_MAX  100u
-#define CALLS_MAX       65536u
+#define CALLS_MAX       32768u
+#define KEPT_MAX        ((size_t)256 << 20)
 #define ARGS_MAX        (4u << 20)
 #define CALL_MS         60000u
 #define KEEPALIVE_MS    30000u
@@ -23,6 +24,24 @@ void consul_complain(struct consul_rpc *rpc, const char *source, const char *wha
         log_warn(rpc->options.log, "agent.server.rpc",
                  "refused what a connection brought: it %s: from=%s suppressed=%llu", what, source,
                  (unsigned long long)suppressed);
+}
+
+void consul_make_room(struct consul_rpc *rpc)
+{
+        struct consul_link *link, *largest = NULL;
+        size_t going = 0;
+
+        if (rpc->kept <= rpc->options.kept_max)
+                return;
+        LIST_FOREACH(link, &rpc->links, entry)
+        {
+                if (link->broken != NULL)
+                        going += link->kept;
+                else if (largest == NULL || link->kept > largest->kept)
+                        largest = link;
+        }
+        if (largest != NULL && rpc->kept - going > rpc->options.kept_max)
+                consul_link_break(largest, "sent more of calls than there is room for");
 }
 
 void consul_handle_closed(struct consul_rpc *rpc)
@@ -162,6 +181,8 @@ static void set_defaults(struct consul_rpc_options *options)
                 options->calls_max = CALLS_MAX;
         if (options->args_max == 0)
                 options->args_max = ARGS_MAX;
+        if (options->kept_max == 0)
+                options->kept_max = KEPT_MAX;
         if (options->call_ms == 0)
                 options->call_ms = CALL_MS;
         if (options->keepalive_ms == 0)

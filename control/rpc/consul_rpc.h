@@ -18,10 +18,11 @@ struct consul_rpc_options {
         uv_loop_t *loop;          /* borrowed */
         struct demux *demux;      /* borrowed; outlives it */
         const struct log *log;    /* borrowed; may be NULL */
-        unsigned connections_max; /* in all; 0: 4096 */
+        unsigned connections_max; /* in all; 0: 16384 */
         unsigned per_source_max;  /* connections of one address; 0: 100, Consul's default */
-        unsigned calls_max;       /* unanswered of one connection; 0: 16384 */
+        unsigned calls_max;       /* unanswered of one connection, and its streams; 0: 32768 */
         uint32_t args_max;        /* bytes of one call's arguments; 0: 4 MiB */
+        size_t kept_max;          /* bytes of calls that are not whole, in all; 0: 256 MiB */
         uint64_t call_ms;         /* for a call to come whole, once begun; 0: 60000 */
         uint64_t keepalive_ms;    /* between pings of a yamux session; 0: 30000 */
         uint64_t patience_ms;     /* for an answer to one, or anything; 0: 10000 */

@@ -383,3 +383,26 @@ Test(consul_rpc, a_session_that_answers_no_pings_is_ended_and_others_are_not)
         client_stop(c);
         stop(s);
 }
+
+Test(consul_rpc, who_keeps_most_of_unfinished_calls_goes_when_there_is_no_room)
+{
+        static uint8_t filler[100000];
+        struct server *s = start((struct consul_rpc_options){.kept_max = 100000});
+        struct client *greedy = client_start(s, true), *c = client_start(s, true);
+        struct yamux_stream *a = open_stream(greedy), *b = open_stream(c);
+        static const uint8_t half[] =
+            "\x82\xadServiceMethod\xa8Test.Now\xa3Seq\x01\xdb\x00\x01\x00";
+
+        yamux_send(a, half, sizeof(half)); // the arguments: a text of 65536 bytes
+        yamux_send(a, filler, 60000);
+        TURN_UNTIL(s, greedy, yamux_backlog(greedy->yamux) == 0);
+        yamux_send(b, half, sizeof(half));
+        yamux_send(b, filler, 50000);
+        TURN_UNTIL(s, c, counters(s).broken == 1);
+        TURN_UNTIL(s, greedy, greedy->over);
+        yamux_send(b, filler, 15536);
+        TURN_UNTIL(s, c, s->served == 1);
+        client_stop(greedy);
+        client_stop(c);
+        stop(s);
+}
