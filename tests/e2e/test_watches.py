@@ -3,6 +3,7 @@ import contextlib
 import http.server
 import json
 import os
+import socket
 import threading
 import time
 
@@ -199,7 +200,7 @@ class Watches(TestCase):
             self.assertNotIn("Mw==", [value["Value"] for value in values(agent, "new") if value])
 
     def test_an_agent_behind_a_unix_socket_asks_itself_there(self):
-        watches = [scripted("key", type="key", key="k", datacenter="dc1", token="x", stale=True),
+        watches = [scripted("key", type="key", key="k", stale=True),
                    scripted("far", type="nodes", datacenter="dc2")]
         with Agent({"watches": watches, "addresses": {"http": "unix://http.sock 127.0.0.1"}},
                    files={"handler.sh": SCRIPT}) as agent:
@@ -208,6 +209,25 @@ class Watches(TestCase):
             self.assertTrue(eventually(lambda: "Watch errored: type=nodes" in agent.log()))
             self.assertIn("No path to datacenter", agent.log())
             self.assertEqual(lines(agent, "far"), [])
+
+    def test_a_watch_asks_with_its_token_and_datacenter(self):
+        watch = scripted("key", type="key", key="k/\u00e4 b", datacenter="dc1", token="x", stale=True)
+        with Agent({"watches": [watch], "addresses": {"http": "unix://http.sock 127.0.0.1"}},
+                   files={"handler.sh": SCRIPT}) as agent:
+            self.assertTrue(eventually(lambda: lines(agent, "key")))
+            # Somebody else takes the socket's place: what he is asked is what the agent asks itself.
+            path = os.path.join(agent.folder, "http.sock")
+            os.rename(path, path + ".before")
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(path)
+                listener.listen()
+                listener.settimeout(15)
+                agent.put("/v1/agent/reload")
+                with listener.accept()[0] as connection:
+                    asked = connection.recv(65536).decode()
+            os.rename(path + ".before", path)
+            self.assertTrue(asked.startswith("GET /v1/kv/k/%C3%A4%20b?dc=dc1&stale= HTTP/1.1\r\n"), asked)
+            self.assertIn("X-Consul-Token: x\r\n", asked)
 
 
 if __name__ == "__main__":
