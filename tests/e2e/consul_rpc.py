@@ -32,8 +32,8 @@ class Closed(Exception):
 class Connection:
     """A TCP connection to the server port."""
 
-    def __init__(self, port, first=b"", timeout=20):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, first=b"", timeout=20, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.send(first)
 
