@@ -30,24 +30,6 @@ static bool add(struct selection *selection, const struct service_record *servic
         return true;
 }
 
-// Whether an instance accepts a service's mesh traffic: by itself or as its proxy.
-static bool is_connect_of(const struct service_record *record, const char *service)
-{
-        const struct catalog_service *instance = &record->service;
-        bool is_proxy = strcmp(instance->kind, "connect-proxy") == 0;
-        json_t *settings;
-        bool is;
-
-        if (!is_proxy && (strcasecmp(instance->name, service) != 0 || *instance->connect_json == 0))
-                return false;
-        settings = json_loads(is_proxy ? instance->proxy_json : instance->connect_json, 0, NULL);
-        is = is_proxy
-                 ? strcasecmp(json_schema_string(settings, "DestinationServiceName"), service) == 0
-                 : json_schema_bool(settings, "Native");
-        json_decref(settings);
-        return is;
-}
-
 static bool select_instances(const struct store *store, const struct query_plan *plan, bool connect,
                              struct selection *out)
 {
@@ -60,7 +42,7 @@ static bool select_instances(const struct store *store, const struct query_plan 
         else
                 store_instances(store, plan->query.service, &it);
         while ((record = store_next_service(&it)) != NULL) {
-                if (connect && !is_connect_of(record, plan->query.service))
+                if (connect && !query_is_mesh_of(record, plan->query.service))
                         continue;
                 if (query_selects(store, &plan->query, record, false, &health) && !add(out, record))
                         return false;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "control/consul/consul_internal.h"
+#include "control/query/query.h"
 #include "control/store/address.h"
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -30,15 +31,41 @@ static void watch_catalog(const struct consul_read *read)
         store_watch_table(read->store, consul_next_watch(read), STORE_SERVICES);
 }
 
+static const enum store_table dumped[] = {STORE_NODES, STORE_SERVICES, STORE_CHECKS};
+
+uint64_t consul_dump_index(const struct consul_read *read)
+{
+        return larger(catalog_index(read), store_table_index(read->store, STORE_CHECKS));
+}
+
+void consul_watch_dump(const struct consul_read *read)
+{
+        for (size_t i = 0; i < sizeof(dumped) / sizeof(dumped[0]); i++)
+                store_watch_table(read->store, consul_next_watch(read), dumped[i]);
+}
+
+// Any service may be a proxy of the one asked for.
 uint64_t consul_service_index(const struct consul_read *read)
 {
-        return store_service_index(read->store, read->query.service_name);
+        return read->query.connect ? consul_dump_index(read)
+                                   : store_service_index(read->store, read->query.service_name);
 }
 
 void consul_watch_service(const struct consul_read *read)
 {
-        store_watch_name(read->store, consul_next_watch(read), STORE_WATCH_SERVICE,
-                         read->query.service_name);
+        if (read->query.connect)
+                consul_watch_dump(read);
+        else
+                store_watch_name(read->store, consul_next_watch(read), STORE_WATCH_SERVICE,
+                                 read->query.service_name);
+}
+
+void consul_walk_service(const struct consul_read *read, struct store_iter *it)
+{
+        if (read->query.connect)
+                store_services(read->store, it);
+        else
+                store_instances(read->store, read->query.service_name, it);
 }
 
 uint64_t consul_node_index(const struct consul_read *read)
@@ -209,7 +236,7 @@ static void put_service_node(const struct consul_items *items, const void *recor
                                 service);
 }
 
-bool consul_has_tags(const struct consul_query *query, const struct catalog_service *service)
+static bool has_tags(const struct consul_query *query, const struct catalog_service *service)
 {
         for (uint32_t i = 0; query->tag_filter && i < query->tags.count; i++) {
                 if (!text_list_has(&service->tags, query->tags.items[i]))
@@ -218,13 +245,22 @@ bool consul_has_tags(const struct consul_query *query, const struct catalog_serv
         return true;
 }
 
+bool consul_is_wanted(const struct consul_read *read, const struct service_record *service)
+{
+        const struct consul_query *query = &read->query;
+
+        return (!query->connect || query_is_mesh_of(service, query->service_name)) &&
+               has_tags(query, &service->service) &&
+               consul_node_matches(read, service->service.node);
+}
+
 static void walk_instances(const struct consul_read *read, struct store_iter *it)
 {
         uint8_t key[ADDRESS_KEY_MAX];
         struct lictor_address address;
 
         if (read->query.service_address[0] == '\0')
-                store_instances(read->store, read->query.service_name, it);
+                consul_walk_service(read, it);
         else if (address_parse(read->query.service_address, &address))
                 store_services_by_address(read->store, key, address_key_make(&address, key), it);
         else
@@ -241,8 +277,7 @@ static void write_service_nodes(const struct consul_read *read, struct byte_buff
         consul_items_begin(&items, read, b, api_write_service_node, put_service_node);
         walk_instances(read, &it);
         while ((service = store_next_service(&it)) != NULL) {
-                if (consul_has_tags(&read->query, &service->service) &&
-                    consul_node_matches(read, service->service.node))
+                if (consul_is_wanted(read, service))
                         consul_items_add(&items, service->service.node, service);
         }
         consul_items_end(&items);

@@ -114,13 +114,19 @@ void consul_items_begin(struct consul_items *items, const struct consul_read *re
 void consul_items_add(struct consul_items *items, const char *node, const void *record);
 void consul_items_end(struct consul_items *items);
 
+// Of one service's instances, or of those that take its mesh's traffic.
+void consul_walk_service(const struct consul_read *read, struct store_iter *it);
 void consul_watch_service(const struct consul_read *read);
 void consul_watch_node(const struct consul_read *read);
 uint64_t consul_service_index(const struct consul_read *read);
 uint64_t consul_node_index(const struct consul_read *read);
 const char *consul_needs_node(const struct consul_query *query);
-// Whether a service has all tags that are asked for.
-bool consul_has_tags(const struct consul_query *query, const struct catalog_service *service);
+// Whether an instance is one that is asked for: of the name, or its mesh's, with all tags, on a
+// node with the metadata.
+bool consul_is_wanted(const struct consul_read *read, const struct service_record *service);
+// The largest index of what catalogs show; and its watches.
+uint64_t consul_dump_index(const struct consul_read *read);
+void consul_watch_dump(const struct consul_read *read);
 
 extern const struct consul_read_kind consul_list_nodes, consul_list_services, consul_service_list,
     consul_service_nodes, consul_node_services, consul_node_service_list, consul_checks_in_state,

@@ -101,13 +101,10 @@ static void write_instances(const struct consul_read *read, struct byte_buffer *
 
         wire_put_name(b, "Nodes");
         consul_items_begin(&items, read, b, api_write_instance, put_instance);
-        // There are neither mesh proxies nor gateways to be found for a service.
-        store_instances(read->store,
-                        read->query.connect || read->query.ingress ? "" : read->query.service_name,
-                        &it);
-        while ((service = store_next_service(&it)) != NULL) {
-                if (consul_has_tags(&read->query, &service->service) &&
-                    consul_node_matches(read, service->service.node))
+        consul_walk_service(read, &it);
+        // Of gateways there are none.
+        while (!read->query.ingress && (service = store_next_service(&it)) != NULL) {
+                if (consul_is_wanted(read, service))
                         consul_items_add(&items, service->service.node, service);
         }
         consul_items_end(&items);
@@ -142,26 +139,6 @@ const struct consul_read_kind consul_node_info = {.index = consul_node_index,
                                                   .write = write_node_info,
                                                   .pair_count = 1};
 
-static const enum store_table dumped[] = {STORE_NODES, STORE_SERVICES, STORE_CHECKS};
-
-static uint64_t dump_index(const struct consul_read *read)
-{
-        uint64_t index = 0;
-
-        for (size_t i = 0; i < sizeof(dumped) / sizeof(dumped[0]); i++) {
-                uint64_t of_table = store_table_index(read->store, dumped[i]);
-
-                index = of_table > index ? of_table : index;
-        }
-        return index;
-}
-
-static void watch_dump(const struct consul_read *read)
-{
-        for (size_t i = 0; i < sizeof(dumped) / sizeof(dumped[0]); i++)
-                store_watch_table(read->store, consul_next_watch(read), dumped[i]);
-}
-
 static void write_node_dump(const struct consul_read *read, struct byte_buffer *b)
 {
         const struct node_record *node;
@@ -182,8 +159,8 @@ static void write_node_dump(const struct consul_read *read, struct byte_buffer *
         consul_end_list(b, at, count);
 }
 
-const struct consul_read_kind consul_node_dump = {.index = dump_index,
-                                                  .watch = watch_dump,
+const struct consul_read_kind consul_node_dump = {.index = consul_dump_index,
+                                                  .watch = consul_watch_dump,
                                                   .write = write_node_dump,
                                                   .pair_count = 1,
                                                   .selectors = api_node_selectors};
@@ -208,8 +185,8 @@ static void write_service_dump(const struct consul_read *read, struct byte_buffe
         pack_put_nil(b);
 }
 
-const struct consul_read_kind consul_service_dump = {.index = dump_index,
-                                                     .watch = watch_dump,
+const struct consul_read_kind consul_service_dump = {.index = consul_dump_index,
+                                                     .watch = consul_watch_dump,
                                                      .write = write_service_dump,
                                                      .pair_count = 2,
                                                      .selectors = api_health_selectors};

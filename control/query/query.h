@@ -76,4 +76,7 @@ bool query_selects(const struct store *s, const struct catalog_query *query,
                    const struct service_record *service, bool only_passing,
                    enum store_health *health);
 
+/** Whether an instance takes the mesh's traffic for a service: by itself or as its proxy. */
+bool query_is_mesh_of(const struct service_record *record, const char *service);
+
 #endif

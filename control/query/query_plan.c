@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "control/query/query.h"
 #include "control/store/text.h"
@@ -150,4 +151,20 @@ bool query_selects(const struct store *s, const struct catalog_query *query,
                 return true;
         node = store_node_get(s, service->service.node);
         return node != NULL && has_meta(&node->node.meta, &query->node_meta);
+}
+
+bool query_is_mesh_of(const struct service_record *record, const char *service)
+{
+        const struct catalog_service *instance = &record->service;
+        bool is_proxy = strcmp(instance->kind, "connect-proxy") == 0;
+        json_t *settings;
+        bool is;
+
+        if (!is_proxy && (strcasecmp(instance->name, service) != 0 || *instance->connect_json == 0))
+                return false;
+        settings = json_loads(is_proxy ? instance->proxy_json : instance->connect_json, 0, NULL);
+        is = is_proxy ? strcasecmp(json_text(settings, "DestinationServiceName"), service) == 0
+                      : json_is_true(json_object_get(settings, "Native"));
+        json_decref(settings);
+        return is;
 }

@@ -204,6 +204,11 @@ class Methods(TestCase):
              ServiceName="web", ServiceTag="V1", TagFilter=True)
         same("/v1/health/service/web?filter=%22v1%22+in+Service.Tags", "Health.ServiceNodes",
              lambda a: a["Nodes"], ServiceName="web", Filter='"v1" in Service.Tags')
+        for method, pick in (("Health.ServiceNodes", lambda a: a["Nodes"][0]["Service"]["ID"]),
+                             ("Catalog.ServiceNodes", lambda a: a["ServiceNodes"][0]["ServiceID"])):
+            self.assertEqual(pick(self.ask(method, ServiceName="web", Connect=True)), "web-proxy")
+        self.assertEqual(self.ask("Health.ServiceNodes", ServiceName="web", Ingress=True)["Nodes"],
+                         [])
         same("/v1/coordinate/nodes", "Coordinate.ListNodes", lambda a: a["Coordinates"])
         self.assertEqual(self.ask("Catalog.ListDatacenters"), ["dc1"])
         self.assertEqual(self.ask("Coordinate.ListDatacenters")[0]["Datacenter"], "dc1")
@@ -282,6 +287,14 @@ class Methods(TestCase):
             other.ask("KVS.Apply", Op="set", DirEnt={"Key": "many", "Value": "1"})
         for stream in waiting:
             self.assertEqual(stream.answer()[1]["Entries"][0]["Value"], "1")
+
+    def test_a_server_ends_cleanly_while_calls_wait(self):
+        with Agent() as agent, Client(agent.config["ports"]["server"]) as waiting:
+            for method, args in (("KVS.Get", {"Key": "k"}), ("KVS.List", {"Key": ""}),
+                                 ("Catalog.ListNodes", {}), ("PreparedQuery.List", {}),
+                                 ("Health.ServiceNodes", {"ServiceName": "x", "Connect": True})):
+                waiting.begin(method, MinQueryIndex=10**9, MaxQueryTime=300 * S, **args)
+            self.assertEqual(waiting.ask("Status.Ping"), {})
 
     # --- Keys, sessions, transactions.
 
