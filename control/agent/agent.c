@@ -9,6 +9,7 @@
 
 #include "control/agent/agent_internal.h"
 #include "control/agent/data_dir.h"
+#include "control/agent/datacenters.h"
 #include "control/agent/dns_freshness.h"
 #include "control/agent/drop_report.h"
 #include "control/agent/local.h"
@@ -200,7 +201,8 @@ static int start_resolver(struct agent *agent, char *error, size_t error_size)
         remote_query_dns(agent, &settings.failover);
         settings.renewal = (struct dns_renewal){agent, remote_wait};
         agent->dns_freshness = dns_freshness_start(agent);
-        ret = agent->dns_freshness == NULL
+        agent->datacenters = datacenters_start(agent);
+        ret = agent->dns_freshness == NULL || agent->datacenters == NULL
                   ? -ENOMEM
                   : dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
         if (ret < 0)
@@ -444,6 +446,7 @@ void agent_stop(struct agent *agent)
         if (agent->leader != NULL)
                 leader_destroy(agent->leader);
         agent->leader = NULL;
+        datacenters_stop(agent->datacenters);
         remote_stop(agent);
         if (agent->server != NULL)
                 server_close(agent->server, NULL, NULL);
@@ -452,6 +455,8 @@ void agent_stop(struct agent *agent)
         loop_meter_destroy(agent->loop_meter);
         agent->loop_meter = NULL;
         close_loop(agent);
+        datacenters_free(agent->datacenters);
+        agent->datacenters = NULL;
         if (agent->publisher != NULL)
                 publisher_destroy(agent->publisher);
         if (agent->dataplane != NULL)

@@ -36,6 +36,7 @@ struct dns_tcp;
 struct dns_slow;
 struct dns_resolver;
 struct dns_freshness;
+struct datacenters;
 struct runtime;
 struct watches;
 struct remote_exec;
@@ -75,9 +76,10 @@ struct agent {
         struct dns_slow *dns_slow;
         struct dns_resolver *dns_resolver;
         struct dns_freshness *dns_freshness;
-        struct ask_target own_api; /* where its HTTP API is; an empty URL without one */
-        struct asker *asker;       /* requests of its own */
-        struct watches *watches;   /* `watches` of the configuration */
+        struct datacenters *datacenters; /* others that are in use */
+        struct ask_target own_api;       /* where its HTTP API is; an empty URL without one */
+        struct asker *asker;             /* requests of its own */
+        struct watches *watches;         /* `watches` of the configuration */
         struct remote_exec *remote_exec;
 
         char node_id[37];  /* UUID text */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/agent/agent_internal.h"
+#include "control/agent/datacenters.h"
 #include "control/agent/dns_freshness.h"
 #include "control/agent/local.h"
 #include "control/dns/resolver.h"
@@ -60,6 +61,7 @@ static int apply_again(struct agent *agent, char *error, size_t error_size)
                 // The names it could refuse are not reloadable.
                 ret = publisher_configure(agent->publisher, &settings);
                 dns_freshness_check(agent->dns_freshness);
+                datacenters_configure(agent->datacenters);
         }
         // Before DNS is up there is nothing to tell: it starts with the new settings.
         if (ret == 0 && agent->dns_resolver != NULL) {

@@ -1,4 +1,5 @@
 #include "control/agent/agent.h"
+#include "control/agent/datacenters.h"
 #include "control/agent/metrics_internal.h"
 #include "control/agent/remote.h"
 #include "control/follow/follower.h"
@@ -139,12 +140,36 @@ static void add_server_port(struct metric_list *list, const struct agent *agent)
         add_figures(list, figures, ARRAY_LEN(figures), NULL);
 }
 
+static void add_datacenters(struct metric_list *list, const struct agent *agent)
+{
+        struct datacenter_state states[16];
+        size_t count = datacenters_states(agent->datacenters, states, ARRAY_LEN(states));
+
+        for (size_t i = 0; i < count && i < ARRAY_LEN(states); i++) {
+                metric_label(metric_add(list, METRIC_GAUGE, "lictor.datacenter.answered",
+                                        "1 when the workers answer another datacenter's names.",
+                                        states[i].answered),
+                             "datacenter", states[i].name);
+                metric_label(metric_add(list, METRIC_GAUGE, "lictor.datacenter.entries",
+                                        "Names of another datacenter that is in use.",
+                                        states[i].entries),
+                             "datacenter", states[i].name);
+                if (states[i].age_ms != UINT64_MAX)
+                        metric_label(
+                            metric_add(list, METRIC_GAUGE, "lictor.datacenter.age_milliseconds",
+                                       "How old what is known of another datacenter may be.",
+                                       states[i].age_ms),
+                            "datacenter", states[i].name);
+        }
+}
+
 void metrics_add_cluster(struct metric_list *list, const struct agent *agent)
 {
         if (agent->members != NULL) {
                 add_pool(list, agent->members, MEMBER_LAN, "lan");
                 add_pool(list, agent->members, MEMBER_WAN, "wan");
         }
+        add_datacenters(list, agent);
         if (agent->follower != NULL)
                 add_follower(list, agent);
         if (agent->server != NULL && agent->serving != NULL)

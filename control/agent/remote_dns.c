@@ -1,10 +1,13 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/agent/datacenters.h"
 #include "control/agent/remote.h"
 #include "control/dns/resolver.h"
 #include "control/relay/relay.h"
 #include "control/relay/relay_server.h"
+#include "dataplane/dns/dns_wire.h"
 #include "lictor/bytes.h"
 
 #define HEAD 3u /* before the message: the transport, and the room for the answer */
@@ -12,7 +15,9 @@
 // --- Asking.
 
 struct asking {
+        struct agent *agent;
         struct relay_call *call;
+        char datacenter[64];
         void (*done)(void *arg, const uint8_t *answer, size_t len);
         void *arg;
 };
@@ -21,6 +26,9 @@ static void on_done(void *arg, enum relay_error error, const uint8_t *bytes, siz
 {
         struct asking *asking = arg;
 
+        // Only what there is counts as use: anybody can make up a name.
+        if (error == RELAY_OK && len > 3 && (bytes[3] & 15) == DNS_NOERROR)
+                datacenters_note(asking->agent->datacenters, asking->datacenter);
         if (error == RELAY_OK && len > 0)
                 asking->done(asking->arg, bytes, len);
         else
@@ -33,7 +41,7 @@ static void *ask(void *arg, const char *datacenter, enum dns_transport transport
                  const struct dns_message *message,
                  void (*done)(void *done_arg, const uint8_t *answer, size_t len), void *done_arg)
 {
-        const struct agent *agent = arg;
+        struct agent *agent = arg;
         struct relay_question question = {.kind = RELAY_DNS,
                                           .datacenter = agent->server != NULL ? datacenter : "",
                                           .repeatable = true};
@@ -46,7 +54,8 @@ static void *ask(void *arg, const char *datacenter, enum dns_transport transport
         asking = calloc(1, sizeof(*asking));
         if (asking == NULL)
                 return NULL;
-        *asking = (struct asking){.done = done, .arg = done_arg};
+        *asking = (struct asking){.agent = agent, .done = done, .arg = done_arg};
+        snprintf(asking->datacenter, sizeof(asking->datacenter), "%s", datacenter);
         store_be16(head + 1, message->capacity);
         byte_buffer_append(&bytes, head, sizeof(head));
         byte_buffer_append(&bytes, message->data, message->length);

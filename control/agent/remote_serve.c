@@ -1,7 +1,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "control/agent/datacenters.h"
 #include "control/agent/remote.h"
 #include "control/api/api.h"
 #include "control/consul/service.h"
@@ -243,6 +245,21 @@ static void serve_index(struct remote_serving *remote, struct relay_incoming *in
         relay_incoming_answer(incoming, &bytes);
 }
 
+// --- Those that follow a catalog.
+
+static void serve_follower(struct remote_serving *remote, struct relay_incoming *incoming,
+                           const uint8_t *bytes, size_t len)
+{
+        const struct agent *agent = remote->agent;
+        struct follow_request request;
+
+        if (follow_request_decode(bytes, len, &request) == 0 && request.datacenter[0] != '\0' &&
+            strcasecmp(request.datacenter, agent->config->datacenter) != 0)
+                datacenters_serve(agent->datacenters, request.datacenter, incoming, bytes, len);
+        else
+                feed_serve(remote->feed, incoming, bytes, len);
+}
+
 // --- Life.
 
 static void handle(void *arg, struct relay_incoming *incoming, enum relay_kind kind,
@@ -258,7 +275,7 @@ static void handle(void *arg, struct relay_incoming *incoming, enum relay_kind k
         else if (kind == RELAY_INDEX)
                 serve_index(remote, incoming);
         else if (kind == RELAY_FOLLOW)
-                feed_serve(remote->feed, incoming, bytes, len);
+                serve_follower(remote, incoming, bytes, len);
         else if (kind == RELAY_DNS)
                 remote_dns_serve(remote->agent, &remote->responder, incoming, bytes, len);
         else if (kind == RELAY_CALL)

@@ -149,6 +149,9 @@ int build_dns(struct build *build)
         dns->max_stale_ms =
             (uint64_t)setting_duration_ns(merged, "dns_config.max_stale", MAX_STALE_S * NS_PER_S) /
             1000000;
+        dns->datacenter_idle_ms =
+            (uint64_t)setting_duration_ns(merged, "dataplane.datacenter_idle", 300 * NS_PER_S) /
+            1000000;
         dns->node_meta_txt =
             setting_bool(merged, "dns_config.enable_additional_node_meta_txt", true);
         ret = set_limit(build, "dns_config.udp_answer_limit", 3, &dns->udp_answer_limit);

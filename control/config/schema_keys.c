@@ -286,6 +286,7 @@ static const struct schema_field dataplane_fields[] = {
     STRING("driver"),
     STRINGS("eal"),
     {"lcores", SCHEMA_INTS, 0, NULL},
+    DURATION("datacenter_idle"),
     STRING("idle"),
     INT("socket_workers"),
     OBJECTS("ports", dataplane_port_fields),

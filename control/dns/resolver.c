@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "control/dns/message.h"
+#include "control/dns/question.h"
 #include "control/publisher/publisher.h"
 #include "dataplane/dns/dns_query.h"
 #include "dataplane/plane/plane.h"
@@ -213,32 +214,6 @@ static void on_answer(void *arg, const uint8_t *answer, size_t len)
         finish(job);
 }
 
-// The name of a prepared query, when that is what is asked for.
-static bool query_name(struct dns_job *job, char out[DNS_NAME_MAX])
-{
-        struct dns_query query;
-        const uint8_t *label = query.text + DNS_QUERY_NAME;
-        size_t used = 0, len;
-
-        lictor_reader_online();
-        dns_parse(plane_zone(job->resolver->dataplane), &job->message, &query);
-        lictor_reader_offline();
-        if (query.action != DNS_LOOK_UP || query.kind != DNS_KIND_QUERY)
-                return false;
-        for (len = 0; len + 1 < query.key_length; len += label[len] + 1u) {
-                // A dot or NUL inside a label cannot be told from what text makes of it.
-                if (memchr(label + len + 1, '.', label[len]) != NULL ||
-                    memchr(label + len + 1, '\0', label[len]) != NULL)
-                        return false;
-                if (used > 0)
-                        out[used++] = '.';
-                memcpy(out + used, label + len + 1, label[len]);
-                used += label[len];
-        }
-        out[used] = '\0';
-        return true;
-}
-
 // For as long as it takes to answer, the table has the query's entry; it is a true answer, so
 // that other readers may see it, too.
 static void answer_query(struct dns_job *job, const char *name, bool published)
@@ -256,7 +231,7 @@ static void on_failover(void *arg, const struct json_t *answer)
         bool published = false;
 
         job->failover = NULL;
-        if (!query_name(job, name)) {
+        if (!dns_question_query(job->resolver->dataplane, &job->message, name)) {
                 // The zone has changed meanwhile.
                 respond(job, true);
                 finish(job);
@@ -279,25 +254,6 @@ static void resolve_query(struct dns_job *job, const char *name)
                 answer_query(job, name, published);
 }
 
-// The other datacenter a name is of.
-static bool datacenter_name(struct dns_job *job, char out[64])
-{
-        struct dns_query query;
-        const uint8_t *name = query.text + DNS_QUERY_NAME;
-        unsigned at = 0;
-
-        lictor_reader_online();
-        dns_parse(plane_zone(job->resolver->dataplane), &job->message, &query);
-        lictor_reader_offline();
-        if (query.action != DNS_SAY_ELSEWHERE)
-                return false;
-        while (at + name[at] + 1u < query.domain_offset)
-                at += name[at] + 1u;
-        memcpy(out, name + at + 1, name[at]);
-        out[name[at]] = '\0';
-        return memchr(out, '\0', name[at]) == NULL;
-}
-
 static void on_elsewhere(void *arg, const uint8_t *answer, size_t len)
 {
         struct dns_job *job = arg;
@@ -316,7 +272,7 @@ static bool ask_elsewhere(struct dns_job *job)
         const struct dns_elsewhere *elsewhere = &job->resolver->elsewhere;
         char datacenter[64];
 
-        if (!datacenter_name(job, datacenter))
+        if (!dns_question_datacenter(job->resolver->dataplane, &job->message, datacenter))
                 return false;
         if (elsewhere->ask != NULL)
                 job->elsewhere = elsewhere->ask(elsewhere->arg, datacenter, job->transport,
@@ -332,7 +288,7 @@ static void resolve(struct dns_job *job)
 {
         char name[DNS_NAME_MAX];
 
-        if (query_name(job, name)) {
+        if (dns_question_query(job->resolver->dataplane, &job->message, name)) {
                 resolve_query(job, name);
                 return;
         }
@@ -366,21 +322,6 @@ static void on_renewed(void *arg, const char *error)
                 resolve(job);
         else
                 chase_hosts(job);
-}
-
-// Whether the answer would be in the table, were that not too old.
-static bool is_of_stale_table(struct dns_job *job)
-{
-        const struct dns_zone *zone;
-        struct dns_query query;
-        bool is;
-
-        lictor_reader_online();
-        zone = plane_zone(job->resolver->dataplane);
-        dns_parse(zone, &job->message, &query);
-        is = zone->stale && query.action == DNS_LOOK_UP;
-        lictor_reader_offline();
-        return is;
 }
 
 static void renew(struct dns_job *job)
@@ -432,7 +373,7 @@ void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job)
         resolver->jobs = job;
         if (job->message.verdict != DNS_PUNT)
                 chase_hosts(job);
-        else if (is_of_stale_table(job))
+        else if (dns_question_is_stale(resolver->dataplane, &job->message))
                 renew(job);
         else
                 resolve(job);

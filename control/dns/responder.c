@@ -28,6 +28,7 @@ void dns_responder_answer(struct dns_responder *responder, enum dns_transport tr
 
         lictor_reader_online();
         env.zone = plane_zone(responder->dataplane);
+        plane_env_peers(responder->dataplane, &env);
         dns_respond_burst(&env, messages, n);
         lictor_reader_offline();
 }

@@ -31,13 +31,16 @@ void follow_request_encode(const struct follow_request *in, struct byte_buffer *
 {
         put_u64(out, in->cluster_id);
         put_u64(out, in->index);
+        byte_buffer_append(out, in->datacenter, strlen(in->datacenter));
 }
 
 int follow_request_decode(const uint8_t *bytes, size_t len, struct follow_request *out)
 {
-        if (len != 16)
+        if (len < 16 || len - 16 >= sizeof(out->datacenter) ||
+            memchr(bytes + 16, '\0', len - 16) != NULL)
                 return -EBADMSG;
-        *out = (struct follow_request){get_u64(bytes), get_u64(bytes + 8)};
+        *out = (struct follow_request){get_u64(bytes), get_u64(bytes + 8), ""};
+        memcpy(out->datacenter, bytes + 16, len - 16);
         return 0;
 }
 

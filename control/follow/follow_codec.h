@@ -23,6 +23,7 @@ enum follow_item_kind { FOLLOW_SNAPSHOT = 1, FOLLOW_DELTA = 2, FOLLOW_BEAT = 3 }
 /* What a follower has already; zeroes: nothing. */
 struct follow_request {
         uint64_t cluster_id, index;
+        char datacenter[64]; /* whose catalog; "": the one asked's own */
 };
 
 /** Append an encoding; read one: 0 or -EBADMSG. */

@@ -1,5 +1,6 @@
 #include "control/follow/follower.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,11 +236,16 @@ static void on_done(void *arg, enum relay_error error, const uint8_t *bytes, siz
 
 static void follow(struct follower *follower)
 {
-        const struct follow_request request = {follower->cluster_id, follower->index};
+        struct follow_request request = {follower->cluster_id, follower->index, ""};
         struct byte_buffer bytes = BYTE_BUFFER_INIT;
         struct relay_question question = {
             .kind = RELAY_FOLLOW, .datacenter = "", .unlimited = true};
 
+        if (follower->options.datacenter != NULL)
+                question.datacenter = follower->options.datacenter;
+        if (follower->options.followed != NULL)
+                snprintf(request.datacenter, sizeof(request.datacenter), "%s",
+                         follower->options.followed);
         follow_request_encode(&request, &bytes);
         question.bytes = bytes.bytes;
         question.len = bytes.len;
@@ -266,6 +272,7 @@ void follower_state(const struct follower *follower, struct follower_state *out)
                                        .age_ms = follower->ever ? follower->contact_ms + silent_ms
                                                                 : UINT64_MAX,
                                        .index = follower->index,
+                                       .cluster_id = follower->cluster_id,
                                        .snapshots = follower->snapshots,
                                        .deltas = follower->deltas};
 }

@@ -20,7 +20,9 @@ struct follower_options {
         uv_loop_t *loop; /* borrowed, as all below */
         const struct log *log;
         struct relay *relay;
-        struct store *store; /* written by nobody else */
+        struct store *store;    /* written by nobody else */
+        const char *datacenter; /* whose servers are asked; NULL: this agent's own */
+        const char *followed;   /* whose catalog they are asked for; NULL: their own */
         void *arg;
         /* A server is followed that was not before, and the copy is as new as its state. */
         void (*synced)(void *arg);
@@ -46,9 +48,10 @@ void follower_wait(struct follower *follower, follower_ready_fn done, void *arg)
 
 struct follower_state {
         bool following;
-        bool known_leader;  /* of the server followed, as far as is known */
-        uint64_t age_ms;    /* how old what is read may be; UINT64_MAX: there is nothing yet */
-        uint64_t index;     /* of the copy */
+        bool known_leader; /* of the server followed, as far as is known */
+        uint64_t age_ms;   /* how old what is read may be; UINT64_MAX: there is nothing yet */
+        uint64_t index;    /* of the copy */
+        uint64_t cluster_id;
         uint64_t snapshots; /* taken over, since the start */
         uint64_t deltas;    /* likewise */
 };

@@ -82,6 +82,29 @@ static inline const struct svc_entry *take_next(struct look_ups *l)
         return l->entries[i];
 }
 
+// As the other datacenter's own servers would. Returns false when its table is not here.
+static bool respond_as_peer(const struct dns_env *env, struct dns_message *message,
+                            const struct dns_query *query)
+{
+        const struct svc_entry *entry = NULL;
+        struct dns_env theirs = *env;
+        struct dns_query again;
+        struct svc_key key;
+
+        if (env->peers == NULL ||
+            !env->peer_of(env->peers, dns_query_datacenter(query), &theirs.zone, &theirs.table))
+                return false;
+        theirs.peers = NULL;
+        dns_parse(theirs.zone, message, &again);
+        if (again.action == DNS_LOOK_UP) {
+                key = (struct svc_key){.bytes = dns_query_key(&again), .length = again.key_length};
+                key.hash = svc_key_hash(key.bytes, key.length);
+                svc_table_lookup_burst(theirs.table, &key, &entry, 1);
+        }
+        dns_answer(&theirs, message, &again, entry);
+        return true;
+}
+
 // The table is not asked.
 static void respond_without_table(const struct dns_env *env, struct dns_message messages[],
                                   unsigned n)
@@ -90,6 +113,8 @@ static void respond_without_table(const struct dns_env *env, struct dns_message 
 
         for (unsigned i = 0; i < n; i++) {
                 dns_parse(env->zone, &messages[i], &query);
+                if (query.action == DNS_SAY_ELSEWHERE && respond_as_peer(env, &messages[i], &query))
+                        continue;
                 if (query.action != DNS_LOOK_UP)
                         dns_answer(env, &messages[i], &query, NULL);
                 else if (env->when_stale == DNS_STALE_FAIL)
@@ -123,6 +148,9 @@ void dns_respond_burst(const struct dns_env *env, struct dns_message messages[],
 
                 if (queries[i].action == DNS_LOOK_UP)
                         entry = take_next(&look_ups);
+                else if (queries[i].action == DNS_SAY_ELSEWHERE &&
+                         respond_as_peer(env, &messages[i], &queries[i]))
+                        continue;
                 dns_answer(env, &messages[i], &queries[i], entry);
         }
 }

@@ -54,6 +54,13 @@ struct dns_env {
         bool answer_all;     /* nothing is left to ask: what would be punted has no answer */
         bool unreached;      /* who would know was asked and did not answer */
         enum dns_when_stale when_stale;
+        /*
+         * Tables of other datacenters, NULL without any: finds the one a label names, lower-cased
+         * and with its length in front.
+         */
+        const struct plane_peers *peers;
+        bool (*peer_of)(const struct plane_peers *peers, const uint8_t *label,
+                        const struct dns_zone **zone, const struct svc_table **table);
 };
 
 /**
@@ -63,7 +70,8 @@ struct dns_env {
  * with recursion, foreign names and unknown addresses; and unless follow_aliases is set, answers
  * that hold a host name inside the zone, or with recursion any host name: with follow_aliases names
  * inside the zone are resolved here, and the others stand alone for the caller to add to. With
- * query_templates unknown prepared queries are punted, with datacenters the names of others.
+ * query_templates unknown prepared queries are punted, with datacenters the names of others
+ * that are not among the peers.
  * answer_all is for what nobody could answer: foreign names and unknown addresses get SERVFAIL,
  * unknown queries NXDOMAIN. While the zone is unready, and when unreached, a name that is not found
  * gets SERVFAIL. In a stale zone all that needs the table is punted, answered all the same, or gets

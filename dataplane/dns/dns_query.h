@@ -61,6 +61,17 @@ static inline const uint8_t *dns_query_key(const struct dns_query *query)
         return query->text + DNS_QUERY_NAME - 1;
 }
 
+/* The label before the domain, where action says that the name is of another datacenter. */
+static inline const uint8_t *dns_query_datacenter(const struct dns_query *query)
+{
+        const uint8_t *name = query->text + DNS_QUERY_NAME;
+        unsigned at = 0;
+
+        while (at + name[at] + 1u < query->domain_offset)
+                at += name[at] + 1u;
+        return name + at;
+}
+
 /** Parse a message. Reads nothing behind message->length; changes nothing in it. */
 void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
                struct dns_query *query);

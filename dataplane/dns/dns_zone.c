@@ -99,3 +99,9 @@ void dns_zone_destroy(struct dns_zone *take_zone)
 {
         free(take_zone);
 }
+
+bool dns_zone_is_of(const struct dns_zone *zone, const uint8_t *label)
+{
+        return zone->datacenter.length == label[0] + 1u &&
+               memcmp(zone->datacenter.wire, label, zone->datacenter.length) == 0;
+}

@@ -14,4 +14,7 @@ struct dns_zone;
 int dns_zone_create(const struct lictor_zone *config, struct dns_zone **out);
 void dns_zone_destroy(struct dns_zone *take_zone);
 
+/** Whether a zone is a datacenter's. @label  lower-cased, its length in front. */
+bool dns_zone_is_of(const struct dns_zone *zone, const uint8_t *label);
+
 #endif

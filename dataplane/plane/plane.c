@@ -1,5 +1,6 @@
 #include "dataplane/plane/plane.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,8 +19,17 @@ struct published_zone {
         struct rcu_head head;
 };
 
+// As a zone: immutable, replaced whole.
+struct plane_peers {
+        struct rcu_head head;
+        unsigned count;
+        struct lictor_dataplane *planes[PLANE_PEERS_MAX];
+};
+
 struct lictor_dataplane {
         struct svc_table *table;
+        struct plane_peers *_Atomic peers;        // as published; NULL: none
+        atomic_bool used;                         // readers set it, seldom: the writer clears it
         struct published_zone *_Atomic published; // the writer replaces it, readers load it
 };
 
@@ -88,6 +98,7 @@ void lictor_dataplane_destroy(struct lictor_dataplane *dp)
         rcu_barrier();
         svc_table_destroy(dp->table);
         published_zone_destroy(writers_zone(dp));
+        free(atomic_load_explicit(&dp->peers, memory_order_relaxed));
         free(dp);
 }
 
@@ -99,6 +110,65 @@ const struct svc_table *plane_table(const struct lictor_dataplane *dp)
 const struct dns_zone *plane_zone(const struct lictor_dataplane *dp)
 {
         return atomic_load_explicit(&dp->published, memory_order_acquire)->zone;
+}
+
+static void free_after_grace_period(struct rcu_head *head)
+{
+        TSAN_ACQUIRE(SVC_READER_SYNC);
+        TSAN_ACQUIRE(head);
+        free(caa_container_of(head, struct plane_peers, head));
+}
+
+int plane_set_peers(struct lictor_dataplane *dp, struct lictor_dataplane *const planes[],
+                    unsigned count)
+{
+        struct plane_peers *peers = NULL;
+        struct plane_peers *old = atomic_load_explicit(&dp->peers, memory_order_relaxed);
+
+        assert(count <= PLANE_PEERS_MAX);
+        if (count > 0) {
+                peers = calloc(1, sizeof(*peers));
+                if (peers == NULL)
+                        return -ENOMEM;
+                peers->count = count;
+                for (unsigned i = 0; i < count; i++)
+                        peers->planes[i] = planes[i];
+        }
+        atomic_store_explicit(&dp->peers, peers, memory_order_release);
+        if (old != NULL) {
+                TSAN_RELEASE(&old->head);
+                call_rcu(&old->head, free_after_grace_period);
+        }
+        return 0;
+}
+
+static bool peer_of(const struct plane_peers *peers, const uint8_t *label,
+                    const struct dns_zone **zone, const struct svc_table **table)
+{
+        for (unsigned i = 0; i < peers->count; i++) {
+                struct lictor_dataplane *plane = peers->planes[i];
+
+                *zone = plane_zone(plane);
+                if (!dns_zone_is_of(*zone, label))
+                        continue;
+                *table = plane->table;
+                // Written only when it would change: the line stays in every reader's cache.
+                if (!atomic_load_explicit(&plane->used, memory_order_relaxed))
+                        atomic_store_explicit(&plane->used, true, memory_order_relaxed);
+                return true;
+        }
+        return false;
+}
+
+void plane_env_peers(const struct lictor_dataplane *dp, struct dns_env *env)
+{
+        env->peers = atomic_load_explicit(&dp->peers, memory_order_acquire);
+        env->peer_of = peer_of;
+}
+
+bool plane_take_used(struct lictor_dataplane *dp)
+{
+        return atomic_exchange_explicit(&dp->used, false, memory_order_relaxed);
 }
 
 int lictor_zone_set(struct lictor_dataplane *dp, const struct lictor_zone *zone)

@@ -76,13 +76,15 @@ static enum lictor_fate fate_of(uint8_t fate)
 
 static void answer(struct lictor_responder *r, struct burst *b, uint32_t now_s)
 {
-        const struct dns_env env = {
+        struct dns_env env = {
             .zone = plane_zone(r->dp),
             .table = plane_table(r->dp),
             .random = &r->random,
             .now_s = now_s,
             .transport = DNS_UDP,
         };
+
+        plane_env_peers(r->dp, &env);
 
         burst_answer_frames(b, &r->host, &env, r->fills_checksums, &r->counters);
         counter_add(&r->counters.received, b->count);

@@ -187,6 +187,7 @@ static unsigned serve_queue(struct worker *w, const struct worker_unit *u)
             .now_s = unix_time_s(),
             .transport = DNS_UDP,
         };
+        plane_env_peers(w->dp, &env);
         if (u->host != NULL)
                 burst_answer_frames(&b, u->host, &env, u->queue->fills_checksums, &w->counters);
         else

@@ -185,7 +185,7 @@ Test(follow, items_survive_the_wire_and_strange_ones_are_refused)
 
 Test(follow, requests_survive_the_wire)
 {
-        const struct follow_request in = {UINT64_MAX, 5};
+        struct follow_request in = {UINT64_MAX, 5, ""};
         struct byte_buffer bytes = BYTE_BUFFER_INIT;
         struct follow_request out;
 
@@ -193,6 +193,16 @@ Test(follow, requests_survive_the_wire)
         cr_expect_eq(follow_request_decode(bytes.bytes, bytes.len, &out), 0);
         cr_expect_eq(out.cluster_id, UINT64_MAX);
         cr_expect_eq(out.index, 5);
+        cr_expect_str_eq(out.datacenter, "");
         cr_expect_eq(follow_request_decode(bytes.bytes, bytes.len - 1, &out), -EBADMSG);
+        bytes.len = 0;
+        memset(in.datacenter, 'd', sizeof(in.datacenter) - 1);
+        follow_request_encode(&in, &bytes);
+        cr_expect_eq(follow_request_decode(bytes.bytes, bytes.len, &out), 0);
+        cr_expect_str_eq(out.datacenter, in.datacenter);
+        byte_buffer_append(&bytes, "d", 1);
+        cr_expect_eq(follow_request_decode(bytes.bytes, bytes.len, &out), -EBADMSG);
+        cr_expect_eq(follow_request_decode((const uint8_t *)"1234567890123456d\0c", 19, &out),
+                     -EBADMSG);
         byte_buffer_fini(&bytes);
 }

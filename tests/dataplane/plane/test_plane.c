@@ -38,6 +38,7 @@ static enum dns_rcode ask(struct dns_random *random, const char *name, const cha
         struct dns_message message = {.data = data, .capacity = sizeof(data)};
         struct dns_env env = {.zone = plane_zone(dp), .table = plane_table(dp), .random = random};
 
+        plane_env_peers(dp, &env);
         message.length = (uint16_t)dns_text_encode(&query, data, sizeof(data));
         dns_respond_burst(&env, &message, 1);
         cr_assert_eq(message.verdict, DNS_ANSWERED);
@@ -165,6 +166,88 @@ Test(plane, readers_see_the_old_or_the_new_never_a_mixture)
                 if (i % 7 == 0)
                         cr_assert_eq(lictor_zone_set(dp, i % 2 == 0 ? &example : &consul), 0);
                 lictor_commit(dp);
+        }
+        atomic_store(&reader.stop, true);
+        pthread_join(thread, NULL);
+        cr_expect_eq(reader.wrong, 0, "%u of %u", reader.wrong, atomic_load(&reader.rounds));
+}
+
+static struct lictor_dataplane *make_peer(const char *datacenter, uint8_t last)
+{
+        struct lictor_instance instance = {.node = "n", .ipv4 = {4, {10, 0, 0, last}}, .port = 1};
+        struct lictor_service service = {
+            .name = "web", .tag = "", .instances = &instance, .instance_count = 1};
+        struct lictor_dataplane *peer;
+        struct lictor_zone zone = consul;
+
+        zone.datacenter = datacenter;
+        instance.any = instance.ipv4;
+        cr_assert_eq(lictor_dataplane_create(&zone, &peer), 0);
+        cr_assert_eq(lictor_service_set(peer, &service), 0);
+        lictor_commit(peer);
+        return peer;
+}
+
+Test(plane, names_of_peers_are_answered_from_their_planes)
+{
+        struct lictor_dataplane *peers[] = {make_peer("dc2", 2), make_peer("dc3", 3)};
+
+        set_web(1);
+        cr_expect_eq(ask_once("web.service.dc2.consul", "A"), DNS_NXDOMAIN);
+        cr_assert_eq(plane_set_peers(dp, peers, 2), 0);
+        cr_expect_not(plane_take_used(peers[0]));
+        cr_expect_eq(ask_once("web.service.dc2.consul", "A"), DNS_NOERROR);
+        cr_expect_eq(ask_once("WEB.service.DC2.consul", "SRV"), DNS_NOERROR);
+        cr_expect_eq(ask_once("none.service.dc2.consul", "A"), DNS_NXDOMAIN);
+        cr_expect(plane_take_used(peers[0]));
+        cr_expect_not(plane_take_used(peers[0]));
+        cr_expect_not(plane_take_used(peers[1]));
+        cr_expect_eq(ask_once("web.service.dc4.consul", "A"), DNS_NXDOMAIN);
+        cr_expect_eq(ask_once("web.service.dc1.consul", "A"), DNS_NOERROR);
+        cr_assert_eq(plane_set_peers(dp, &peers[1], 1), 0);
+        lictor_dataplane_destroy(peers[0]);
+        cr_expect_eq(ask_once("web.service.dc2.consul", "A"), DNS_NXDOMAIN);
+        cr_expect_eq(ask_once("web.service.dc3.consul", "A"), DNS_NOERROR);
+        cr_assert_eq(plane_set_peers(dp, NULL, 0), 0);
+        lictor_dataplane_destroy(peers[1]);
+}
+
+static void *read_peer(void *argument)
+{
+        struct reader *reader = argument;
+        struct dns_random random = {3};
+
+        lictor_reader_register();
+        while (!atomic_load(&reader->stop)) {
+                uint8_t last;
+                enum dns_rcode rcode = ask(&random, "web.service.dc2.consul", "A", &last);
+
+                if (rcode != DNS_NXDOMAIN && (rcode != DNS_NOERROR || last < 2))
+                        reader->wrong++;
+                atomic_fetch_add(&reader->rounds, 1);
+                lictor_reader_quiescent();
+        }
+        lictor_reader_unregister();
+        return NULL;
+}
+
+Test(plane, peers_come_and_go_under_readers)
+{
+        struct reader reader = {.wrong = 0};
+        pthread_t thread;
+
+        cr_assert_eq(pthread_create(&thread, NULL, read_peer, &reader), 0);
+        for (unsigned i = 0; i < 30 || atomic_load(&reader.rounds) < 100; i++) {
+                struct lictor_dataplane *peer = make_peer("dc2", (uint8_t)(2 + i % 100));
+
+                cr_assert_eq(plane_set_peers(dp, &peer, 1), 0);
+                if (i % 3 == 0)
+                        cr_assert_eq(plane_set_peers(dp, &peer, 1), 0);
+                for (unsigned seen = atomic_load(&reader.rounds), n = 0;
+                     atomic_load(&reader.rounds) < seen + 5 && n < 1000000; n++)
+                        ;
+                cr_assert_eq(plane_set_peers(dp, NULL, 0), 0);
+                lictor_dataplane_destroy(peer);
         }
         atomic_store(&reader.stop, true);
         pthread_join(thread, NULL);
