@@ -75,9 +75,9 @@ void call_stream_destroy(struct call_stream *take_stream)
         while (!LIST_EMPTY(&take_stream->calls)) {
                 struct rpc_call *call = LIST_FIRST(&take_stream->calls);
 
-                if (call->cancel != NULL)
+                if (call->cancel != NULL) // NOLINT(clang-analyzer-unix.Malloc)
                         call->cancel(call->cancel_arg, call);
-                remove_call(call); // NOLINT(clang-analyzer-unix.Malloc)
+                remove_call(call);
         }
         forget_input(take_stream);
         if (take_stream->is_due)

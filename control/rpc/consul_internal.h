@@ -12,6 +12,12 @@
 struct consul_link;
 struct call_stream;
 
+LIST_HEAD(rpc_calls, rpc_call);
+LIST_HEAD(call_streams, call_stream);
+TAILQ_HEAD(call_stream_queue, call_stream);
+LIST_HEAD(consul_links, consul_link);
+TAILQ_HEAD(consul_link_queue, consul_link);
+
 struct rpc_call {
         LIST_ENTRY(rpc_call) entry; /* of the stream's */
         struct call_stream *stream;
@@ -31,7 +37,7 @@ struct call_stream {
         TAILQ_ENTRY(call_stream) partial_entry; /* while is_partial; the oldest first */
         TAILQ_ENTRY(call_stream) due_entry;     /* while is_due */
         struct yamux_stream *yamux;             /* NULL: the connection itself */
-        LIST_HEAD(, rpc_call) calls;
+        struct rpc_calls calls;
         struct rpc_reader reader;
         size_t unconsumed;   /* bytes the other side was not told of yet */
         uint64_t partial_ms; /* since when a call is not whole */
@@ -54,8 +60,8 @@ struct consul_link {
         struct call_stream *single; /* that one */
         struct byte_buffer single_out;
         size_t single_out_at;
-        LIST_HEAD(, call_stream) streams;
-        TAILQ_HEAD(, call_stream) held, partial, due;
+        struct call_streams streams;
+        struct call_stream_queue held, partial, due;
         unsigned call_count;
         size_t kept;              /* bytes of calls that are not whole, or held */
         struct byte_buffer stash; /* input that is not taken before output is */
@@ -73,8 +79,8 @@ struct consul_link {
 struct consul_rpc {
         struct consul_rpc_options options;
         struct rpc_methods methods;
-        LIST_HEAD(, consul_link) links;
-        TAILQ_HEAD(, consul_link) dirty;
+        struct consul_links links;
+        struct consul_link_queue dirty;
         unsigned dirty_count;
         uv_timer_t timer;
         uv_idle_t idle; /* while there are dirty links */
