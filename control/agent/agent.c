@@ -30,6 +30,7 @@
 #include "control/server/server.h"
 #include "control/store/store.h"
 #include "lictor/bytes.h"
+#include "raft/node/short_slice.h"
 
 #define REPORT_INTERVAL_MS 5000u
 
@@ -393,6 +394,7 @@ int agent_start(struct agent *agent, char *error, size_t error_size)
 int agent_run(struct agent *agent)
 {
         log_info(agent->log, "agent", "Lictor agent running!");
+        raft_short_slice();
         if (!agent->stopping)
                 uv_run(&agent->loop, UV_RUN_DEFAULT);
         return agent->exit_status;

@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "raft/node/short_slice.h"
+
 struct disk_thread {
         void (*work)(void *arg);
         void (*done)(void *arg);
@@ -25,6 +27,7 @@ static void run(void *arg)
         const uint64_t one = 1;
         ssize_t ret;
 
+        raft_short_slice();
         for (;;) {
                 uv_sem_wait(&t->submitted);
                 if (t->stopping)
