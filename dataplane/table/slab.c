@@ -9,7 +9,6 @@
 
 // Chunks kept mapped though empty, so that a table breathing around a boundary does not map and
 // unmap at every turn: unmapping interrupts every polling core to flush its TLB.
-#define HUGE_SKIPS   63u // questions after a no that are answered from memory
 #define SPARE_CHUNKS 4u
 
 #define SMALL_LINES 16u
@@ -333,14 +332,11 @@ static bool slab_overlaps(const void *context, uintptr_t start, uintptr_t end)
 
 bool slab_is_huge(struct slab *s)
 {
-        bool known = s->huge_chunk_count == s->chunk_count && s->chunk_count > 0;
-
-        // A kernel that says no rarely comes to another mind.
-        if (known || s->huge_skips > 0) {
-                s->huge_skips -= s->huge_skips > 0;
-                return s->huge_chunk_count > 0;
-        }
-        s->huge_chunk_count = page_source_is_huge(slab_overlaps, s) ? s->chunk_count : 0;
-        s->huge_skips = s->huge_chunk_count > 0 ? 0 : HUGE_SKIPS;
-        return s->huge_chunk_count > 0;
+        // A kernel that has said yes or no rarely comes to another mind.
+        if (s->chunk_count == 0 ||
+            (s->asked_chunk_count > 0 && s->chunk_count < 2 * s->asked_chunk_count))
+                return s->is_huge;
+        s->is_huge = page_source_is_huge(slab_overlaps, s);
+        s->asked_chunk_count = s->chunk_count;
+        return s->is_huge;
 }

@@ -34,10 +34,10 @@ struct slab {
         struct slab_large *large;
         size_t chunk_count;
         size_t empty_chunk_count;
-        size_t large_bytes;      /* mapped */
-        size_t block_bytes;      /* handed out, rounding included */
-        size_t huge_chunk_count; /* chunks when they were last seen to be on huge pages, or 0 */
-        uint32_t huge_skips;     /* questions to be answered as the last one was */
+        size_t large_bytes;       /* mapped */
+        size_t block_bytes;       /* handed out, rounding included */
+        size_t asked_chunk_count; /* chunks when the kernel was asked about huge pages; 0: never */
+        bool is_huge;             /* what it said */
 };
 
 /** @source is copied. */
@@ -56,8 +56,8 @@ void slab_free(struct slab *s, void *take_block, size_t bytes);
 size_t slab_mapped_bytes(const struct slab *s);
 
 /**
- * Whether it lies on huge pages, as of one of the last times this was asked.
- * context  slow, as page_source_is_huge is, the first time and then every now and then.
+ * Whether it lies on huge pages, as of when it was half as large or larger.
+ * context  slow, as page_source_is_huge is, the first time and when it has doubled since.
  */
 bool slab_is_huge(struct slab *s);
 
