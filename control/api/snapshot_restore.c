@@ -8,8 +8,9 @@
 #include "control/server/server.h"
 #include "control/snapshot/state.h"
 
-// Of the state in one command.
-#define PIECE_LEN (2u << 20)
+// Of the state in one command: a turn of the loop copies and applies it, which is to take no
+// millisecond.
+#define PIECE_LEN (256u << 10)
 // How often a piece is proposed, whose fate is not known when the leader goes.
 #define ATTEMPT_MAX 5u
 // What a client hears of what was left out, beside the log.
@@ -35,11 +36,30 @@ struct restoring {
         bool is_open; // the state
 };
 
+static void close_in_pool(uv_work_t *work)
+{
+        struct restoring *restoring = work->data;
+
+        if (restoring->is_open)
+                snapshot_state_close(&restoring->state);
+        spool_close(&restoring->body);
+}
+
+static void closed(uv_work_t *work, int status)
+{
+        (void)status;
+        free(work->data);
+}
+
+// Large files that nobody refers to any more take their time to go.
 static void end_restoring(struct restoring *take_restoring)
 {
-        if (take_restoring->is_open)
-                snapshot_state_close(&take_restoring->state);
-        spool_close(&take_restoring->body);
+        uv_work_t *work = &take_restoring->work;
+
+        work->data = take_restoring;
+        if (uv_queue_work(&take_restoring->agent->loop, work, close_in_pool, closed) == 0)
+                return;
+        close_in_pool(work);
         free(take_restoring);
 }
 

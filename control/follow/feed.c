@@ -320,6 +320,9 @@ static void on_changes(void *arg, uint64_t index, const struct store_change chan
                 uv_timer_start(feed->beat, on_beat, 0, BEAT_MS);
                 return;
         }
+        // Followers get the new state as a whole.
+        if (store_is_settling(feed->options.store))
+                return;
         follow_item_encode(&head, &item);
         if (follow_rows_encode(changes, count, &item) == 0) {
                 byte_buffer_fini(&item);

@@ -31,6 +31,22 @@ void fsm_apply(struct fsm *fsm, uint64_t index, const uint8_t *bytes, size_t len
  */
 bool fsm_is_restoring(const struct fsm *fsm);
 
+/* What an entry that completes such a state leaves to be done before it may be applied. */
+struct fsm_restore {
+        uint8_t *bytes; /* from malloc, for the caller */
+        size_t len;
+};
+
+/**
+ * Whether the entry to be applied next completes a state. Then the caller reads @out with
+ * store_state_decode, on whatever thread, and gives the result back with fsm_restore_decoded before
+ * it applies the entry. Applied without any of this, an entry does it all at once.
+ */
+bool fsm_restore_begin(struct fsm *fsm, uint64_t index, const uint8_t *bytes, size_t len,
+                       struct fsm_restore *out);
+/** @result  what store_state_decode returned; @take_state unless it failed. */
+void fsm_restore_decoded(struct fsm *fsm, int result, struct store_state *take_state);
+
 /** Forget the pieces: a snapshot has taken the place of the log they were in. */
 void fsm_forget_restore(struct fsm *fsm);
 

@@ -17,6 +17,10 @@ struct fsm {
         uint64_t staged_index; /* of the last piece */
         char staged_id[RESTORE_ID_SIZE];
         char restored_id[RESTORE_ID_SIZE]; /* of the last one that was complete */
+
+        uint64_t decoded_index; /* of the entry that completes what is decoded apart; 0: none */
+        int decoded_result;
+        struct store_state *decoded; /* NULL until it is given back, or when that failed */
 };
 
 /** Take one piece of a state, and with the last one restore it. Not between begin and commit. */

@@ -10,14 +10,11 @@ static bool answers(const struct query_record *query)
         return query && *query->query.template_type == 0;
 }
 
-// A query's former names, unless they still lead to one that is answered from the table.
-static void remove_former_names(struct publisher *p, const struct store_change *c)
+// Unless they still lead to a query that is answered from the table.
+void publisher_remove_names(struct publisher *p, const struct query_record *former)
 {
-        const struct catalog_query *old;
+        const struct catalog_query *old = &former->query;
 
-        if (c->table != STORE_QUERIES || c->before.query == NULL)
-                return;
-        old = &c->before.query->query;
         if (!answers(store_query_find(p->store, old->name)))
                 publisher_remove_query(p, old->name);
         if (!answers(store_query_get(p->store, old->id)))
@@ -38,7 +35,7 @@ static void publish_services(struct publisher *p)
         }
 }
 
-static void publish_dirty(struct publisher *p)
+void publisher_publish_dirty(struct publisher *p)
 {
         const struct lictor_address *addresses;
         const char *const *nodes;
@@ -99,17 +96,19 @@ static void on_changes(void *arg, uint64_t index, const struct store_change chan
         bool any = false;
 
         (void)index;
-        if (p->held)
+        // A new state is taken over in pieces, see publisher_replace.c.
+        if (p->held || store_is_settling(p->store))
                 return;
         for (size_t i = 0; i < count; i++) {
-                remove_former_names(p, &changes[i]);
+                if (changes[i].table == STORE_QUERIES && changes[i].before.query)
+                        publisher_remove_names(p, changes[i].before.query);
                 count_open(p, &changes[i]);
                 dirty_note(&p->dirty, p->store, &changes[i]);
                 any = any || changes[i].table == STORE_QUERIES;
         }
         // Keys, sessions and coordinates touch no name.
         if (any || p->dirty.nodes.count + p->dirty.tags.count + p->dirty.addresses.count > 0)
-                publish_dirty(p);
+                publisher_publish_dirty(p);
 }
 
 static void publish_all(struct publisher *p)
@@ -129,10 +128,10 @@ static void publish_all(struct publisher *p)
         while ((change.after.query = store_next_query(&it)))
                 dirty_note(&p->dirty, p->store, &change);
         publisher_publish_nameservers(p);
-        publish_dirty(p);
+        publisher_publish_dirty(p);
 }
 
-static void recount_open(struct publisher *p)
+static void count_all_open(struct publisher *p)
 {
         const struct query_record *query;
         struct store_iter it;
@@ -141,6 +140,16 @@ static void recount_open(struct publisher *p)
         store_queries(p->store, &it);
         while ((query = store_next_query(&it)))
                 p->open_count += is_open(query);
+}
+
+void publisher_recount_open(struct publisher *p)
+{
+        size_t before = p->open_count;
+
+        count_all_open(p);
+        // Without memory as when a template comes later.
+        if ((before > 0) != (p->open_count > 0) && set_zone(p) < 0)
+                p->stats.entries_failed++;
 }
 
 int publisher_create(struct store *store, struct lictor_dataplane *dp,
@@ -155,7 +164,8 @@ int publisher_create(struct store *store, struct lictor_dataplane *dp,
         ret = store_listen(store, on_changes, p);
         if (ret < 0)
                 goto free_publisher;
-        recount_open(p);
+        publisher_inherit(p);
+        count_all_open(p);
         ret = set_zone(p);
         if (ret < 0)
                 goto unlisten;
@@ -163,6 +173,7 @@ int publisher_create(struct store *store, struct lictor_dataplane *dp,
         *out = p;
         return 0;
 unlisten:
+        store_set_heir(store, NULL);
         store_unlisten(store, on_changes, p);
 free_publisher:
         publisher_config_fini(&p->config);
@@ -176,6 +187,7 @@ void publisher_destroy(struct publisher *p)
                                       &p->dirty.queries, &p->instances,  &p->records,
                                       &p->members,       &p->subset,     &p->servers};
 
+        store_set_heir(p->store, NULL);
         store_unlisten(p->store, on_changes, p);
         for (size_t i = 0; i < ARRAY_LEN(lists); i++)
                 dirty_list_fini(lists[i]);
@@ -193,10 +205,7 @@ void publisher_release(struct publisher *p)
         if (!p->held)
                 return;
         p->held = false;
-        recount_open(p);
-        // As when a template comes later.
-        if (p->open_count > 0 && set_zone(p) < 0)
-                p->stats.entries_failed++;
+        publisher_recount_open(p);
         publish_all(p);
 }
 

@@ -81,7 +81,7 @@ static void note_node(struct dirty *d, const struct store *s, const struct node_
         note_services_of_node(d, s, node->node.name);
 }
 
-static void note_service(struct dirty *d, const struct service_record *service)
+void dirty_note_service(struct dirty *d, const struct service_record *service)
 {
         if (service == NULL)
                 return;
@@ -123,8 +123,8 @@ void dirty_note(struct dirty *d, const struct store *s, const struct store_chang
                 note_node(d, s, c->after.node);
                 break;
         case STORE_SERVICES:
-                note_service(d, c->before.service);
-                note_service(d, c->after.service);
+                dirty_note_service(d, c->before.service);
+                dirty_note_service(d, c->after.service);
                 break;
         case STORE_CHECKS:
                 if (health_changed(c)) {

@@ -29,6 +29,14 @@ struct dirty {
         struct dirty_list queries;   /* const char *, ids */
 };
 
+/* A new state that takes the place of one that is published: both are walked side by side. */
+struct takeover {
+        const struct store *former;
+        enum { TAKEOVER_NODES, TAKEOVER_SERVICES, TAKEOVER_QUERIES, TAKEOVER_DONE } phase;
+        struct store_iter old_it, new_it;
+        union store_row old, new; /* the next ones; .record is NULL at the end */
+};
+
 struct publisher {
         struct store *store;
         struct lictor_dataplane *dp;
@@ -36,6 +44,7 @@ struct publisher {
         struct publisher_stats stats;
         size_t open_count; /* queries that the table cannot answer, or not always */
         bool held;         /* changes are not followed, the whole is published later */
+        struct takeover takeover;
         struct dirty dirty;
         struct dirty_list instances; /* struct lictor_instance, scratch */
         struct dirty_list records;   /* const struct service_record *, beside instances */
@@ -57,6 +66,9 @@ void dirty_note_node(struct dirty *d, const struct node_record *node);
 /** Note one instance: its name, each of its tags. */
 void dirty_note_instance(struct dirty *d, const struct service_record *service);
 
+/** Note one instance and its own address. NULL is let pass. */
+void dirty_note_service(struct dirty *d, const struct service_record *service);
+
 /** Order each set and drop its doubles. */
 void dirty_finish(struct dirty *d);
 
@@ -68,6 +80,18 @@ void publisher_config_fini(struct publisher_config *config);
 void publisher_node_fill(const struct node_record *node, struct lictor_node *out);
 void publisher_instance_fill(const struct service_record *service, const struct node_record *node,
                              enum store_health health, struct lictor_instance *out);
+
+/** Follow the store when a whole state is replaced. */
+void publisher_inherit(struct publisher *p);
+
+/** Publish what is noted in p->dirty. */
+void publisher_publish_dirty(struct publisher *p);
+
+/** Withdraw the names of a query that is gone or has changed. */
+void publisher_remove_names(struct publisher *p, const struct query_record *former);
+
+/** Count anew which queries the table cannot answer, and tell the data plane. */
+void publisher_recount_open(struct publisher *p);
 
 /** Compile one entry, or remove it when there is nothing to answer. */
 void publisher_publish_node(struct publisher *p, const char *name);

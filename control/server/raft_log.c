@@ -6,9 +6,22 @@
 
 #include "control/store/store.h"
 
+#define SETTLE_US 1000u /* of a turn, while a new state is taken in */
+
+struct decode_job {
+        uv_work_t work;
+        struct fsm_restore source;
+        struct store_state *state;
+        int result;
+};
+
 struct raft_log {
         struct raft_log_options options;
         struct raft_node *node;
+        uv_idle_t settle; // runs while the store has something left to do
+        bool decoding;    // for the entry that is applied next
+        struct decode_job decode;
+        unsigned parts_open; // while closing
         void (*closed)(void *arg);
         void *closed_arg;
 };
@@ -17,6 +30,34 @@ struct proposal {
         propose_done_fn done;
         void *arg;
 };
+
+// --- A new state is taken in piece by piece, and commands wait until everybody has heard of it.
+
+static void on_settle(uv_idle_t *idle)
+{
+        struct raft_log *log = idle->data;
+        uint64_t began_ns = uv_hrtime();
+        bool settling = store_is_settling(log->options.store), more;
+
+        do
+                more = store_settle(log->options.store);
+        while (more && uv_hrtime() < began_ns + SETTLE_US * 1000u);
+        if (!more)
+                uv_idle_stop(idle);
+        if (settling && !store_is_settling(log->options.store))
+                raft_node_resume(log->node);
+}
+
+static void settle(struct raft_log *log)
+{
+        if (log->node != NULL) {
+                uv_idle_start(&log->settle, on_settle);
+                return;
+        }
+        // At the start nobody else is served yet.
+        while (store_settle(log->options.store))
+                continue;
+}
 
 static bool is_known(const uint8_t *bytes, size_t len)
 {
@@ -36,6 +77,8 @@ static void apply(void *arg, const struct raft_node_entry *entry)
         struct fsm_result result;
 
         fsm_apply(log->options.fsm, entry->index, entry->bytes, entry->length, &result);
+        if (store_is_settling(log->options.store))
+                settle(log);
         if (!is_known(entry->bytes, entry->length))
                 log_error(log->options.log, "server.fsm", "skipped a log entry: %s",
                           result.error.text);
@@ -53,6 +96,86 @@ static void on_abandoned(void *arg, void *proposal)
         store_error_set(&result.error, "leadership lost while committing log");
         finish(proposal, &result);
         fsm_result_fini(&result);
+}
+
+// --- An entry that completes an archive's state: it is decoded off the loop before it is applied.
+
+static void decode(struct decode_job *job)
+{
+        job->result = store_state_decode(job->source.bytes, job->source.len, &job->state);
+        if (job->result < 0)
+                job->state = NULL;
+        free(job->source.bytes);
+}
+
+static void decode_in_pool(uv_work_t *work)
+{
+        struct raft_log *log = work->data;
+
+        decode(&log->decode);
+}
+
+static void part_closed(struct raft_log *log);
+
+static void decode_back(uv_work_t *work, int status)
+{
+        struct raft_log *log = work->data;
+
+        (void)status;
+        fsm_restore_decoded(log->options.fsm, log->decode.result, log->decode.state);
+        log->decoding = false;
+        if (log->parts_open > 0)
+                part_closed(log);
+        else
+                raft_node_resume(log->node);
+}
+
+static bool ready(void *arg, const struct raft_node_entry *entry)
+{
+        struct raft_log *log = arg;
+        struct decode_job *job = &log->decode;
+
+        if (log->decoding || store_is_settling(log->options.store))
+                return false;
+        if (entry == NULL || !fsm_restore_begin(log->options.fsm, entry->index, entry->bytes,
+                                                entry->length, &job->source))
+                return true;
+        job->work.data = log;
+        log->decoding =
+            uv_queue_work(log->options.node.loop, &job->work, decode_in_pool, decode_back) == 0;
+        if (!log->decoding) {
+                decode(job);
+                fsm_restore_decoded(log->options.fsm, job->result, job->state);
+        }
+        return !log->decoding;
+}
+
+static int restore_decode(void *arg, const uint8_t *bytes, size_t length, void **state)
+{
+        struct store_state *decoded;
+        int ret = store_state_decode(bytes, length, &decoded);
+
+        (void)arg;
+        if (ret == 0)
+                *state = decoded;
+        return ret;
+}
+
+static void restore_swap(void *arg, raft_index index, void *take_state)
+{
+        struct raft_log *log = arg;
+
+        fsm_forget_restore(log->options.fsm);
+        store_adopt(log->options.store, take_state);
+        log_info(log->options.log, "server.fsm", "snapshot restored: index=%llu",
+                 (unsigned long long)index);
+        settle(log);
+}
+
+static void restore_discard(void *arg, void *take_state)
+{
+        (void)arg;
+        store_state_discard(take_state);
 }
 
 static void *snapshot_begin(void *arg)
@@ -84,20 +207,10 @@ static int snapshot_encode(void *gather, raft_write_fn write, void *write_arg)
 
 static void snapshot_end(void *arg, void *take_gather)
 {
-        (void)arg;
-        store_snapshot_release(take_gather);
-}
-
-static int restore(void *arg, raft_index index, const uint8_t *bytes, size_t length)
-{
         struct raft_log *log = arg;
-        int ret = store_snapshot_read(log->options.store, bytes, length);
 
-        fsm_forget_restore(log->options.fsm);
-        if (ret == 0)
-                log_info(log->options.log, "server.fsm", "snapshot restored: index=%llu bytes=%zu",
-                         (unsigned long long)index, length);
-        return ret;
+        store_snapshot_release(take_gather);
+        settle(log);
 }
 
 int raft_log_create(struct raft_log **out, const struct raft_log_options *options, char *error,
@@ -117,7 +230,10 @@ int raft_log_create(struct raft_log **out, const struct raft_log_options *option
             .snapshot_begin = snapshot_begin,
             .snapshot_encode = snapshot_encode,
             .snapshot_end = snapshot_end,
-            .restore = restore,
+            .ready = ready,
+            .restore_decode = restore_decode,
+            .restore_swap = restore_swap,
+            .restore_discard = restore_discard,
         };
         node.events.abandoned = on_abandoned;
         ret = raft_node_create(&node, &log->node, error, error_size);
@@ -125,23 +241,39 @@ int raft_log_create(struct raft_log **out, const struct raft_log_options *option
                 free(log);
                 return ret;
         }
+        uv_idle_init(node.loop, &log->settle);
+        log->settle.data = log;
         *out = log;
         return 0;
+}
+
+static void part_closed(struct raft_log *log)
+{
+        if (--log->parts_open > 0)
+                return;
+        if (log->closed != NULL)
+                log->closed(log->closed_arg);
+        free(log);
+}
+
+static void on_settle_closed(uv_handle_t *handle)
+{
+        part_closed(handle->data);
 }
 
 static void on_closed(void *arg)
 {
         struct raft_log *log = arg;
 
-        if (log->closed != NULL)
-                log->closed(log->closed_arg);
-        free(log);
+        // Not before: a snapshot that ends has something to be freed.
+        uv_close((uv_handle_t *)&log->settle, on_settle_closed);
 }
 
 void raft_log_close(struct raft_log *take_log, void (*closed)(void *arg), void *arg)
 {
         take_log->closed = closed;
         take_log->closed_arg = arg;
+        take_log->parts_open = take_log->decoding ? 2 : 1;
         raft_node_close(take_log->node, on_closed, take_log);
 }
 

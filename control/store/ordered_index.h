@@ -106,6 +106,14 @@ void ordered_frozen_release(struct ordered_frozen *take_frozen);
 /** Free pieces of garbage, @limit at most. returns  how many of the limit were not needed. */
 size_t ordered_index_collect(struct ordered_index *ix, size_t limit);
 
+/**
+ * Take entries off the end, some more than @limit of them at most, and free what held them: a large
+ * index goes piece by piece. Nobody may hold an earlier state of it.
+ * @fn      hears of each value; may be NULL. The keys are not looked at.
+ * returns  how many of the limit were not needed: above 0 when it is empty.
+ */
+size_t ordered_index_strip(struct ordered_index *ix, void (*fn)(void *value), size_t limit);
+
 /** Entries in it. context  any thread. */
 size_t ordered_frozen_count(const struct ordered_frozen *f);
 

@@ -23,6 +23,10 @@ void store_destroy(struct store *s)
         if (s == NULL)
                 return;
         assert(s->open_index == 0 && s->newest == NULL);
+        if (s->former) {
+                store_retire_tables(s, &s->former->tables);
+                free(s->former);
+        }
         store_collect(s, SIZE_MAX);
         store_tables_fini(&s->tables);
         watch_hub_destroy(s->watches);
@@ -52,6 +56,8 @@ void store_unlisten(struct store *s, store_listener_fn fn, void *arg)
 
 void store_begin(struct store *s, uint64_t index)
 {
+        while (s->former)
+                store_settle(s);
         assert(s->open_index == 0 && !s->telling && index > 0);
         s->open_index = index;
 }

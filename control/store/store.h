@@ -268,11 +268,50 @@ void store_snapshot_release(struct store_snapshot *take_snapshot);
 /** Gather, write and release at once. returns  0 or what @write returned. */
 int store_snapshot_write(struct store *s, store_write_fn write, void *arg);
 
+/* ---- Taking in a whole state. ---- */
+
+/* A state read from a snapshot, not in a store yet. */
+struct store_state;
+
 /**
- * Replace the whole state by a snapshot's. Listeners are told the rows that differ, as if one
- * command had changed them. On failure the state is as it was.
+ * Read a snapshot.
+ * context  any thread.
  * returns  0; -EBADMSG for bytes that are no snapshot; -ENOTSUP for a newer version of the format.
  */
+int store_state_decode(const uint8_t *bytes, size_t len, struct store_state **out);
+/** Let go of one that is not wanted. context  any thread. NULL is let pass. */
+void store_state_discard(struct store_state *take_state);
+/** The last index applied in it. */
+uint64_t store_state_index(const struct store_state *state);
+
+/**
+ * Put it in the place of the present state, in a moment whatever their size. All watches fire.
+ * What takes longer is done by store_settle: the heir takes over, then listeners are told the rows
+ * that differ, some at a time, then the former state is freed.
+ */
+void store_adopt(struct store *s, struct store_state *take_state);
+
+/** Do some of what is left, for less than a millisecond. returns  whether there may be more. */
+bool store_settle(struct store *s);
+
+/** Whether somebody has yet to hear of a new state. A command begun now has all of it done first.
+ */
+bool store_is_settling(const struct store *s);
+
+/*
+ * Who follows the store but is not told row by row which ones a new state changes: it compares for
+ * itself, a piece at a time, while both states lie still.
+ */
+struct store_heir {
+        void (*begin)(void *arg, const struct store *former);
+        bool (*step)(void *arg); /* returns whether there is more; else the former state goes */
+        void *arg;
+};
+
+/** Have one, or with NULL none any more. It may have to go while a new state is taken in. */
+void store_set_heir(struct store *s, const struct store_heir *heir);
+
+/** Decode, adopt and settle at once. returns  as store_state_decode; then nothing has changed. */
 int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len);
 
 /**

@@ -33,19 +33,12 @@ static bool row_equal(union store_row a, union store_row b)
         return false;
 }
 
-struct side {
-        struct ordered_cursor cursor;
-        union store_row row;
-        const uint8_t *key;
-        size_t key_len;
-};
-
-static void step(struct side *side)
+static void step(struct store_side *side)
 {
         side->row.record = ordered_cursor_next(&side->cursor, &side->key, &side->key_len);
 }
 
-static int order_sides(const struct side *a, const struct side *b)
+static int order_sides(const struct store_side *a, const struct store_side *b)
 {
         size_t shared = a->key_len < b->key_len ? a->key_len : b->key_len;
         int order;
@@ -56,19 +49,27 @@ static int order_sides(const struct side *a, const struct side *b)
         return order != 0 ? order : (a->key_len > b->key_len) - (a->key_len < b->key_len);
 }
 
-void store_note_differences(struct store *s, enum store_table table,
-                            const struct ordered_index *old, const struct ordered_index *new)
+void store_sides_begin(struct store *s, enum store_table table, const struct ordered_index *old,
+                       const struct ordered_index *new)
 {
-        struct side a, b;
+        struct store_settling *t = &s->settling;
 
-        ordered_index_seek(old, NULL, 0, &a.cursor);
-        ordered_index_seek(new, NULL, 0, &b.cursor);
-        step(&a);
-        step(&b);
-        while (a.row.record || b.row.record) {
-                int order = order_sides(&a, &b);
-                union store_row before = order <= 0 ? a.row : (union store_row){NULL};
-                union store_row after = order >= 0 ? b.row : (union store_row){NULL};
+        t->table = table;
+        t->walking = true;
+        ordered_index_seek(old, NULL, 0, &t->old.cursor);
+        ordered_index_seek(new, NULL, 0, &t->new.cursor);
+        step(&t->old);
+        step(&t->new);
+}
+
+size_t store_sides_note(struct store *s, enum store_table table, size_t limit)
+{
+        struct store_side *a = &s->settling.old, *b = &s->settling.new;
+
+        for (; limit > 0 && (a->row.record || b->row.record); limit--) {
+                int order = order_sides(a, b);
+                union store_row before = order <= 0 ? a->row : (union store_row){NULL};
+                union store_row after = order >= 0 ? b->row : (union store_row){NULL};
 
                 if (order != 0 || !row_equal(before, after)) {
                         record_take(before.record);
@@ -76,8 +77,9 @@ void store_note_differences(struct store *s, enum store_table table,
                         store_note(s, table, before, after);
                 }
                 if (order <= 0)
-                        step(&a);
+                        step(a);
                 if (order >= 0)
-                        step(&b);
+                        step(b);
         }
+        return limit;
 }

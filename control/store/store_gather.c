@@ -88,21 +88,47 @@ static void retire_mark(struct store *s, struct store_mark *take_mark)
 
 void store_retire_tables(struct store *s, const struct store_tables *tables)
 {
-        struct store_old_tables *old;
+        struct store_old_tables *old = memory_get(sizeof(*old));
+        struct store_old_tables **list = s->newest ? &s->newest->old_tables : &s->garbage_tables;
 
-        if (s->newest == NULL) {
-                struct store_tables copy = *tables;
-
-                store_tables_fini(&copy);
-                return;
-        }
-        old = memory_get(sizeof(*old));
         old->tables = *tables;
-        old->next = s->newest->old_tables;
-        s->newest->old_tables = old;
+        old->next = *list;
+        *list = old;
 }
 
-void store_collect(struct store *s, size_t limit)
+static void release_record(void *record)
+{
+        record_release(record);
+}
+
+// returns  what is left of the limit: above 0 when the tables are empty.
+static size_t strip_tables(struct store_tables *t, size_t limit)
+{
+        for (int table = 0; table < STORE_TABLE_COUNT && limit > 0; table++)
+                for (unsigned i = 0; i < store_table_index_count((enum store_table)table); i++)
+                        limit = ordered_index_strip(
+                            *store_table_index_at(t, (enum store_table)table, i),
+                            i == 0 ? release_record : NULL, limit);
+        limit = ordered_index_strip(t->node_marks, free, limit);
+        return ordered_index_strip(t->service_marks, free, limit);
+}
+
+static size_t collect_tables(struct store *s, size_t limit)
+{
+        while (limit > 0 && s->garbage_tables) {
+                struct store_old_tables *old = s->garbage_tables;
+
+                limit = strip_tables(&old->tables, limit);
+                if (limit == 0)
+                        break;
+                s->garbage_tables = old->next;
+                store_tables_fini(&old->tables);
+                free(old);
+        }
+        return limit;
+}
+
+size_t store_collect(struct store *s, size_t limit)
 {
         void *item;
 
@@ -118,7 +144,8 @@ void store_collect(struct store *s, size_t limit)
                 limit = ordered_index_collect(
                     *store_table_index_at(&s->tables, (enum store_table)i, 0), limit);
         limit = ordered_index_collect(s->tables.node_marks, limit);
-        ordered_index_collect(s->tables.service_marks, limit);
+        limit = ordered_index_collect(s->tables.service_marks, limit);
+        return collect_tables(s, limit);
 }
 
 struct store_snapshot *store_snapshot_gather(struct store *s)
@@ -150,17 +177,15 @@ uint64_t store_snapshot_index(const struct store_snapshot *h)
 
 static void pass_old_tables(struct store_snapshot *h)
 {
+        struct store_old_tables **list =
+            h->older ? &h->older->old_tables : &h->store->garbage_tables;
+
         while (h->old_tables) {
                 struct store_old_tables *old = h->old_tables;
 
                 h->old_tables = old->next;
-                if (h->older) {
-                        old->next = h->older->old_tables;
-                        h->older->old_tables = old;
-                } else {
-                        store_tables_fini(&old->tables);
-                        free(old);
-                }
+                old->next = *list;
+                *list = old;
         }
 }
 

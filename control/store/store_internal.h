@@ -94,6 +94,27 @@ struct store_snapshot {
         struct store_old_tables *old_tables; /* which a restored snapshot has replaced */
 };
 
+/* A state read from a snapshot, shared with nobody yet. */
+struct store_state {
+        struct store_tables tables;
+};
+
+/* One of two versions of a table that are walked side by side. */
+struct store_side {
+        struct ordered_cursor cursor;
+        union store_row row;
+        const uint8_t *key;
+        size_t key_len;
+};
+
+/* How far the taking in of a new state has come. */
+struct store_settling {
+        bool taken_over;        /* by the heir */
+        enum store_table table; /* whose differences are told */
+        bool walking;           /* the sides stand in it */
+        struct store_side old, new;
+};
+
 struct store {
         struct store_tables tables;
         struct store_change *journal; /* holds a reference to each row in it */
@@ -106,6 +127,10 @@ struct store {
         struct store_snapshot *newest;
         struct store_retired garbage_records; /* freed a few with each command */
         struct store_retired garbage_marks;
+        struct store_old_tables *garbage_tables;
+        struct store *former; /* only its tables; while a new state is being taken in */
+        struct store_settling settling;
+        struct store_heir heir;
         uint64_t restore_count;
         struct watch_hub *watches;
         struct store_touch *touched; /* by the commands told now */
@@ -136,9 +161,14 @@ void store_note(struct store *s, enum store_table table, union store_row before,
 /** Note that what is known of a key has changed: its watches fire when the command is told. */
 void store_touch(struct store *s, enum store_watch_kind kind, const uint8_t *key, size_t key_len);
 
-/** Note the rows in which two versions of a table's main index differ. */
-void store_note_differences(struct store *s, enum store_table table,
-                            const struct ordered_index *old, const struct ordered_index *new);
+/** Begin at the front of a table's main index in both versions. */
+void store_sides_begin(struct store *s, enum store_table table, const struct ordered_index *old,
+                       const struct ordered_index *new);
+/**
+ * Note in which of the next @limit rows they differ.
+ * returns  how many of the limit were not needed: above 0 at the end.
+ */
+size_t store_sides_note(struct store *s, enum store_table table, size_t limit);
 
 /**
  * Read a snapshot into tables made by store_tables_init.
@@ -156,8 +186,11 @@ void store_retire_record(struct store *s, const struct record *take_record);
 /** Likewise free the tables that a restored snapshot has replaced. @tables  copied. */
 void store_retire_tables(struct store *s, const struct store_tables *tables);
 
-/** Free some of what is not held any more, all of it when @limit is SIZE_MAX. */
-void store_collect(struct store *s, size_t limit);
+/**
+ * Free some of what is not held any more, all of it when @limit is SIZE_MAX.
+ * returns  how many of the limit were not needed.
+ */
+size_t store_collect(struct store *s, size_t limit);
 
 #define STORE_INDEX_MAX 3
 

@@ -1,67 +1,84 @@
+#include "control/store/memory.h"
 #include "control/store/store_internal.h"
 #include <errno.h>
+#include <stdlib.h>
 
-// The rows that differ are told as if one command had changed them.
-static void replace(struct store *s, const struct store_tables *tables)
+int store_state_decode(const uint8_t *bytes, size_t len, struct store_state **out)
 {
-        struct store_tables *t = &s->tables;
-
-        for (int i = 0; i < STORE_TABLE_COUNT; i++)
-                store_note_differences(
-                    s, (enum store_table)i, *store_table_index_at(t, (enum store_table)i, 0),
-                    *store_table_index_at((struct store_tables *)tables, (enum store_table)i, 0));
-        store_retire_tables(s, t);
-        *t = *tables;
-        s->restore_count++;
-        store_tell(s, t->applied_index);
-        watch_notify_all(s->watches);
-}
-
-static int read(struct store_tables *tables, const uint8_t *bytes, size_t len)
-{
+        struct store_state *state = memory_get(sizeof(*state));
         int ret;
 
-        store_tables_init(tables);
-        ret = store_tables_read(tables, bytes, len);
+        store_tables_init(&state->tables);
+        ret = store_tables_read(&state->tables, bytes, len);
         if (ret < 0)
-                store_tables_fini(tables);
+                store_state_discard(state);
+        else
+                *out = state;
         return ret;
+}
+
+void store_state_discard(struct store_state *take_state)
+{
+        if (take_state == NULL)
+                return;
+        store_tables_fini(&take_state->tables);
+        free(take_state);
+}
+
+uint64_t store_state_index(const struct store_state *state)
+{
+        return state->tables.applied_index;
+}
+
+void store_restore_state(struct store *s, uint64_t index, struct store_state *take_state)
+{
+        struct store_tables *t = &take_state->tables;
+        uint64_t ahead = t->applied_index >= index ? t->applied_index + 1 - index : 0;
+
+        t->applied_index = index + ahead;
+        t->index_offset = s->tables.index_offset + ahead;
+        store_adopt(s, take_state);
+}
+
+static void settle_all(struct store *s)
+{
+        while (store_is_settling(s))
+                store_settle(s);
 }
 
 int store_snapshot_read(struct store *s, const uint8_t *bytes, size_t len)
 {
-        struct store_tables tables;
-        int ret = read(&tables, bytes, len);
-
-        if (ret == 0)
-                replace(s, &tables);
-        return ret;
-}
-
-int store_snapshot_check(const uint8_t *bytes, size_t len, uint64_t *index)
-{
-        struct store_tables tables;
-        int ret = read(&tables, bytes, len);
+        struct store_state *state;
+        int ret = store_state_decode(bytes, len, &state);
 
         if (ret < 0)
                 return ret;
-        *index = tables.applied_index;
-        store_tables_fini(&tables);
+        store_adopt(s, state);
+        settle_all(s);
         return 0;
 }
 
 int store_restore(struct store *s, uint64_t index, const uint8_t *bytes, size_t len)
 {
-        struct store_tables tables;
-        int ret = read(&tables, bytes, len);
-        uint64_t ahead;
+        struct store_state *state;
+        int ret = store_state_decode(bytes, len, &state);
 
         if (ret < 0)
                 return ret;
-        ahead = tables.applied_index >= index ? tables.applied_index + 1 - index : 0;
-        tables.applied_index = index + ahead;
-        tables.index_offset = s->tables.index_offset + ahead;
-        replace(s, &tables);
+        store_restore_state(s, index, state);
+        settle_all(s);
+        return 0;
+}
+
+int store_snapshot_check(const uint8_t *bytes, size_t len, uint64_t *index)
+{
+        struct store_state *state;
+        int ret = store_state_decode(bytes, len, &state);
+
+        if (ret < 0)
+                return ret;
+        *index = store_state_index(state);
+        store_state_discard(state);
         return 0;
 }
 

@@ -38,6 +38,9 @@ void store_abort(struct store *s);
  */
 int store_restore(struct store *s, uint64_t index, const uint8_t *bytes, size_t len);
 
+/** Likewise with a state that was read before; what is left to do is store_settle's. */
+void store_restore_state(struct store *s, uint64_t index, struct store_state *take_state);
+
 /**
  * Put one row of another cluster in, its indexes as they are, replacing one of the same key.
  * Between begin and commit, on a store whose state is only going to be a snapshot.

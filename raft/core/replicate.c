@@ -108,8 +108,12 @@ static void handle_success(struct raft *r, struct progress *p, const struct raft
         }
         inflight_free_to(p, p->match);
         advance_catch_up(r, p);
-        if (p->state == PROGRESS_SNAPSHOT && p->match < r->log.base_index)
+        if (p->state == PROGRESS_SNAPSHOT && p->match < r->log.base_index) {
+                // It has this one, but the log has moved on meanwhile: the latest follows.
+                if (p->match >= p->snapshot_index)
+                        p->snapshot_index = 0;
                 return;
+        }
         if (p->next <= p->match || p->state == PROGRESS_SNAPSHOT)
                 p->next = p->match + 1;
         if (p->state != PROGRESS_REPLICATE && p->match >= p->next - 1)

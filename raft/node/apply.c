@@ -120,6 +120,20 @@ static void apply_command(struct raft_node *node, const struct raft_entry *entry
                 latency_add(&node->metrics.commit, node_now_us() - proposal->began_us);
 }
 
+static bool may_apply(const struct raft_node *node, const struct raft_entry *entry)
+{
+        const struct raft_state_machine *machine = &node->options.machine;
+        struct raft_node_entry e;
+
+        if (machine->ready == NULL || entry->type != RAFT_ENTRY_COMMAND || entry->data == NULL)
+                return true;
+        e = (struct raft_node_entry){.index = entry->index,
+                                     .term = entry->term,
+                                     .bytes = entry->data->bytes,
+                                     .length = entry->data->length};
+        return machine->ready(machine->arg, &e);
+}
+
 // A leader's first entry: what earlier leaders committed has been applied before it.
 static void apply_noop(struct raft_node *node, const struct raft_entry *entry)
 {
@@ -158,6 +172,7 @@ bool apply_run(struct raft_node *node)
         struct entry_list *list = &node->to_apply;
         size_t n = 0, count = list->count;
         uint64_t began_us = count > 0 ? node_now_us() : 0;
+        bool held = false;
 
         for (; n < count; n++) {
                 struct raft_entry entry = list->items[list->start];
@@ -166,6 +181,9 @@ bool apply_run(struct raft_node *node)
                 // Transactions are as large as a hundred other entries.
                 if (n % NODE_APPLY_STEP == NODE_APPLY_STEP - 1 &&
                     node_now_us() >= began_us + NODE_APPLY_US)
+                        break;
+                held = !may_apply(node, &entry);
+                if (held)
                         break;
                 raft_buffer_ref(entry.data);
                 entry_list_pop(list, 1);
@@ -186,7 +204,15 @@ bool apply_run(struct raft_node *node)
         }
         if (node->read_oldest <= node->read_ticket)
                 answer_reads(node);
-        return list->count > 0;
+        return list->count > 0 && !held;
+}
+
+void raft_node_resume(struct raft_node *node)
+{
+        if (node->failed || node->closing)
+                return;
+        snapshots_resume(node);
+        node_wake(node);
 }
 
 void apply_restored(struct raft_node *node, raft_index index, raft_term term)

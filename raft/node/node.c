@@ -284,7 +284,8 @@ static int options_check(const struct raft_node_options *o, raft_server_id id, c
                 what = "the node id is not a UUID";
         else if (o->address == NULL || strlen(o->address) >= RAFT_ADDRESS_MAX)
                 what = "the address for Raft is too long";
-        else if (o->loop == NULL || o->machine.apply == NULL || o->machine.restore == NULL ||
+        else if (o->loop == NULL || o->machine.apply == NULL || o->machine.restore_decode == NULL ||
+                 o->machine.restore_swap == NULL || o->machine.restore_discard == NULL ||
                  o->machine.snapshot_begin == NULL || o->machine.snapshot_encode == NULL ||
                  o->machine.snapshot_end == NULL || o->snapshot_interval_ms == 0)
                 what = "incomplete options";
@@ -305,11 +306,12 @@ static int start_core(struct raft_node *node, struct storage_restored *restored,
                                        .clock_drift_permille = CLOCK_DRIFT_PERMILLE,
                                        .message_bytes_max = MESSAGE_BYTES_MAX,
                                        .inflight_max = INFLIGHT_MAX};
+        void *state = NULL;
         int ret = 0;
 
         if (restored->snapshot != NULL)
-                ret = o->machine.restore(o->machine.arg, restored->raft.snapshot_index,
-                                         restored->snapshot, restored->snapshot_length);
+                ret = o->machine.restore_decode(o->machine.arg, restored->snapshot,
+                                                restored->snapshot_length, &state);
         if (ret != 0) {
                 snprintf(error, error_size,
                          "the snapshot at entry %llu cannot be restored: %s; was it made by a "
@@ -317,6 +319,8 @@ static int start_core(struct raft_node *node, struct storage_restored *restored,
                          (unsigned long long)restored->raft.snapshot_index, uv_strerror(ret));
                 return ret;
         }
+        if (restored->snapshot != NULL)
+                o->machine.restore_swap(o->machine.arg, restored->raft.snapshot_index, state);
         ret = raft_create(&options, &restored->raft, node_now_ms(), &node->raft);
         if (ret != 0)
                 snprintf(error, error_size, "Raft cannot start from what the storage holds: %s",

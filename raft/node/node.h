@@ -50,10 +50,17 @@ struct raft_state_machine {
         int (*snapshot_encode)(void *gather, raft_write_fn write, void *write_arg);
         /* Let go of it; called once for every snapshot_begin that gave one. */
         void (*snapshot_end)(void *arg, void *take_gather);
-        /* Replace the whole state by what snapshot_encode wrote; everything up to index is in it.
-           Borrowed until return. returns 0; otherwise the state is undefined and the server stops.
-         */
-        int (*restore)(void *arg, raft_index index, const uint8_t *bytes, size_t length);
+        /* Whether this command may be applied now; not, while the machine is busy with what takes
+           longer. With NULL: whether restore_swap may be called. Asked again after
+           raft_node_resume, and perhaps before. May be NULL: always. */
+        bool (*ready)(void *arg, const struct raft_node_entry *entry);
+        /* Read what snapshot_encode wrote into a state of its own. Runs on a pool thread, beside
+           apply; at the start on the loop's. returns 0 and a state; -errno: the server stops. */
+        int (*restore_decode)(void *arg, const uint8_t *bytes, size_t length, void **state);
+        /* Put it in the place of the whole state; everything up to index is in it. */
+        void (*restore_swap)(void *arg, raft_index index, void *take_state);
+        /* Or let go of it, on any thread. */
+        void (*restore_discard)(void *arg, void *take_state);
 };
 
 enum raft_log_level { RAFT_LOG_DEBUG, RAFT_LOG_INFO, RAFT_LOG_WARN, RAFT_LOG_ERROR };
@@ -182,6 +189,9 @@ int raft_node_remove(struct raft_node *node, raft_server_id id, raft_node_done_f
  */
 int raft_node_transfer(struct raft_node *node, raft_server_id to, raft_node_done_fn done,
                        void *arg);
+
+/** The state machine, which was not ready, is. */
+void raft_node_resume(struct raft_node *node);
 
 /** Take a snapshot now. returns 0; -EBUSY one is under way; -ENODATA nothing new; -EAGAIN. */
 int raft_node_snapshot(struct raft_node *node);

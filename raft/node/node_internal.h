@@ -241,6 +241,8 @@ void snapshots_send(struct raft_node *node, const struct raft_message *request);
 void snapshots_take_chunk(struct raft_node *node, const struct raft_snapshot_chunk *chunk);
 /** This chunk of an incoming snapshot is on the disk. */
 void snapshots_chunk_written(struct raft_node *node, const struct node_chunk *chunk);
+/** The state machine is ready again: a snapshot that waits for that is installed. */
+void snapshots_resume(struct raft_node *node);
 /** Leadership was lost: transfers are over. */
 void snapshots_end_transfers(struct raft_node *node);
 

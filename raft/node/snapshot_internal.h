@@ -25,9 +25,11 @@ struct install_job {
         bool busy; /* from when the last chunk came: the receiver is nobody else's until it ends */
         uint64_t cluster_id;
         struct storage_snapshot snapshot; /* pool, and below */
-        uint8_t *body;
         size_t body_length;
+        void *state; /* decoded; NULL: none */
+        int decoded; /* what that returned */
         int result;
+        bool waiting; /* for the state machine to be ready */
         char error[STORAGE_ERROR_MAX];
 };
 
@@ -56,6 +58,9 @@ struct node_snapshots {
 };
 
 /* snapshot_send.c */
+
+/** Let go of a state that was not installed. The server closes. */
+void install_fini(struct raft_node *node);
 
 /** Close transfers that nobody has asked about for a while; all: every one. */
 void senders_close(struct raft_node *node, bool all);

@@ -15,6 +15,7 @@ void snapshots_fini(struct raft_node *node)
         if (node->snapshots == NULL)
                 return;
         senders_close(node, true);
+        install_fini(node);
         free(node->snapshots);
 }
 

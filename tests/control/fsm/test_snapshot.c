@@ -166,6 +166,74 @@ Test(snapshot, listeners_are_told_the_rows_that_differ)
         machine_fini(&m);
 }
 
+static void adopt(struct store *s, const struct byte_buffer *bytes)
+{
+        struct store_state *state;
+
+        cr_assert_eq(store_state_decode(bytes->bytes, bytes->len, &state), 0);
+        store_adopt(s, state);
+}
+
+static void on_watch(struct watch *watch)
+{
+        ++*(unsigned *)watch->arg;
+}
+
+Test(snapshot, a_state_is_there_at_once_and_told_of_some_rows_at_a_time)
+{
+        struct byte_buffer bytes, again;
+        unsigned fired = 0, steps = 0;
+        struct watch watch = {.fire = on_watch, .arg = &fired};
+        struct machine m;
+        char name[32];
+
+        machine_init(&m);
+        machine_node(&m, "first", "10.0.0.1");
+        bytes = snapshot_of(&m);
+        for (int i = 0; i < 2000; i++) {
+                snprintf(name, sizeof(name), "key-%d", i);
+                machine_kv(&m, TXN_SET, name, "value", "", 0);
+        }
+        store_watch_name(m.store, &watch, STORE_WATCH_NODE, "first");
+        adopt(m.store, &bytes);
+        cr_expect_eq(fired, 1);
+        cr_expect_eq(store_count(m.store, STORE_KV), 0);
+        cr_expect(store_is_settling(m.store));
+        for (; store_is_settling(m.store); steps++)
+                store_settle(m.store);
+        cr_expect_geq(steps, 4);
+        while (store_settle(m.store))
+                continue;
+        again = snapshot_of(&m);
+        expect_same(&bytes, &again, 0);
+        byte_buffer_fini(&bytes);
+        machine_fini(&m);
+}
+
+Test(snapshot, a_command_or_another_state_waits_for_nobody_who_has_not_heard_yet)
+{
+        struct byte_buffer one, two;
+        struct machine m;
+
+        machine_init(&m);
+        machine_node(&m, "a", "10.0.0.1");
+        one = snapshot_of(&m);
+        machine_node(&m, "b", "10.0.0.2");
+        two = snapshot_of(&m);
+        adopt(m.store, &one);
+        adopt(m.store, &two);
+        cr_expect_str_eq(m.touched, "b/", "of the first, that it has gone");
+        cr_expect(store_is_settling(m.store));
+        machine_node(&m, "c", "10.0.0.3");
+        cr_expect_str_eq(m.touched, "c/");
+        cr_expect_not(store_is_settling(m.store));
+        cr_expect_eq(store_count(m.store, STORE_NODES), 3);
+        adopt(m.store, &one);
+        byte_buffer_fini(&one);
+        byte_buffer_fini(&two);
+        machine_fini(&m);
+}
+
 Test(snapshot, a_large_state_is_written_in_pieces_and_a_failing_writer_ends_it)
 {
         struct byte_buffer bytes, again;

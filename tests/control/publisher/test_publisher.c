@@ -1,4 +1,5 @@
 #include "control/publisher/publisher.h"
+#include "control/store/msgpack.h"
 #include "lictor/bytes.h"
 #include "lictor/random.h"
 #include "tests/control/fsm/machine.h"
@@ -497,6 +498,68 @@ Test(publisher, publishing_changes_gives_what_publishing_everything_gives)
                 compare_with_fresh(&b, seed, 300);
                 bench_fini(&b);
         }
+}
+
+static int append_bytes(void *arg, const uint8_t *bytes, size_t len)
+{
+        byte_buffer_append(arg, bytes, len);
+        return 0;
+}
+
+static void adopt(struct store *s, const struct byte_buffer *bytes)
+{
+        struct store_state *state;
+
+        cr_assert_eq(store_state_decode(bytes->bytes, bytes->len, &state), 0);
+        store_adopt(s, state);
+}
+
+Test(publisher, a_state_that_replaces_another_gives_what_publishing_everything_gives)
+{
+        for (uint64_t seed = 1; seed <= 20; seed++) {
+                struct byte_buffer other = BYTE_BUFFER_INIT;
+                uint64_t state = seed;
+                struct bench b;
+
+                bench_init(&b);
+                for (unsigned i = 0; i < 120; i++)
+                        random_command(&b, &state);
+                cr_assert_eq(store_snapshot_write(b.m.store, append_bytes, &other), 0);
+                for (unsigned i = 0; i < 120; i++)
+                        random_command(&b, &state);
+                adopt(b.m.store, &other);
+                while (store_is_settling(b.m.store))
+                        store_settle(b.m.store);
+                compare_with_fresh(&b, seed, 240);
+                byte_buffer_fini(&other);
+                bench_fini(&b);
+        }
+}
+
+Test(publisher, what_was_published_is_answered_until_it_is_replaced_some_at_a_time)
+{
+        struct byte_buffer empty = BYTE_BUFFER_INIT;
+        unsigned turns = 0;
+        char name[32];
+        struct bench b;
+
+        bench_init(&b);
+        cr_assert_eq(store_snapshot_write(b.m.store, append_bytes, &empty), 0);
+        for (int i = 0; i < 700; i++) {
+                snprintf(name, sizeof(name), "n%03d", i);
+                expect_ok(machine_node(&b.m, name, "10.0.0.1"));
+                expect_ok(machine_service(&b.m, name, "1", name, NULL, "", 80));
+        }
+        adopt(b.m.store, &empty);
+        expect_entry(&b, "node n000", "ttl=0 a=10.0.0.1 any=10.0.0.1");
+        cr_expect_null(store_node_get(b.m.store, "n000"), "the store has the new state at once");
+        for (; store_is_settling(b.m.store); turns++)
+                store_settle(b.m.store);
+        cr_expect_gt(turns, 10);
+        expect_entry(&b, "node n000", NULL);
+        expect_entry(&b, "service n699", NULL);
+        byte_buffer_fini(&empty);
+        bench_fini(&b);
 }
 
 Test(publisher, what_comes_while_it_is_held_is_published_at_its_release)

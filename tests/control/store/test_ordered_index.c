@@ -349,6 +349,44 @@ Test(ordered_index, ascending_and_descending_insertions_keep_order_and_memory_in
         free(keys);
 }
 
+static void count_value(void *value)
+{
+        ++*(uint32_t *)value;
+}
+
+Test(ordered_index, stripping_hears_of_every_value_once_and_leaves_an_empty_index)
+{
+        static uint8_t keys[20000][4];
+        static uint32_t heard[20000];
+
+        for (uint32_t count = 0; count <= 20000; count = count * 7 + 1) {
+                struct ordered_index *ix = ordered_index_create();
+                struct ordered_frozen *frozen;
+                unsigned pieces = 1;
+
+                memset(heard, 0, sizeof(heard));
+                for (uint32_t i = 0; i < count; i++) {
+                        store_be32(keys[i], i);
+                        ordered_index_set(ix, keys[i], 4, &heard[i]);
+                }
+                // Leaves that only a frozen state had are garbage, and go as well.
+                frozen = ordered_index_freeze(ix);
+                for (uint32_t i = 0; i < count; i += 50)
+                        ordered_index_set(ix, keys[i], 4, &heard[i]);
+                ordered_frozen_release(frozen);
+                while (ordered_index_strip(ix, count_value, 100) == 0)
+                        pieces++;
+                cr_expect_geq(pieces, count / 170);
+                for (uint32_t i = 0; i < count; i++)
+                        cr_assert_eq(heard[i], 1);
+                cr_expect_eq(ordered_index_count(ix), 0);
+                cr_expect_null(ordered_index_get(ix, keys[0], 4));
+                ordered_index_set(ix, keys[0], 4, &heard[0]);
+                cr_expect_eq(ordered_index_get(ix, keys[0], 4), &heard[0]);
+                ordered_index_destroy(ix);
+        }
+}
+
 Test(ordered_index, destroying_a_full_index_frees_every_node)
 {
         enum { COUNT = 50000 };

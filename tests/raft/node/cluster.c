@@ -49,13 +49,14 @@ static void *snapshot_begin(void *arg)
 static int snapshot_encode(void *arg, raft_write_fn write, void *write_arg)
 {
         const struct gather *gather = arg;
-        uint64_t noise = gather->state.digest | 1;
+        uint64_t noise = gather->state.digest | 1, block[512];
         int ret = write(write_arg, &gather->state, sizeof(gather->state));
 
         // Noise, so that compression does not shrink it.
-        for (uint32_t i = 0; i < gather->padding && ret == 0; i += (uint32_t)sizeof(noise)) {
-                noise = noise * 6364136223846793005u + 1442695040888963407u;
-                ret = write(write_arg, &noise, sizeof(noise));
+        for (uint32_t i = 0; i < gather->padding && ret == 0; i += (uint32_t)sizeof(block)) {
+                for (unsigned k = 0; k < 512; k++)
+                        block[k] = noise = noise * 6364136223846793005u + 1442695040888963407u;
+                ret = write(write_arg, block, sizeof(block));
         }
         if (gather->slowly)
                 usleep(700000);
@@ -70,16 +71,43 @@ static void snapshot_end(void *arg, void *take_gather)
         free(take_gather);
 }
 
-static int restore(void *arg, raft_index index, const uint8_t *bytes, size_t length)
+static bool ready(void *arg, const struct raft_node_entry *entry)
+{
+        const struct cluster_server *s = arg;
+
+        (void)entry;
+        return !s->unready;
+}
+
+static int restore_decode(void *arg, const uint8_t *bytes, size_t length, void **state)
+{
+        struct cluster_state *copy;
+
+        (void)arg;
+        if (length < sizeof(*copy))
+                return -EBADMSG;
+        copy = malloc(sizeof(*copy));
+        cr_assert_not_null(copy);
+        memcpy(copy, bytes, sizeof(*copy));
+        *state = copy;
+        return 0;
+}
+
+static void restore_swap(void *arg, raft_index index, void *take_state)
 {
         struct cluster_server *s = arg;
 
-        if (length < sizeof(s->state))
-                return -EBADMSG;
-        memcpy(&s->state, bytes, sizeof(s->state));
+        cr_assert_not(s->unready);
+        memcpy(&s->state, take_state, sizeof(s->state));
+        free(take_state);
         cr_assert(s->state.last_index <= index);
         s->restores++;
-        return 0;
+}
+
+static void restore_discard(void *arg, void *take_state)
+{
+        (void)arg;
+        free(take_state);
 }
 
 static void on_leadership(void *arg, bool leading, raft_term term)
@@ -221,7 +249,16 @@ int cluster_try_start(struct cluster *c, unsigned server, char error[1024])
                 options.log_bytes_max = c->log_bytes_max;
         options.snapshot_interval_ms = 20;
         options.machine = (struct raft_state_machine){
-            s, apply, snapshot_begin, snapshot_encode, snapshot_end, restore};
+            .arg = s,
+            .apply = apply,
+            .snapshot_begin = snapshot_begin,
+            .snapshot_encode = snapshot_encode,
+            .snapshot_end = snapshot_end,
+            .ready = ready,
+            .restore_decode = restore_decode,
+            .restore_swap = restore_swap,
+            .restore_discard = restore_discard,
+        };
         options.events = (struct raft_node_events){
             s, on_leadership, on_leader, NULL, on_abandoned, on_fatal, on_log};
         memset(&s->state, 0, sizeof(s->state));

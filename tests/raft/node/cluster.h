@@ -33,6 +33,7 @@ struct cluster_server {
         unsigned restores;
         raft_server_id known_leader;
         bool encode_slowly;
+        bool unready;                   /* the machine is busy */
         const struct raft_files *files; /* NULL: the kernel's */
 };
 

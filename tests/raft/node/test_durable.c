@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "raft/node/snapshot_internal.h"
 #include "tests/raft/node/cluster.h"
 
 #define STALL_MS 2000u /* several election timeouts */
@@ -101,6 +102,104 @@ static void catch_up(bool on_disk)
 Test(raft_durable, a_follower_left_behind_is_sent_the_snapshot)
 {
         catch_up(true);
+}
+
+// Which server is held up in the tests below.
+static struct cluster_server *held;
+
+static bool has_all_but_applied(struct cluster *c)
+{
+        struct raft_node_status own, leader;
+
+        if (cluster_leader(c) == NULL)
+                return false;
+        raft_node_status(held->node, &own);
+        raft_node_status(cluster_leader(c)->node, &leader);
+        return own.commit_index == leader.commit_index;
+}
+
+static bool is_waiting(struct cluster *c)
+{
+        (void)c;
+        return held->node->snapshots->install.waiting;
+}
+
+Test(raft_durable, entries_wait_for_a_machine_that_is_busy)
+{
+        struct cluster c;
+
+        cluster_init(&c, 3, true);
+        cluster_bootstrap(&c, 3);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        cr_assert(cluster_write_many(&c, 20));
+        cr_assert(cluster_run(&c, cluster_agrees, 10000));
+        held = &c.servers[cluster_leader(&c)->number == 0 ? 1 : 0];
+        held->unready = true;
+        cr_assert(cluster_write_many(&c, 50));
+        cr_assert(cluster_run(&c, has_all_but_applied, 10000));
+        cr_expect_eq(held->state.count, 20);
+        held->unready = false;
+        raft_node_resume(held->node);
+        cr_expect(cluster_run(&c, cluster_agrees, 10000));
+        cr_expect_eq(held->state.count, 70);
+        cluster_fini(&c);
+}
+
+Test(raft_durable, a_snapshot_waits_for_a_machine_that_is_busy_and_the_entries_behind_it_too)
+{
+        struct cluster c;
+
+        cluster_init(&c, 3, true);
+        c.snapshot_threshold = 20;
+        c.trailing_logs = 10;
+        cluster_bootstrap(&c, 3);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        held = &c.servers[cluster_leader(&c)->number == 0 ? 1 : 0];
+        cluster_stop(&c, held->number);
+        cr_assert(cluster_write_many(&c, 600));
+        cr_assert(cluster_run(&c, all_have_snapshots, 10000));
+        held->unready = true;
+        cluster_start(&c, held->number);
+        cr_assert(cluster_run(&c, is_waiting, 20000));
+        cr_assert(cluster_write_many(&c, 100));
+        cr_expect_eq(held->restores, 0);
+        cr_expect_eq(held->state.count, 0);
+        // A crash now costs nothing: the snapshot is on the disk.
+        cluster_stop(&c, held->number);
+        cr_expect_eq(held->restores, 0);
+        held->unready = false;
+        cluster_start(&c, held->number);
+        cr_expect_eq(held->restores, 1);
+        cr_expect(cluster_run(&c, cluster_agrees, 20000));
+        cr_expect_eq(held->state.count, 700);
+        cluster_fini(&c);
+}
+
+Test(raft_durable, a_snapshot_that_waited_is_installed_when_the_machine_is_ready)
+{
+        struct cluster c;
+
+        cluster_init(&c, 3, false);
+        c.snapshot_threshold = 20;
+        c.trailing_logs = 10;
+        cluster_bootstrap(&c, 3);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        held = &c.servers[cluster_leader(&c)->number == 0 ? 1 : 0];
+        cluster_stop(&c, held->number);
+        cr_assert(cluster_write_many(&c, 600));
+        cr_assert(cluster_run(&c, all_have_snapshots, 10000));
+        held->unready = true;
+        cluster_start(&c, held->number);
+        cr_assert(cluster_run(&c, is_waiting, 20000));
+        // Newer ones come to be, and are sent once this one is in.
+        cr_assert(cluster_write_many(&c, 300));
+        cr_expect_eq(held->restores, 0);
+        held->unready = false;
+        raft_node_resume(held->node);
+        cr_expect_eq(held->restores, 1);
+        cr_expect(cluster_run(&c, cluster_agrees, 20000));
+        cr_expect_eq(held->state.count, 900);
+        cluster_fini(&c);
 }
 
 static bool log_is_short(struct cluster *c)
