@@ -219,19 +219,27 @@ def process_cpu_seconds(pid):
 class Lictor(Server):
     """A development agent with its HTTP and DNS ports on loopback."""
 
-    def __init__(self, config=None, cpus=None, dns_port=None):
+    def __init__(self, config=None, cpus=None, dns_port=None, arguments=("-dev",)):
         super().__init__("lictor", cpus)
         if not os.access(BINARY, os.X_OK):
             fail(f"no {BINARY}: cmake --preset release && ninja -C build")
         self.http_port, self.dns_port = free_port(), dns_port or free_port()
-        settings = {"bind_addr": "127.0.0.1", "node_name": "bench", "log_level": "warn",
-                    "telemetry": {"prometheus_retention_time": "60s"},
-                    "ports": {"http": self.http_port, "dns": self.dns_port,
-                              "serf_lan": free_port(), "serf_wan": free_port(),
-                              "server": free_port()}, **(config or {})}
-        path = self.write("agent.json", json.dumps(settings))
-        self.spawn(BINARY, "agent", "-dev", "-config-file", path)
+        self.settings = {"bind_addr": "127.0.0.1", "node_name": "bench", "log_level": "warn",
+                         "telemetry": {"prometheus_retention_time": "60s"},
+                         "ports": {"http": self.http_port, "dns": self.dns_port,
+                                   "serf_lan": free_port(), "serf_wan": free_port(),
+                                   "server": free_port()}, **(config or {})}
+        path = self.write("agent.json", json.dumps(self.settings))
+        self.spawn(BINARY, "agent", *arguments, "-config-file", path)
         self.await_ready(self.has_leader)
+
+    def client(self, config):
+        """A client agent of this server."""
+        folder = os.path.join(self.folder, "client")
+        return Lictor({"server": False, "node_name": "client", "data_dir": folder,
+                       "retry_interval": "200ms", "leave_on_terminate": False,
+                       "retry_join": [f"127.0.0.1:{self.settings['ports']['serf_lan']}"], **config},
+                      arguments=())
 
     def has_leader(self):
         try:

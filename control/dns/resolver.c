@@ -45,25 +45,19 @@ static struct dns_env make_env(struct dns_job *job, bool answer_all)
             .follow_aliases = true,
             .answer_all = answer_all,
             .when_stale = job->when_stale,
+            .unreached = job->unreached,
         };
 }
 
-// Answer from the table once more.
-static void respond_with(struct dns_job *job, bool answer_all, bool unreached)
+// Answer from the table once more; with answer_all there is an answer to everything.
+static void respond(struct dns_job *job, bool answer_all)
 {
         struct dns_env env;
 
         lictor_reader_online();
         env = make_env(job, answer_all);
-        env.unreached = unreached;
         dns_respond_burst(&env, &job->message, 1);
         lictor_reader_offline();
-}
-
-// With answer_all there is an answer to everything.
-static void respond(struct dns_job *job, bool answer_all)
-{
-        respond_with(job, answer_all, false);
 }
 
 static void finish(struct dns_job *job)
@@ -259,10 +253,11 @@ static void on_elsewhere(void *arg, const uint8_t *answer, size_t len)
         struct dns_job *job = arg;
 
         job->elsewhere = NULL;
-        if (answer != NULL && len >= DNS_HEADER_LENGTH)
+        job->unreached = answer == NULL || len < DNS_HEADER_LENGTH;
+        if (!job->unreached)
                 pass_on(job, answer, len);
         else
-                respond_with(job, true, true);
+                respond(job, true);
         finish(job);
 }
 
@@ -362,6 +357,7 @@ void dns_resolver_take(struct dns_resolver *resolver, struct dns_job *job)
         job->resolver = resolver;
         job->call = NULL;
         job->elsewhere = NULL;
+        job->unreached = false;
         job->failover = NULL;
         job->wait = NULL;
         job->when_stale = DNS_STALE_PUNT;

@@ -73,6 +73,7 @@ struct dns_job {
         void *failover;            /* likewise */
         struct dns_job_wait *wait; /* for the table to be made new */
         enum dns_when_stale when_stale;
+        bool unreached; /* the other datacenter did not answer */
         struct dns_chase *chase;
 };
 
