@@ -83,6 +83,24 @@ class ConsulRpc(TestCase):
             seqs = {stream.answer()[0]["Seq"] for _ in range(1000)}
             self.assertEqual(seqs, set(range(1000)))
 
+    def test_ten_thousand_blocking_queries_wait_in_one_connection_and_are_woken_by_one_change(self):
+        query = {"Datacenter": "dc1", "Key": "blocked", "MaxQueryTime": 300 * 10**9}
+        with Session(self.port) as session:
+            query["MinQueryIndex"] = session.open().ask("KVS.Get", query)[1]["Index"]
+            streams = []
+            for first in range(0, 10000, 200):
+                batch = [session.open(call("KVS.Get", n, query)) for n in range(first, first + 200)]
+                session.step_until(lambda: all(s.accepted for s in batch))  # noqa: B023
+                streams += batch
+            self.assertTrue(eventually(
+                lambda: self.figures("Gauges", "Value")["lictor.rpc.waiting"] == 10000))
+            self.agent.put("/v1/kv/blocked", "now")
+            for n, stream in enumerate(streams):
+                head, body = stream.answer()
+                self.assertEqual((head["Seq"], head["Error"]), (n, ""))
+                self.assertEqual(body["Entries"][0]["Value"], '"now"')
+            self.assertEqual(self.figures("Gauges", "Value")["lictor.rpc.waiting"], 0)
+
     def test_calls_may_come_byte_by_byte(self):
         data = call("Status.Peers", 3, {"Datacenter": "dc1", "Unknown": [1, {"a": None}]})
         with Session(self.port) as session:
@@ -173,6 +191,22 @@ class ConsulRpc(TestCase):
             for n in range(300):
                 stream = session.open(call("Status.Peers", n, {})[:10 + n % 60])
                 session.send(frame(WINDOW, RST, stream.number, 0))
+        self.still_answers()
+
+    def test_queries_nobody_waits_for_any_more_are_forgotten(self):
+        def waiting(count):
+            return eventually(
+                lambda: self.figures("Gauges", "Value")["lictor.rpc.waiting"] == count)
+        query = {"Datacenter": "dc1", "Key": "nobody", "MaxQueryTime": 300 * 10**9}
+        with Session(self.port) as session:
+            query["MinQueryIndex"] = session.open().ask("KVS.Get", query)[1]["Index"]
+            streams = [session.open(call("KVS.Get", n, query)) for n in range(100)]
+            self.assertTrue(waiting(100))
+            for stream in streams[:60]:
+                session.send(frame(WINDOW, RST, stream.number, 0))
+            self.assertTrue(waiting(40))
+        self.assertTrue(waiting(0))
+        self.agent.put("/v1/kv/nobody", "now")
         self.still_answers()
 
     def test_random_bytes_do_no_harm(self):
