@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "control/process/process.h"
 
 // The arguments as one script. returns  freed with free(); NULL: no memory.
 static char *join(char *const argv[])
@@ -31,7 +32,6 @@ static char *join(char *const argv[])
 // What the child reads. returns  a descriptor or a negative errno.
 static int open_input(const struct child_spec *spec)
 {
-        size_t written = 0;
         int fd;
 
         if (spec->pass_stdin)
@@ -40,25 +40,7 @@ static int open_input(const struct child_spec *spec)
                 fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
                 return fd < 0 ? -errno : fd;
         }
-        // All of it is there before the child runs, so that nobody has to feed a pipe.
-        fd = memfd_create("input", MFD_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        while (written < spec->input_length) {
-                ssize_t count = write(fd, spec->input + written, spec->input_length - written);
-
-                if (count < 0 && errno == EINTR)
-                        continue;
-                if (count <= 0) {
-                        int error = count < 0 ? -errno : -EIO;
-
-                        close(fd);
-                        return error;
-                }
-                written += (size_t)count;
-        }
-        lseek(fd, 0, SEEK_SET);
-        return fd;
+        return process_input(spec->input, spec->input_length);
 }
 
 // In the child: becomes the program, or tells the parent why not.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/text/uri.h"
 #include "lictor/bytes.h"
 
 int client_flag_set(void *context, const struct flag *flag, const char *value, const char **why)
@@ -66,20 +67,7 @@ int client_ask(const struct client_options *options, const struct client_call *c
 
 char *client_escape(const char *text)
 {
-        static const char plain[] =
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/";
-        char *out = malloc(3 * strlen(text) + 1), *end = out;
-
-        if (out == NULL)
-                return NULL;
-        for (; *text != '\0'; text++) {
-                if (strchr(plain, *text) != NULL)
-                        *end++ = *text;
-                else
-                        end += snprintf(end, 4, "%%%02X", (unsigned char)*text);
-        }
-        *end = '\0';
-        return out;
+        return uri_escape(text);
 }
 
 int client_too_many(int expected, int got)

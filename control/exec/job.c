@@ -1,12 +1,13 @@
 #include "control/exec/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/text/base64.h"
 #include "control/text/json_text.h"
-#include "lictor/bytes.h"
+#include "control/text/uri.h"
 
 static int copy_field(const json_t *object, const char *name, char *out, size_t size)
 {
@@ -108,49 +109,26 @@ void exec_job_fini(struct exec_job *job)
         *job = (struct exec_job){0};
 }
 
-// Appends a text, percent-encoded but for '/'; there is room.
-static char *put_escaped(char *at, const char *text)
-{
-        static const char plain[] =
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/";
-        static const char digits[] = "0123456789ABCDEF";
-
-        for (; *text != '\0'; text++) {
-                unsigned char c = (unsigned char)*text;
-
-                if (strchr(plain, *text) != NULL) {
-                        *at++ = *text;
-                        continue;
-                }
-                *at++ = '%';
-                *at++ = digits[c >> 4];
-                *at++ = digits[c & 15];
-        }
-        return at;
-}
-
 char *exec_path(const struct exec_order *order, const char *node, const char *name,
                 const char *query)
 {
-        static const char root[] = "/v1/kv";
-        const char *const parts[] = {order->prefix, order->session, node, name};
-        size_t size = sizeof(root) + ARRAY_LEN(parts) + 1 + strlen(query);
-        char *path, *at;
+        static const char format[] = "/v1/kv/%s?%s";
+        size_t size = strlen(order->prefix) + strlen(order->session) + strlen(name) +
+                      (node != NULL ? strlen(node) : 0) + 4;
+        char *key = malloc(size), *escaped = NULL, *path = NULL;
 
-        for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-                size += parts[i] != NULL ? 3 * strlen(parts[i]) : 0;
-        path = malloc(size);
-        if (path == NULL)
-                return NULL;
-        memcpy(path, root, sizeof(root));
-        at = path + sizeof(root) - 1;
-        for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-                if (parts[i] == NULL)
-                        continue;
-                *at++ = '/';
-                at = put_escaped(at, parts[i]);
+        if (key != NULL) {
+                snprintf(key, size, "%s/%s/%s%s%s", order->prefix, order->session,
+                         node != NULL ? node : "", node != NULL ? "/" : "", name);
+                escaped = uri_escape(key);
         }
-        *at++ = '?';
-        memcpy(at, query, strlen(query) + 1);
+        if (escaped != NULL) {
+                size = sizeof(format) + strlen(escaped) + strlen(query);
+                path = malloc(size);
+        }
+        if (path != NULL)
+                snprintf(path, size, format, escaped, query);
+        free(escaped);
+        free(key);
         return path;
 }

@@ -102,16 +102,15 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         go_on(process);
 }
 
-// What it reads: all of it is there before it runs, so that nobody has to feed a pipe.
-static int open_input(const struct process_spec *spec)
+int process_input(const char *bytes, size_t len)
 {
         int fd = memfd_create("input", MFD_CLOEXEC);
         size_t written = 0;
 
         if (fd < 0)
                 return -errno;
-        while (written < spec->input_len) {
-                ssize_t count = write(fd, spec->input + written, spec->input_len - written);
+        while (written < len) {
+                ssize_t count = write(fd, bytes + written, len - written);
 
                 if (count < 0 && errno == EINTR)
                         continue;
@@ -219,7 +218,7 @@ int process_start(uv_loop_t *loop, const struct process_spec *spec, struct proce
 {
         struct process *process = calloc(1, sizeof(*process));
         char **environment = make_environment(spec->environment);
-        int input = open_input(spec), ret = -ENOMEM;
+        int input = process_input(spec->input, spec->input_len), ret = -ENOMEM;
 
         if (process != NULL && environment != NULL && input >= 0) {
                 process->output = spec->output;

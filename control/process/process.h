@@ -52,6 +52,13 @@ void process_hold(struct process *process, bool held);
 void process_abandon(struct process *take_process);
 
 /**
+ * A descriptor to read these bytes from, all of them there already, so that nobody has to feed a
+ * pipe.
+ * returns  it, or a negative errno.
+ */
+int process_input(const char *bytes, size_t len);
+
+/**
  * Make the arguments that run a script by the user's shell.
  * @script  borrowed as long as the result is used.
  */

@@ -191,7 +191,8 @@ char *uri_clean_path(const char *path)
         return clean;
 }
 
-char *uri_escape_path(const char *path)
+// Escapes all but letters, digits and what is named.
+static char *escape(const char *path, const char *plain)
 {
         static const char digits[] = "0123456789ABCDEF";
         char *escaped = malloc(3 * strlen(path) + 1);
@@ -203,7 +204,7 @@ char *uri_escape_path(const char *path)
                 unsigned char c = (unsigned char)*path;
 
                 if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    strchr("-_.~$&+,/:;=@", c) != NULL) {
+                    strchr(plain, c) != NULL) {
                         *to++ = (char)c;
                 } else {
                         *to++ = '%';
@@ -213,4 +214,14 @@ char *uri_escape_path(const char *path)
         }
         *to = '\0';
         return escaped;
+}
+
+char *uri_escape_path(const char *path)
+{
+        return escape(path, "-_.~$&+,/:;=@");
+}
+
+char *uri_escape(const char *text)
+{
+        return escape(text, "-_.~/");
 }

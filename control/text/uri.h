@@ -68,4 +68,10 @@ const char *uri_unescape(char *text);
  */
 char *uri_escape_path(const char *path);
 
+/**
+ * A name or a path as a part of a request: all but letters, digits and "-_.~/" is escaped.
+ * returns  as uri_clean_path().
+ */
+char *uri_escape(const char *text);
+
 #endif

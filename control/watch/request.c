@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/text/uri.h"
 #include "control/watch/internal.h"
 
 // A request's path as it grows; NULL once memory ran out.
@@ -37,19 +38,15 @@ static void append_text(struct path *path, const char *text)
 
 static void append_escaped(struct path *path, const char *text)
 {
-        static const char plain[] =
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/";
+        char *escaped = uri_escape(text);
 
-        for (; *text != '\0'; text++) {
-                char escape[4];
-
-                if (strchr(plain, *text) != NULL) {
-                        append(path, text, 1);
-                        continue;
-                }
-                snprintf(escape, sizeof(escape), "%%%02X", (unsigned char)*text);
-                append(path, escape, 3);
+        if (escaped == NULL) {
+                free(path->text);
+                path->text = NULL;
+                return;
         }
+        append_text(path, escaped);
+        free(escaped);
 }
 
 static void append_query(struct path *path, const char *name, const char *value)

@@ -183,3 +183,20 @@ Test(uri, escapes_are_undone_in_whole_or_not_at_all)
         cr_expect_eq(uri_unescape(bad), bad + 3);
         cr_expect_str_eq(bad, "%41%4");
 }
+
+Test(uri, names_are_escaped_but_for_what_a_path_is_made_of)
+{
+        static const struct {
+                const char *text, *escaped;
+        } names[] = {{"", ""},
+                     {"a/b-_.~Z9", "a/b-_.~Z9"},
+                     {"a b?c&d=e%f+g", "a%20b%3Fc%26d%3De%25f%2Bg"},
+                     {"\xc3\xa4\n", "%C3%A4%0A"}};
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                char *escaped = uri_escape(names[i].text);
+
+                cr_expect_str_eq(escaped, names[i].escaped);
+                free(escaped);
+        }
+}
