@@ -21,6 +21,7 @@ struct consul_service {
         struct agent *agent;
         uint64_t random;                // state of the jitter's generator
         LIST_HEAD(, consul_call) calls; // not ended yet
+        size_t kept;                    // bytes of long arguments that waiting calls hold
 };
 
 // --- call.c: a call, whichever way it came. It ends with its answer, its refusal or its being

@@ -13,6 +13,10 @@
 #define WAIT_MAX_MS         UINT64_C(600000)
 #define WAIT_JITTER_DIVISOR 16
 #define NS_PER_MS           1000000
+// Arguments are a few hundred bytes. Of longer ones so many are kept for calls that wait.
+#define ARGS_SHORT     4096u
+#define ARGS_KEPT_MAX  ((size_t)64 << 20)
+#define ARGS_KEPT_TEXT "too many calls with long arguments are waiting"
 
 // A call that waits: for the store to be fresh enough, then for a change. What it asks is read
 // again each time, so that one that waits for long holds its arguments and nothing else.
@@ -46,9 +50,17 @@ static void stop_watching(struct consul_waiting *waiting)
                 watch_remove(waiting->hub, &waiting->watches[--waiting->watch_count]);
 }
 
+static size_t kept_of(uint32_t args_len)
+{
+        return args_len > ARGS_SHORT ? args_len : 0;
+}
+
 static void end_waiting(struct consul_waiting *take_waiting)
 {
         stop_watching(take_waiting);
+        // The service may have ended after the call was cancelled.
+        if (take_waiting->call != NULL)
+                take_waiting->service->kept -= kept_of(take_waiting->args_len);
         if (take_waiting->blocked)
                 uv_close((uv_handle_t *)&take_waiting->timer, free_waiting);
         else
@@ -59,6 +71,7 @@ static void on_cancelled(void *arg)
 {
         struct consul_waiting *waiting = arg;
 
+        waiting->service->kept -= kept_of(waiting->args_len);
         waiting->call = NULL;
         // Before that, whoever lets it read frees it.
         if (waiting->blocked)
@@ -260,6 +273,8 @@ void consul_read_serve(struct consul_call *call, const void *what)
         const char *wrong = check_args(call, kind, &consistency);
         struct consul_waiting *waiting;
 
+        if (wrong == NULL && call->service->kept + kept_of(call->args.length) > ARGS_KEPT_MAX)
+                wrong = ARGS_KEPT_TEXT;
         if (wrong != NULL) {
                 consul_call_refuse(call, "%s", wrong);
                 return;
@@ -277,6 +292,7 @@ void consul_read_serve(struct consul_call *call, const void *what)
                                            .args_len = call->args.length};
         if (call->args.length > 0)
                 memcpy(waiting->args, call->args.bytes, call->args.length);
+        call->service->kept += kept_of(call->args.length);
         consul_call_on_cancel(call, on_cancelled, waiting);
         server_read(agent->server, consistency, on_readable, waiting);
 }

@@ -2,11 +2,14 @@
 """The methods of Consul's RPC on one server, called by a client of our own (consul_rpc.py): what they
 answer is what HTTP and DNS show, and what a client agent needs works."""
 import base64
+import os
+import re
 import time
 
 from consul_rpc import Session, call, msgpack
 from lictor_e2e import Agent, TestCase, eventually, main
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 NODE_ID = "11111111-2222-3333-4444-555555555555"
 S = 1_000_000_000
 META = {"Index", "LastContact", "KnownLeader", "ConsistencyLevel", "NotModified", "Backend"}
@@ -153,12 +156,12 @@ class Methods(TestCase):
 
     def same(self, path, method, pick, **args):
         """Compares an answer with HTTP's for the same state, field by field."""
-        told = self.agent.get(path)[1]
+        _status, told, headers = self.agent.request("GET", path)
         answer = self.ask(method, Datacenter="dc1", **args)
         self.assertIsInstance(answer, dict, answer)
         self.assertEqual(plain({"": pick(answer)}), plain({"": told}), method)
-        self.assertGreater(answer["Index"], 0)
-        self.assertTrue(answer["KnownLeader"])
+        self.assertEqual((str(answer["Index"]), answer["KnownLeader"], answer["LastContact"]),
+                         (headers["X-Consul-Index"], True, 0), method)
 
     def test_answers_hold_what_http_shows(self):
         proxy = service("web-proxy", Kind="connect-proxy", Port=21000,
@@ -227,6 +230,36 @@ class Methods(TestCase):
         for node in ("east", "west"):
             self.ask("Catalog.Deregister", Node=node)
 
+    def test_lists_come_in_the_order_of_distance(self):
+        for number, seconds in ((1, 0.5), (2, 0.001), (3, 0.2)):
+            name = f"near{number}"
+            self.register(name, Service=service("far-and-near"), NodeMeta={"near": "1"})
+            self.ask("Coordinate.Update", Node=name, Segment="", Coord={
+                "Vec": [seconds] + [0.0] * 7, "Error": 1.5, "Adjustment": 0.0, "Height": 1e-5})
+        source = {"Datacenter": "dc1", "Node": "near2"}
+        nodes = self.ask("Health.ServiceNodes", ServiceName="far-and-near", Source=source)["Nodes"]
+        self.assertEqual([n["Node"]["Node"] for n in nodes], ["near2", "near3", "near1"])
+        self.same("/v1/catalog/nodes?near=near1&node-meta=near:1", "Catalog.ListNodes",
+                  lambda a: a["Nodes"], Source={"Datacenter": "dc1", "Node": "near1"},
+                  NodeMetaFilters={"near": "1"})
+        for number in (1, 2, 3):
+            self.ask("Catalog.Deregister", Node=f"near{number}")
+
+    def test_any_method_takes_any_arguments(self):
+        with open(os.path.join(HERE, "../../control/consul/methods.c"), encoding="utf-8") as file:
+            methods = re.findall(r'\("(\w+\.\w+)"', file.read())
+        self.assertGreater(len(methods), 80)
+        odd = [None, True, -1, "x", [], [1], {}, {"Datacenter": 5}, {"Node": {}}, {"DirEnt": []},
+               {"Session": 1}, {"Ops": [1, None]}, {"Query": []}, {"Coord": 5}, {"Checks": {}},
+               {"Service": "web"}, {"Source": []}, {"NodeMetaFilters": {"a": {}}},
+               {"MaxQueryTime": -1, "Key": ""}, {"Payload": {}}, {"Op": "create", "Session": None}]
+        for method in methods:
+            streams = [self.client.open(call(method, 1, args)) for args in odd]
+            for stream in streams:
+                stream.unpacker = msgpack.Unpacker(raw=True)
+            for stream, args in zip(streams, odd):
+                self.assertEqual(stream.answer()[0][b"ServiceMethod"].decode(), method, args)
+
     def test_a_client_agent_is_told_of_itself_and_may_ask_what_there_is_none_of(self):
         unknown = self.ask("Catalog.NodeServiceList", Datacenter="dc1", Node="new")
         self.assertEqual(unknown["NodeServices"], {"Node": None, "Services": []})
@@ -287,6 +320,15 @@ class Methods(TestCase):
             other.ask("KVS.Apply", Op="set", DirEnt={"Key": "many", "Value": "1"})
         for stream in waiting:
             self.assertEqual(stream.answer()[1]["Entries"][0]["Value"], "1")
+
+    def test_keys_are_listed_and_changed(self):
+        old, new = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+        with Agent({"encrypt": old}) as agent, Client(agent.config["ports"]["server"]) as client:
+            keyring = lambda **args: client.ask("Internal.KeyringOperation", **args)
+            self.assertIsInstance(keyring(Operation="install", Key=new), dict)
+            for pool in keyring(Operation="list")["Responses"]:
+                self.assertEqual(pool["Keys"], {old: 1, new: 1}, pool)
+            self.assertIn("Unrecognized", keyring(Operation="eat"))
 
     def test_a_server_ends_cleanly_while_calls_wait(self):
         with Agent() as agent, Client(agent.config["ports"]["server"]) as waiting:
@@ -385,7 +427,6 @@ class Methods(TestCase):
                          [("node1", True, True)])
         pilot = self.ask("Operator.AutopilotGetConfiguration")
         self.assertEqual(pilot["LastContactThreshold"], S // 5)
-        self.assertIsInstance(self.ask("Internal.KeyringOperation", Operation="list"), (dict, str))
         payload = msgpack.packb({"ID": NODE_ID, "n": "deploy", "p": "v1", "v": 1},
                                 use_bin_type=False)
         fired = self.ask("Internal.EventFire", Datacenter="dc1", Name="deploy", Payload=payload)
