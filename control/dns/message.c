@@ -1,5 +1,6 @@
 #include "control/dns/message.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "dataplane/dns/dns_query.h"
@@ -10,6 +11,9 @@
 #define TYPE_MX    15u
 #define SECTIONS   3u
 #define ADDITIONAL 2u
+
+// As many records beside an alias does Consul put into an answer without EDNS.
+#define PLAIN_TAKING_MAX 5u
 
 // One record of a message, its parts by where they stand.
 struct record {
@@ -200,14 +204,48 @@ size_t dns_message_ask(const struct dns_message_host *host, uint8_t out[300])
         return sizeof(header) + host->length + 4u;
 }
 
-void dns_message_gather(const uint8_t *answer, size_t len, bool beside,
+// Whether a whole name is one of a node.
+static bool is_node_name(const struct dns_zone *zone, const uint8_t *name, size_t name_len)
+{
+        // Eight readable bytes before the name and behind it.
+        uint8_t text[8 + DNS_NAME_MAX + 8] = {0};
+        struct dns_query query;
+
+        memcpy(text + 8, name, name_len);
+        return dns_parse_target(zone, text + 8, name_len, &query) && query.action == DNS_LOOK_UP &&
+               query.kind == DNS_KIND_NODE;
+}
+
+void dns_message_taking_init(const struct dns_zone *zone, const uint8_t *answer, size_t len,
+                             struct dns_message_taking *out)
+{
+        uint8_t name[DNS_NAME_MAX];
+        size_t at = records_at(answer, len), question = DNS_HEADER_LENGTH, name_len;
+        struct record record;
+
+        *out = (struct dns_message_taking){.max = UINT_MAX};
+        if (at == 0)
+                return;
+        name_len = read_name(answer, len, &question, name);
+        // A node's alias leads to records as they are. Those of a service live as long as its own,
+        // and are few without EDNS.
+        if (is_node_name(zone, name, name_len) || !read_record(answer, len, &at, &record))
+                return;
+        out->set_ttl = true;
+        out->ttl_s = load_be32(answer + record.fixed + 4);
+        if (dns_message_udp_size(answer, len) == 0)
+                out->max = PLAIN_TAKING_MAX;
+}
+
+void dns_message_gather(const uint8_t *answer, size_t len, const struct dns_message_taking *taking,
                         struct dns_message_added *added)
 {
         size_t at = records_at(answer, len), name_at;
-        unsigned records = at > 0 ? load_be16(answer + 6) : 0;
+        unsigned records = at > 0 ? load_be16(answer + 6) : 0, taken = 0;
         struct record record;
 
-        for (unsigned i = 0; i < records && added->count < ARRAY_LEN(added->offsets); i++) {
+        for (unsigned i = 0;
+             i < records && taken < taking->max && added->count < ARRAY_LEN(added->offsets); i++) {
                 uint8_t name[DNS_NAME_MAX];
                 const uint8_t *data;
                 uint8_t *to = added->records + added->len;
@@ -229,10 +267,13 @@ void dns_message_gather(const uint8_t *answer, size_t len, bool beside,
                         return;
                 memcpy(to, record.owner, record.owner_len);
                 memcpy(to + record.owner_len, answer + record.fixed, FIXED);
+                if (taking->set_ttl)
+                        store_be32(to + record.owner_len + 4, taking->ttl_s);
                 store_be16(to + record.owner_len + 8, (uint16_t)record.data_len);
                 memcpy(to + record.owner_len + FIXED, data, record.data_len);
                 added->offsets[added->count] = (uint16_t)added->len;
-                added->beside[added->count++] = beside;
+                added->beside[added->count++] = taking->beside;
+                taken++;
                 added->len += record.owner_len + FIXED + record.data_len;
         }
 }

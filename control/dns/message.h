@@ -54,8 +54,20 @@ unsigned dns_message_udp_size(const uint8_t *message, size_t len);
 /** Write a recursive A question for a host. returns  its length, at most 300 bytes. */
 size_t dns_message_ask(const struct dns_message_host *host, uint8_t out[300]);
 
+/** How the records of another name server's answer are taken. */
+struct dns_message_taking {
+        bool beside; /* for the additional section */
+        bool set_ttl;
+        uint32_t ttl_s; /* instead of theirs, with set_ttl */
+        unsigned max;   /* records */
+};
+
+/** What a question's own answer prescribes for what its hosts are answered with. */
+void dns_message_taking_init(const struct dns_zone *zone, const uint8_t *answer, size_t len,
+                             struct dns_message_taking *out);
+
 /** Take the addresses and aliases out of a name server's answer; what does not fit is left out. */
-void dns_message_gather(const uint8_t *answer, size_t len, bool beside,
+void dns_message_gather(const uint8_t *answer, size_t len, const struct dns_message_taking *taking,
                         struct dns_message_added *added);
 
 /**

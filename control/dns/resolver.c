@@ -29,6 +29,7 @@ struct dns_chase {
         struct dns_message_host hosts[DNS_MESSAGE_HOSTS_MAX];
         unsigned host_count;
         unsigned next;
+        struct dns_message_taking taking;
         struct dns_message_added added;
 };
 
@@ -124,8 +125,10 @@ static void on_host_answer(void *arg, const uint8_t *answer, size_t len)
         const struct dns_message_host *host = &job->chase->hosts[job->chase->next - 1];
 
         job->call = NULL;
-        if (answer != NULL)
-                dns_message_gather(answer, len, host->is_target, &job->chase->added);
+        if (answer != NULL) {
+                job->chase->taking.beside = host->is_target;
+                dns_message_gather(answer, len, &job->chase->taking, &job->chase->added);
+        }
         ask_next_host(job);
 }
 
@@ -161,6 +164,8 @@ static void chase_hosts(struct dns_job *job)
                 chase->host_count =
                     dns_message_open_hosts(plane_zone(resolver->dataplane), job->message.data,
                                            job->message.length, chase->hosts);
+                dns_message_taking_init(plane_zone(resolver->dataplane), job->message.data,
+                                        job->message.length, &chase->taking);
                 lictor_reader_offline();
         }
         job->chase = chase;

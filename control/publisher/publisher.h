@@ -92,7 +92,11 @@ void publisher_withdraw_template(struct publisher *p, const char *name);
 /** Counters since the publisher was created. */
 void publisher_stats(const struct publisher *p, struct publisher_stats *out);
 
-/** The time to live of a service's answers under the rules. */
-uint32_t publisher_service_ttl_s(const struct publisher_config *config, const char *service);
+/**
+ * The time to live of a service's answers under the rules, whose case counts.
+ * @as_asked  match the name in the lower case that questions are looked up in, not as it is spelled
+ */
+uint32_t publisher_service_ttl_s(const struct publisher_config *config, const char *service,
+                                 bool as_asked);
 
 #endif

@@ -49,26 +49,27 @@ void publisher_config_fini(struct publisher_config *config)
 }
 
 // How many bytes of the name a rule names; -1 when it does not match.
-static int match_len(const char *pattern, const char *service, bool *exact)
+static int match_len(const char *pattern, const char *service, bool as_asked, bool *exact)
 {
         int len = 0;
 
         for (; pattern[len] && !(pattern[len] == '*' && pattern[len + 1] == 0); len++)
-                if (text_lower_byte((uint8_t)pattern[len]) !=
-                    text_lower_byte((uint8_t)service[len]))
+                if ((uint8_t)pattern[len] !=
+                    (as_asked ? text_lower_byte((uint8_t)service[len]) : (uint8_t)service[len]))
                         return -1;
         *exact = pattern[len] == 0;
         return *exact && service[len] != 0 ? -1 : len;
 }
 
-uint32_t publisher_service_ttl_s(const struct publisher_config *config, const char *service)
+uint32_t publisher_service_ttl_s(const struct publisher_config *config, const char *service,
+                                 bool as_asked)
 {
         uint32_t ttl_s = 0;
         int longest = -1;
 
         for (size_t i = 0; i < config->service_ttl_count; i++) {
                 bool exact = false;
-                int len = match_len(config->service_ttl[i].pattern, service, &exact);
+                int len = match_len(config->service_ttl[i].pattern, service, as_asked, &exact);
 
                 if (len >= 0 && exact)
                         return config->service_ttl[i].ttl_s;

@@ -121,7 +121,7 @@ void publisher_publish_service(struct publisher *p, const struct dirty_tag tags[
 
         gather(p, set.name);
         sort_members(p, tags, tag_count);
-        set.ttl_s = publisher_service_ttl_s(&p->config, set.name);
+        set.ttl_s = publisher_service_ttl_s(&p->config, set.name, true);
         for (size_t i = 0; i < tag_count; i++) {
                 set.tag = tags[i].tag;
                 if (*set.tag) {
@@ -171,8 +171,9 @@ static void fill_query_set(struct publisher *p, const struct catalog_query *quer
         *set = (struct lictor_service){
             .kind = LICTOR_QUERY,
             .tag = "",
-            .ttl_s = query->dns_ttl_s >= 0 ? (uint32_t)query->dns_ttl_s
-                                           : publisher_service_ttl_s(&p->config, query->service),
+            .ttl_s = query->dns_ttl_s >= 0
+                         ? (uint32_t)query->dns_ttl_s
+                         : publisher_service_ttl_s(&p->config, query->service, false),
             .instances = p->instances.items,
             .instance_count = p->instances.count,
         };

@@ -199,15 +199,14 @@ static void answer_zone(const struct dns_env *env, struct dns_message *message,
         dns_reply_close(&reply, message, DNS_NOERROR);
 }
 
-// The record of an addr name is made on the spot; its owner lies under the main domain.
+// The record of an addr name is made on the spot, whatever the type asked for; its owner lies
+// under the main domain.
 static void answer_address(const struct dns_env *env, struct dns_message *message,
                            const struct dns_query *query)
 {
         const struct dns_domain *domain = dns_zone_main(env->zone);
         const uint8_t *text = query->text + DNS_QUERY_NAME;
         uint16_t type = query->address_length == 4 ? DNS_TYPE_A : DNS_TYPE_AAAA;
-        bool matches = query->type == type || query->type == DNS_TYPE_ANY;
-        enum dns_section section = matches ? DNS_ANSWER : DNS_ADDITIONAL;
         bool as_asked;
         uint32_t owner_length;
         struct dns_reply reply;
@@ -221,9 +220,9 @@ static void answer_address(const struct dns_env *env, struct dns_message *messag
         as_asked = !reply.full_owners && query->main_domain &&
                    memcmp(text, reply.data + DNS_HEADER_LENGTH, query->name_length) == 0;
         owner_length = as_asked ? 2u : (uint32_t)query->domain_offset + domain->length;
-        if ((matches && reply.answer_max == 0) ||
+        if (reply.answer_max == 0 ||
             dns_reply_room(&reply) < owner_length + 10 + query->address_length) {
-                reply.truncated = matches;
+                reply.truncated = true;
                 dns_reply_close(&reply, message, DNS_NOERROR);
                 return;
         }
@@ -241,7 +240,7 @@ static void answer_address(const struct dns_env *env, struct dns_message *messag
         store_be16(to + 8, query->address_length);
         memcpy(to + 10, query->address, query->address_length);
         reply.at += owner_length + 10 + query->address_length;
-        reply.counts[section]++;
+        reply.counts[DNS_ANSWER]++;
         dns_reply_close(&reply, message, DNS_NOERROR);
 }
 

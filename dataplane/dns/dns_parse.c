@@ -35,6 +35,7 @@ static inline unsigned split_labels(const uint8_t *name, unsigned max, struct la
                 at += length + 1;
         }
         labels->count = count;
+        labels->at[count] = (uint8_t)at;
         return at + 1;
 }
 
@@ -139,6 +140,9 @@ static void parse_addr_name(struct dns_query *query, const uint8_t *label)
         unsigned length = label[0];
 
         query->action = DNS_SAY_NXDOMAIN;
+        // As long as no address, the name exists all the same, and has nothing; so Consul halves.
+        if (length / 2 != 4 && length / 2 != 16)
+                query->action = DNS_SAY_NOTHING;
         if (length != 8 && length != 32)
                 return;
         for (unsigned i = 0; i < length; i++) {
@@ -261,7 +265,8 @@ static inline void dispatch_name(const struct dns_zone *zone, struct dns_query *
         uint8_t *text = query->text + DNS_QUERY_NAME;
         unsigned below_domain;
 
-        if (domain == NULL) {
+        // Reverse names are no names of the root, when that is the domain.
+        if (domain == NULL || (domain->label_count == 0 && is_arpa(raw, labels))) {
                 query->action = DNS_SAY_FOREIGN;
                 if (is_arpa(raw, labels)) {
                         dns_lower_copy(text, raw, query->name_length);

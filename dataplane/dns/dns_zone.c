@@ -21,8 +21,11 @@ static unsigned count_labels(const struct dns_name *name)
 static int domain_init(struct dns_domain *domain, const char *text, bool main)
 {
         size_t head_length;
+        bool root = main && (text[0] == '\0' || strcmp(text, ".") == 0);
 
-        if (dns_name_from_text(&domain->name, text) < 0 ||
+        if (root)
+                domain->name = (struct dns_name){.length = 1};
+        if ((!root && dns_name_from_text(&domain->name, text) < 0) ||
             domain->name.length + strlen(LONGEST_PREFIX) > DNS_NAME_MAX)
                 return -EINVAL;
         dns_name_lower(&domain->name);

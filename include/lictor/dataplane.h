@@ -45,7 +45,7 @@ struct lictor_soa {
 
 /* What the whole zone shares; Consul's dns_config, domain and datacenter settings. */
 struct lictor_zone {
-        const char *domain;     /* "consul"; a final dot is accepted */
+        const char *domain;     /* "consul"; a final dot is accepted, and one alone: the root */
         const char *alt_domain; /* NULL when there is none */
         const char *datacenter;
         struct lictor_soa soa;

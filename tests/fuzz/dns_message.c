@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct dns_message_host hosts[DNS_MESSAGE_HOSTS_MAX];
         struct dns_message_limits limits = {.answer_max = 3, .compress = true};
         struct dns_message_added added = {0};
+        struct dns_message_taking taking;
         uint8_t question[300], *own, *theirs, *out;
         size_t own_len, len;
         unsigned count;
@@ -32,8 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         out = malloc(limits.size + 1);
         memcpy(own, data + 1, own_len);
         memcpy(theirs, data + 1 + own_len, size - 1 - own_len);
-        dns_message_gather(theirs, size - 1 - own_len, false, &added);
-        dns_message_gather(theirs, size - 1 - own_len, true, &added);
+        dns_message_taking_init(zone, own, own_len, &taking);
+        dns_message_gather(theirs, size - 1 - own_len, &taking, &added);
+        taking.beside = true;
+        dns_message_gather(theirs, size - 1 - own_len, &taking, &added);
         dns_message_udp_size(own, own_len);
         count = dns_message_open_hosts(zone, own, own_len, hosts);
         for (unsigned i = 0; i < count; i++) {

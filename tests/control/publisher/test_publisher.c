@@ -354,21 +354,27 @@ Test(publisher, what_a_query_selected_elsewhere_is_answered_for_a_moment)
 
 Test(publisher, times_to_live_match_exactly_then_by_the_longest_prefix)
 {
-        static const struct ttl_rule rules[] = {
-            {"*", 5}, {"db*", 30}, {"web", 60}, {"db-m*", 31}, {"db-master", 150}};
+        static const struct ttl_rule rules[] = {{"*", 5},  {"db*", 30},   {"web", 60},
+                                                {"Up", 7}, {"db-m*", 31}, {"db-master", 150},
+                                                {"U*", 8}};
         static const struct {
                 const char *service;
-                uint32_t want;
-        } cases[] = {{"web", 60},        {"WEB", 60},      {"webmail", 5},
-                     {"db", 30},         {"db-slave", 30}, {"db-main", 31},
-                     {"db-master", 150}, {"other", 5},     {"", 5}};
-        struct publisher_config config = {.service_ttl = rules, .service_ttl_count = 5};
+                uint32_t want, as_spelled;
+        } cases[] = {
+            {"web", 60, 60},      {"WEB", 60, 5},      {"webmail", 5, 5},       {"db", 30, 30},
+            {"db-slave", 30, 30}, {"db-main", 31, 31}, {"db-master", 150, 150}, {"other", 5, 5},
+            {"", 5, 5},           {"Up", 5, 7},        {"Upper", 5, 8},         {"up", 5, 5}};
+        struct publisher_config config = {.service_ttl = rules,
+                                          .service_ttl_count = ARRAY_LEN(rules)};
 
-        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-                cr_expect_eq(publisher_service_ttl_s(&config, cases[i].service), cases[i].want,
-                             "%s", cases[i].service);
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                cr_expect_eq(publisher_service_ttl_s(&config, cases[i].service, true),
+                             cases[i].want, "%s", cases[i].service);
+                cr_expect_eq(publisher_service_ttl_s(&config, cases[i].service, false),
+                             cases[i].as_spelled, "%s", cases[i].service);
+        }
         config.service_ttl_count = 0;
-        cr_expect_eq(publisher_service_ttl_s(&config, "web"), 0);
+        cr_expect_eq(publisher_service_ttl_s(&config, "web", true), 0);
 }
 
 Test(publisher, each_command_is_one_commit_and_output_alone_is_none_of_dns)

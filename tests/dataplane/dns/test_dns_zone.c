@@ -307,15 +307,16 @@ Test(dns_zone, addr_names_are_computed)
              "= 0a000101.addr.consul. 8 A 10.0.1.1\n"},
             {"0a000101.addr.dc1.consul", "AAAA",
              "NOERROR qr aa rd\n? 0a000101.addr.dc1.consul. AAAA\n"
-             "+ 0a000101.addr.dc1.consul. 8 A 10.0.1.1\n"},
+             "= 0a000101.addr.dc1.consul. 8 A 10.0.1.1\n"},
             {"20010db8000000000000000000000007.addr.dc1.consul", "AAAA",
              "NOERROR qr aa rd\n? 20010db8000000000000000000000007.addr.dc1.consul. AAAA\n"
              "= 20010db8000000000000000000000007.addr.dc1.consul. 8 AAAA 2001:db8::7\n"},
             {"20010db8000000000000000000000007.addr.dc1.consul", "A",
              "NOERROR qr aa rd\n? 20010db8000000000000000000000007.addr.dc1.consul. A\n"
-             "+ 20010db8000000000000000000000007.addr.dc1.consul. 8 AAAA 2001:db8::7\n"},
+             "= 20010db8000000000000000000000007.addr.dc1.consul. 8 AAAA 2001:db8::7\n"},
             {"addr.consul", "A", "NXDOMAIN qr aa rd\n? addr.consul. A\n" SOA},
-            {"0a00010.addr.consul", "A", "NXDOMAIN qr aa rd\n? 0a00010.addr.consul. A\n" SOA},
+            {"0a00010.addr.consul", "A", "NOERROR qr aa rd\n? 0a00010.addr.consul. A\n"},
+            {"zz.addr.consul", "SRV", "NOERROR qr aa rd\n? zz.addr.consul. SRV\n"},
             {"0a0001011.addr.consul", "A", "NXDOMAIN qr aa rd\n? 0a0001011.addr.consul. A\n" SOA},
             {"0a00010g.addr.consul", "A", "NXDOMAIN qr aa rd\n? 0a00010g.addr.consul. A\n" SOA},
             {"x.0a000101.addr.consul", "A", "NXDOMAIN qr aa rd\n? x.0a000101.addr.consul. A\n" SOA},
@@ -323,6 +324,30 @@ Test(dns_zone, addr_names_are_computed)
 
         zone.node_ttl_s = 8;
         world_set_zone(&w, &zone);
+        world_check(&w, cases, ARRAY_LEN(cases));
+}
+
+Test(dns_zone, the_root_may_be_the_domain)
+{
+        struct lictor_instance web = world_instance("alpha", "10.0.1.1", 80);
+        struct lictor_zone zone = world_defaults();
+        static const struct world_case cases[] = {
+            {"web.service", "A",
+             "NOERROR qr aa rd\n? web.service. A\n= web.service. 0 A 10.0.1.1\n"},
+            {"Web.Service.dc1", "SRV",
+             "NOERROR qr aa rd\n? Web.Service.dc1. SRV\n"
+             "= Web.Service.dc1. 0 SRV 1 1 80 alpha.node.dc1.\n+ alpha.node.dc1. 0 A 10.0.1.1\n"},
+            {"0a000101.addr", "A",
+             "NOERROR qr aa rd\n? 0a000101.addr. A\n= 0a000101.addr. 0 A 10.0.1.1\n"},
+            {"org", "A",
+             "NXDOMAIN qr aa rd\n? org. A\n"
+             "^  0 SOA ns. hostmaster. 1700000000 3600 600 86400 0\n"},
+            {"4.3.2.1.in-addr.arpa", "PTR", "SERVFAIL qr rd ra\n? 4.3.2.1.in-addr.arpa. PTR\n"},
+        };
+
+        zone.domain = ".";
+        world_set_zone(&w, &zone);
+        world_add_service(&w, "web", "", 0, &web, 1);
         world_check(&w, cases, ARRAY_LEN(cases));
 }
 
@@ -384,8 +409,8 @@ Test(dns_zone, bad_settings_are_rejected)
         } cases[] = {
             {"consul", NULL, "dc1", 0},
             {"consul.", "", "dc1", 0},
-            {".", NULL, "dc1", -EINVAL},
-            {"", NULL, "dc1", -EINVAL},
+            {".", NULL, "dc1", 0},
+            {"", NULL, "dc1", 0},
             {"a..b", NULL, "dc1", -EINVAL},
             {".consul", NULL, "dc1", -EINVAL},
             {"consul", ".", "dc1", -EINVAL},
