@@ -157,6 +157,12 @@ static int add_unix(struct build *build, const char *key, const char *path, bool
         return 0;
 }
 
+int address_refuse(struct build *build, const char *key, const char *text)
+{
+        build->gathered = true;
+        return lines_add(&build->errors, "%s: invalid ip address: %s", key, text);
+}
+
 // A list separated by blanks; port < 0 leaves the addresses checked but not listened on.
 static int add_listen(struct build *build, const char *key, const char *list, int port,
                       bool unix_allowed, struct config_listen *listen)
@@ -178,7 +184,7 @@ static int add_listen(struct build *build, const char *key, const char *list, in
                         ret = add_unix(build, key, word + 7, unix_allowed, listen);
                 } else if (socket_address_parse(word, (uint16_t)(port > 0 ? port : 0),
                                                 &listen->addresses[listen->count]) < 0) {
-                        ret = lines_add(&build->errors, "%s: invalid ip address: %s", key, word);
+                        ret = address_refuse(build, key, word);
                 } else {
                         listen->count++;
                 }
@@ -196,6 +202,8 @@ static int set_client(struct build *build)
         const char *client = setting_string(merged, "client_addr", "127.0.0.1");
         const char *dns = setting_string(merged, "addresses.dns", NULL);
         const char *http = setting_string(merged, "addresses.http", NULL);
+        static const char *const unserved[] = {"addresses.https", "addresses.grpc"};
+        struct config_listen none = {0};
         size_t errors = build->errors.count;
         int ret;
 
@@ -208,9 +216,13 @@ static int set_client(struct build *build)
         // The same bad client_addr is one mistake, not two.
         if (ret < 0 || (build->errors.count > errors && http == NULL))
                 return ret;
-        return add_listen(build, http != NULL ? "addresses.http" : "client_addr",
-                          http != NULL ? http : client, config->ports.http, true,
-                          &config->http_listen);
+        ret = add_listen(build, http != NULL ? "addresses.http" : "client_addr",
+                         http != NULL ? http : client, config->ports.http, true,
+                         &config->http_listen);
+        for (size_t i = 0; ret == 0 && i < ARRAY_LEN(unserved); i++)
+                ret = add_listen(build, unserved[i], setting_string(merged, unserved[i], ""), -1,
+                                 true, &none);
+        return ret;
 }
 
 static int set_bind(struct build *build)
@@ -224,12 +236,12 @@ static int set_bind(struct build *build)
         if (config->bind_address == NULL)
                 return -ENOMEM;
         if (strchr(bind, ' ') != NULL)
-                return lines_add(&build->errors, "bind_addr cannot contain multiple addresses: %s",
-                                 bind);
+                return lines_add(&build->errors, "bind_addr cannot contain multiple addresses. Use "
+                                                 "'addresses.{dns,http,https}' instead.");
         if (strncmp(bind, "unix://", 7) == 0)
                 return lines_add(&build->errors, "bind_addr cannot be a unix socket");
         if (socket_address_parse(bind, 0, &parsed) < 0)
-                return lines_add(&build->errors, "bind_addr: invalid ip address: %s", bind);
+                return lines_add(&build->errors, "bind_addr cannot be empty");
         return 0;
 }
 
@@ -242,7 +254,7 @@ static int check_advertised(struct build *build, const char *key, const char *ad
                                  "Advertise%s address cannot be 0.0.0.0, :: or [::]",
                                  strstr(key, "wan") != NULL ? " WAN" : "");
         if (socket_address_parse(address, 0, &parsed) < 0)
-                return lines_add(&build->errors, "%s: invalid ip address: %s", key, address);
+                return address_refuse(build, key, address);
         return 0;
 }
 
@@ -254,10 +266,6 @@ static int set_advertise(struct build *build)
         const char *lan = setting_string(merged, "advertise_addr", NULL);
         int ret;
 
-        if (lan == NULL)
-                lan = setting_string(merged, "advertise_addr_ipv4", NULL);
-        if (lan == NULL)
-                lan = setting_string(merged, "advertise_addr_ipv6", NULL);
         if (lan == NULL) {
                 lan = config->bind_address;
                 if (socket_address_is_unspecified(lan)) {
@@ -272,6 +280,9 @@ static int set_advertise(struct build *build)
         if (build->errors.count > 0)
                 return 0;
         ret = check_advertised(build, "advertise_addr", config->advertise_address);
+        // What is no address is looked at twice: for agents near and far.
+        if (ret == 0 && build->errors.count > 0 && build->gathered)
+                ret = check_advertised(build, "advertise_addr", config->advertise_address);
         // A WAN address taken over from the other one is not a second mistake.
         if (ret == 0 && strcmp(config->advertise_address, config->advertise_address_wan) != 0)
                 ret = check_advertised(build, "advertise_addr_wan", config->advertise_address_wan);
@@ -306,6 +317,10 @@ static int tag_family(struct build *build, const char *lan_or_wan, const char *a
         if (given != NULL) {
                 int ret = check_advertised(build, path, given);
 
+                if (ret == 0 && socket_address_parse(given, 0, &parsed) == 0 &&
+                    parsed.ss_family != family)
+                        ret = lines_add(&build->errors, "%s must be an ipv%d address", path,
+                                        family == AF_INET ? 4 : 6);
                 return ret < 0 ? ret : tag(build->config, key, given);
         }
         if (socket_address_parse(address, 0, &parsed) == 0 && parsed.ss_family == family)

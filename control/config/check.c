@@ -71,7 +71,8 @@ static int check_role(struct build *build)
                                  "bootstrap_expect cannot be %d. Must be greater "
                                  "than or equal to zero",
                                  expect);
-        if (config->bootstrap && !config->server)
+        // One expected server is the same as being it.
+        if ((config->bootstrap || expect == 1) && !config->server)
                 return lines_add(&build->errors, "'bootstrap = true' requires 'server = true'");
         if (expect > 0 && !config->server)
                 return lines_add(&build->errors, "'bootstrap_expect > 0' requires 'server = true'");
@@ -164,9 +165,10 @@ static int check_protocols(struct build *build)
         int64_t multiplier = setting_int(build->merged, "performance.raft_multiplier", 5);
 
         if (raft != 3 && raft != 0)
-                return lines_add(&build->errors,
-                                 "raft_protocol version %lld is not supported by this version",
-                                 (long long)raft);
+                return lines_add(
+                    &build->errors,
+                    "raft_protocol version %lld is not supported by this version of Consul",
+                    (long long)raft);
         if (multiplier < 1 || multiplier > 10)
                 return lines_add(&build->errors,
                                  "performance.raft_multiplier cannot be %lld. "
@@ -190,6 +192,21 @@ int config_base64_length(const char *text)
         return (int)(length / 4 * 3 - padding);
 }
 
+// Where Go stops reading a text that is no base64: at what does not belong there, before an
+// unfinished group of four, or at the end when only padding lacks.
+static size_t base64_fault(const char *text)
+{
+        size_t i = 0;
+
+        while (isalnum((unsigned char)text[i]) || text[i] == '+' || text[i] == '/')
+                i++;
+        if (text[i] == '\0')
+                return i - i % 4;
+        if (text[i] != '=' || i % 4 < 2)
+                return i;
+        return i % 4 == 2 && text[i + 1] == '=' ? i + 2 : i + 1;
+}
+
 static int check_tls(struct build *build)
 {
         static const char *const versions[] = {"", "tls10", "tls11", "tls12", "tls13"};
@@ -210,8 +227,9 @@ static int check_encrypt(struct build *build)
         const char *key = setting_string(build->merged, "encrypt", "");
 
         if (config_base64_length(key) < 0)
-                return lines_add(&build->errors, "encrypt has invalid key: illegal base64 data: %s",
-                                 key);
+                return lines_add(&build->errors,
+                                 "encrypt has invalid key: illegal base64 data at input byte %zu",
+                                 base64_fault(key));
         return 0;
 }
 

@@ -192,8 +192,9 @@ int config_build(const struct config_input *input, struct config **out,
                 *out = build.config;
                 build.config = NULL;
         } else if (report->error == NULL) {
-                report->error = build.errors.count > 0 ? lines_join(&build.errors, build.listed)
-                                                       : strdup("out of memory");
+                report->error = build.errors.count > 0
+                                    ? lines_join(&build.errors, build.listed || build.gathered)
+                                    : strdup("out of memory");
         }
         report->warnings = build.warnings.items;
         report->warning_count = build.warnings.count;

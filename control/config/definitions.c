@@ -17,10 +17,10 @@ static int check_check(struct build *build, const json_t *check)
         int ret = 0;
 
         for (size_t i = 0; ret == 0 && i < ARRAY_LEN(keys); i++) {
-                const char *text = setting_string(check, keys[i], "");
+                const char *text = setting_string(check, keys[i], NULL);
 
                 snprintf(path, sizeof(path), "check[%.100s].%s", id, keys[i]);
-                if (*text != '\0')
+                if (text != NULL)
                         ret = duration_check(path, text, &build->errors);
         }
         return ret;

@@ -4,6 +4,7 @@
 
 #include "control/config/internal.h"
 #include "control/text/duration.h"
+#include "lictor/bytes.h"
 
 #define PATH_LENGTH_MAX 512
 
@@ -29,9 +30,23 @@ int duration_check(const char *path, const char *text, struct lines *errors)
                          text, duration_fault(text), text);
 }
 
+// As Consul spells the setting: not always where it stands.
 static int check_duration(const char *path, const json_t *value, struct lines *errors)
 {
-        return duration_check(path, json_string_value(value), errors);
+        static const char *const without_block[] = {"dns_config.recursor_timeout",
+                                                    "telemetry.prometheus_retention_time"};
+        const char *shown = path, *dot = strchr(path, '.');
+        char doubled[PATH_LENGTH_MAX];
+
+        for (size_t i = 0; i < ARRAY_LEN(without_block); i++) {
+                if (strcmp(path, without_block[i]) == 0)
+                        shown = dot + 1;
+        }
+        if (strncmp(path, "gossip_", 7) == 0 && dot != NULL) {
+                snprintf(doubled, sizeof(doubled), "%.*s.%s", (int)(dot - path), path, dot);
+                shown = doubled;
+        }
+        return duration_check(shown, json_string_value(value), errors);
 }
 
 static int check_ttl_map(const char *path, const json_t *map, struct lines *errors)
@@ -43,7 +58,7 @@ static int check_ttl_map(const char *path, const json_t *map, struct lines *erro
 
         json_object_foreach((json_t *)map, key, value)
         {
-                snprintf(element, sizeof(element), "%.300s[%.100s]", path, key);
+                snprintf(element, sizeof(element), "%.300s[\"%.100s\"]", path, key);
                 if (ret == 0)
                         ret = check_duration(element, value, errors);
         }

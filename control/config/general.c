@@ -35,10 +35,12 @@ static int set_names(struct build *build)
 {
         struct config *config = build->config;
         char host[256] = "localhost";
+        const char *name;
         int ret;
 
         gethostname(host, sizeof(host) - 1);
-        ret = set_string(&config->node_name, setting_string(build->merged, "node_name", host));
+        name = setting_string(build->merged, "node_name", "");
+        ret = set_string(&config->node_name, *name != '\0' ? name : host);
         if (ret == 0)
                 ret = set_string(&config->node_id, setting_string(build->merged, "node_id", ""));
         if (ret == 0)

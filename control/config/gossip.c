@@ -116,7 +116,7 @@ static int set_pool(struct build *build, const struct pool_keys *keys, struct co
         if (pool->bind == NULL)
                 return -ENOMEM;
         if (build->errors.count == 0 && socket_address_parse(bind, 0, &parsed) < 0)
-                return lines_add(&build->errors, "%s: invalid ip address: %s", keys->bind, bind);
+                return address_refuse(build, keys->bind, bind);
         // Consul's bound: shorter, and members vanish while a partition heals.
         if (setting_get(merged, keys->reconnect) != NULL &&
             pool->reconnect_timeout_ms < UINT64_C(8) * 3600 * 1000)
@@ -136,13 +136,10 @@ static int check_segments(struct build *build)
 {
         if (*build->config->gossip.segment != '\0')
                 return lines_add(&build->errors,
-                                 "Network segments are not supported by this agent: remove "
-                                 "\"segment\" (\"%s\")",
-                                 build->config->gossip.segment);
+                                 "Network segments are not supported in this version of Consul");
         if (json_array_size(setting_get(build->merged, "segments")) > 0)
                 return lines_add(&build->errors,
-                                 "Network segments are not supported by this agent: remove "
-                                 "\"segments\"");
+                                 "Network segments are not supported in this version of Consul");
         return 0;
 }
 

@@ -107,6 +107,10 @@ static int expand_one(struct build *build, const char *path, const struct sockad
         char error[256], *expanded;
         int ret = 0;
 
+        // What is empty is not given.
+        if (text != NULL && *text == '\0' && strchr(path, '.') == NULL &&
+            strcmp(path, "bind_addr") != 0)
+                return json_object_del((json_t *)(uintptr_t)build->merged, path);
         if (text == NULL || strstr(text, "{{") == NULL)
                 return 0;
         expanded = sockaddr_template_expand(text, entries, count, error, sizeof(error));

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "control/config/config.h"
 
@@ -13,6 +14,9 @@ enum schema_kind {
         SCHEMA_END,
         SCHEMA_STRING,
         SCHEMA_INT,
+        SCHEMA_UINT, /* not negative; as Go names the three sizes */
+        SCHEMA_UINT32,
+        SCHEMA_UINT64,
         SCHEMA_FLOAT,
         SCHEMA_BOOL,
         SCHEMA_DURATION, /* a string in Go's syntax; checked once everything is merged */
@@ -22,6 +26,7 @@ enum schema_kind {
         SCHEMA_TTL_MAP,   /* string to duration */
         SCHEMA_LISTS_MAP, /* string to list of strings */
         SCHEMA_ANY,
+        SCHEMA_ANY_MAP, /* an object with any values */
         SCHEMA_ANY_LIST,
         SCHEMA_OBJECT,
         SCHEMA_OBJECTS, /* list of objects */
@@ -42,6 +47,8 @@ struct schema_field {
 
 /* Every key the agent knows. */
 extern const struct schema_field config_schema[];
+
+struct build;
 
 /* A growing list of lines. */
 struct lines {
@@ -70,9 +77,19 @@ char *lines_join(const struct lines *lines, bool listed);
 json_t *schema_apply(const struct schema_field *root, const json_t *settings, bool hcl,
                      struct lines *later, char **error);
 
+/**
+ * A value as Go prints one it has read.
+ * @hcl     from HCL, where an object is a list of one.
+ * returns  a string owned by the caller, or NULL without memory.
+ */
+char *go_text(const json_t *value, bool hcl);
+
 /** Check every duration in merged settings; "KEY: invalid duration: ..." lines. */
 int schema_check_durations(const struct schema_field *root, const json_t *merged,
                            struct lines *errors);
+
+/** A line for what is no IP address, shown as in a list. returns 0 or -ENOMEM. */
+int address_refuse(struct build *build, const char *key, const char *text);
 
 /** Check one duration's text; a line when it is none. returns 0 or -ENOMEM. */
 int duration_check(const char *path, const char *text, struct lines *errors);
@@ -119,7 +136,8 @@ struct build {
         const json_t *merged;
         struct lines errors;
         struct lines warnings;
-        bool listed; /* errors are shown as a list, also a single one */
+        bool listed;   /* errors are shown as a list, also a single one */
+        bool gathered; /* there are errors that are so, whichever step found them */
 };
 
 /** One step of a build each. Mistakes and warnings become lines. returns 0 or -ENOMEM. */
@@ -144,6 +162,14 @@ int build_check(struct build *build);
 
 /** What is wrong with a pair of metadata; NULL when nothing is. */
 const char *meta_fault(const char *key, const char *value);
+
+/* Whom sockets in the file system are given to; CONFIG_UNIX_KEEP leaves one as it is. */
+struct unix_owner {
+        uint32_t user, group, mode;
+};
+
+/** returns  what is wrong with the block unix_sockets, or NULL. */
+const char *unix_owner_resolve(const json_t *merged, struct unix_owner *out);
 
 /** Bytes a base64 text stands for, or -EINVAL. */
 int config_base64_length(const char *text);

@@ -45,6 +45,105 @@ static int check_counts(struct build *build)
         return 0;
 }
 
+static bool is_url(const char *text)
+{
+        return strncmp(text, "http:", 5) == 0 || strncmp(text, "https:", 6) == 0;
+}
+
+static int check_ui(struct build *build)
+{
+        const char *options =
+            setting_string(build->merged, "ui_config.metrics_provider_options_json", "");
+        const char *base = setting_string(build->merged, "ui_config.metrics_proxy.base_url", "");
+        const json_t *links = setting_get(build->merged, "ui_config.dashboard_url_templates");
+        json_t *parsed = json_loads(options, 0, NULL), *value;
+        bool sound = *options == '\0' || json_is_object(parsed);
+        const char *key;
+
+        json_decref(parsed);
+        if (!sound)
+                return lines_add(&build->errors,
+                                 "ui_config.metrics_provider_options_json must be empty or a "
+                                 "string containing a valid JSON object. received: \"%s\"",
+                                 options);
+        if (*base != '\0' && !is_url(base))
+                return lines_add(&build->errors,
+                                 "ui_config.metrics_proxy.base_url must be a valid http or https "
+                                 "URL. received: \"%s\"",
+                                 base);
+        json_object_foreach((json_t *)(uintptr_t)links, key, value)
+        {
+                if (!is_url(json_string_value(value)))
+                        return lines_add(&build->errors,
+                                         "ui_config.dashboard_url_templates values must be a valid "
+                                         "http or https URL. received: \"%s\"",
+                                         base);
+        }
+        return 0;
+}
+
+static int check_features(struct build *build)
+{
+        static const char *const providers[] = {"", "consul", "vault", "aws-pca"};
+        const json_t *merged = build->merged;
+        const char *provider = setting_string(merged, "connect.ca_provider", "");
+        bool server = build->config->server, known = false;
+
+        for (size_t i = 0; i < ARRAY_LEN(providers); i++)
+                known = known || strcmp(provider, providers[i]) == 0;
+        if (setting_bool(merged, "connect.enable_mesh_gateway_wan_federation", false) &&
+            !setting_bool(merged, "connect.enabled", build->config->dev_mode))
+                return lines_add(&build->errors,
+                                 "'connect.enable_mesh_gateway_wan_federation=true' requires "
+                                 "'connect.enabled=true'");
+        if (!known)
+                return lines_add(&build->errors, "%s is not a valid CA provider", provider);
+        if (setting_bool(merged, "auto_encrypt.tls", false) && server)
+                return lines_add(&build->errors, "auto_encrypt.tls can only be used on a client.");
+        if (setting_bool(merged, "auto_encrypt.allow_tls", false) && !server)
+                return lines_add(&build->errors,
+                                 "auto_encrypt.allow_tls can only be used on a server.");
+        return 0;
+}
+
+static int check_cache(struct build *build)
+{
+        int64_t burst = setting_int(build->merged, "cache.entry_fetch_max_burst", 2);
+        const json_t *rate = setting_get(build->merged, "cache.entry_fetch_rate");
+
+        if (burst <= 0)
+                return lines_add(&build->errors,
+                                 "cache.entry_fetch_max_burst must be strictly positive, was: %lld",
+                                 (long long)burst);
+        if (json_is_number(rate) && json_number_value(rate) <= 0)
+                return lines_add(&build->errors,
+                                 "cache.entry_fetch_rate must be strictly positive, was: %g",
+                                 json_number_value(rate));
+        return 0;
+}
+
+// What an operator had better know, in Consul's words.
+static int warn_risks(struct build *build)
+{
+        const json_t *merged = build->merged;
+        bool acls = setting_bool(merged, "acl.enabled", false) ||
+                    setting_string(merged, "acl_datacenter", "")[0] != '\0';
+
+        if (setting_bool(merged, "enable_script_checks", false) && !acls &&
+            json_array_size(setting_get(merged, "http_config.allow_write_http_from")) == 0 &&
+            lines_add(
+                &build->warnings,
+                "using enable-script-checks without ACLs and without allow_write_http_from is "
+                "DANGEROUS, use enable-local-script-checks instead, see "
+                "https://www.hashicorp.com/blog/"
+                "protecting-consul-from-rce-risk-in-specific-configurations/") < 0)
+                return -ENOMEM;
+        if (setting_bool(merged, "rpc.enable_streaming", false) && !build->config->server)
+                return lines_add(&build->warnings, "rpc.enable_streaming = true has no effect when "
+                                                   "not running in server mode");
+        return 0;
+}
+
 static int check_ranges(struct build *build)
 {
         const struct config_ports *ports = &build->config->ports;
@@ -106,7 +205,10 @@ static int warn_enterprise(struct build *build)
             {"autopilot.upgrade_version_tag", NULL},
             {"autopilot.disable_upgrade_migration", NULL},
             {"dns_config.prefer_namespace", NULL},
+            {"acl.msp_disable_bootstrap", NULL},
+            {"acl.tokens.managed_service_provider", NULL},
             {"audit", NULL},
+            {"license_path", NULL},
         };
         const char *last = "";
 
@@ -130,7 +232,8 @@ static int warn_enterprise(struct build *build)
 int build_limits(struct build *build)
 {
         static int (*const steps[])(struct build *) = {
-            check_cidrs, check_counts, check_ranges, warn_ports, warn_deprecated, warn_enterprise};
+            check_cidrs,  check_counts, check_cache, check_ui,        check_features,
+            check_ranges, warn_risks,   warn_ports,  warn_deprecated, warn_enterprise};
 
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
                 int ret = steps[i](build);

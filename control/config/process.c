@@ -46,38 +46,44 @@ static bool read_number(const char *text, int base, uint32_t *out)
         return true;
 }
 
-static int set_sockets(struct build *build)
+const char *unix_owner_resolve(const json_t *merged, struct unix_owner *out)
 {
-        struct config *config = build->config;
-        const char *user = setting_string(build->merged, "unix_sockets.user", "");
-        const char *group = setting_string(build->merged, "unix_sockets.group", "");
-        const char *mode = setting_string(build->merged, "unix_sockets.mode", "");
+        const char *user = setting_string(merged, "unix_sockets.user", "");
+        const char *group = setting_string(merged, "unix_sockets.group", "");
+        const char *mode = setting_string(merged, "unix_sockets.mode", "");
         const struct passwd *found_user = NULL;
         const struct group *found_group = NULL;
+        const char *fault = NULL;
 
-        config->unix_user = CONFIG_UNIX_KEEP;
-        config->unix_group = CONFIG_UNIX_KEEP;
-        config->unix_mode = CONFIG_UNIX_KEEP;
-        if (*user != '\0' && !read_number(user, 10, &config->unix_user)) {
+        *out = (struct unix_owner){CONFIG_UNIX_KEEP, CONFIG_UNIX_KEEP, CONFIG_UNIX_KEEP};
+        if (*user != '\0' && !read_number(user, 10, &out->user)) {
                 found_user = getpwnam(user);
-                if (found_user == NULL)
-                        return lines_add(&build->errors, "unix_sockets.user: unknown user %s",
-                                         user);
-                config->unix_user = found_user->pw_uid;
+                if (found_user != NULL)
+                        out->user = found_user->pw_uid;
+                else
+                        fault = "unix_sockets.user: there is no such user";
         }
-        if (*group != '\0' && !read_number(group, 10, &config->unix_group)) {
+        if (*group != '\0' && !read_number(group, 10, &out->group)) {
                 found_group = getgrnam(group);
-                if (found_group == NULL)
-                        return lines_add(&build->errors, "unix_sockets.group: unknown group %s",
-                                         group);
-                config->unix_group = found_group->gr_gid;
+                if (found_group != NULL)
+                        out->group = found_group->gr_gid;
+                else
+                        fault = "unix_sockets.group: there is no such group";
         }
-        if (*mode != '\0' &&
-            (!read_number(mode, 8, &config->unix_mode) || config->unix_mode > 07777))
-                return lines_add(&build->errors,
-                                 "unix_sockets.mode: invalid file mode: \"%s\"; write it as "
-                                 "\"0770\"",
-                                 mode);
+        if (*mode != '\0' && (!read_number(mode, 8, &out->mode) || out->mode > 07777))
+                fault = "unix_sockets.mode: invalid file mode; write it as \"0770\"";
+        return fault;
+}
+
+// What cannot be resolved is told once the agent starts and has a socket to give away.
+static int set_sockets(struct build *build)
+{
+        struct unix_owner owner;
+
+        (void)unix_owner_resolve(build->merged, &owner);
+        build->config->unix_user = owner.user;
+        build->config->unix_group = owner.group;
+        build->config->unix_mode = owner.mode;
         return 0;
 }
 

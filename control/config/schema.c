@@ -29,7 +29,8 @@ struct walk {
 };
 
 static const char *const kind_names[] = {
-    [SCHEMA_STRING] = "string", [SCHEMA_INT] = "int",         [SCHEMA_FLOAT] = "float64",
+    [SCHEMA_STRING] = "string", [SCHEMA_INT] = "int",         [SCHEMA_UINT] = "uint",
+    [SCHEMA_UINT32] = "uint32", [SCHEMA_UINT64] = "uint64",   [SCHEMA_FLOAT] = "float64",
     [SCHEMA_BOOL] = "bool",     [SCHEMA_DURATION] = "string",
 };
 
@@ -93,10 +94,15 @@ static bool is_list_kind(enum schema_kind kind)
                kind == SCHEMA_OBJECTS;
 }
 
+static bool is_unsigned_kind(enum schema_kind kind)
+{
+        return kind == SCHEMA_UINT || kind == SCHEMA_UINT32 || kind == SCHEMA_UINT64;
+}
+
 static bool is_map_kind(enum schema_kind kind)
 {
-        return kind == SCHEMA_MAP || kind == SCHEMA_TTL_MAP || kind == SCHEMA_LISTS_MAP ||
-               kind == SCHEMA_OBJECT || kind == SCHEMA_OBJECT_MAP;
+        return kind == SCHEMA_MAP || kind == SCHEMA_ANY_MAP || kind == SCHEMA_TTL_MAP ||
+               kind == SCHEMA_LISTS_MAP || kind == SCHEMA_OBJECT || kind == SCHEMA_OBJECT_MAP;
 }
 
 // A list of one stands for its element where no list is wanted: HCL cannot tell them apart.
@@ -116,7 +122,9 @@ static bool plain_fits(enum schema_kind kind, const json_t *value)
         case SCHEMA_DURATION:
                 return json_is_string(value);
         case SCHEMA_INT:
-                return json_is_integer(value);
+        case SCHEMA_UINT:
+        case SCHEMA_UINT32:
+        case SCHEMA_UINT64:
         case SCHEMA_FLOAT:
                 return json_is_number(value);
         case SCHEMA_BOOL:
@@ -129,8 +137,7 @@ static bool plain_fits(enum schema_kind kind, const json_t *value)
 static int refuse_plain(struct walk *walk, enum schema_kind kind, const json_t *value,
                         const char *path)
 {
-        char *text = json_is_string(value) ? strdup(json_string_value(value))
-                                           : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        char *text = go_text(value, walk->hcl);
         int ret;
 
         if (text == NULL)
@@ -154,6 +161,17 @@ static int refuse_list(struct walk *walk, const json_t *value, const char *path)
                          kind_of_go(value, walk->hcl));
 }
 
+// Go's readers make floats of JSON's numbers, and integers of HCL's.
+static int refuse_negative(struct walk *walk, const json_t *value, const char *path)
+{
+        if (walk->hcl && json_is_integer(value))
+                return lines_add(walk->types,
+                                 "cannot parse '%s', %" JSON_INTEGER_FORMAT " overflows uint", path,
+                                 json_integer_value(value));
+        return lines_add(walk->types, "cannot parse '%s', %f overflows uint", path,
+                         json_number_value(value));
+}
+
 static int check_elements(struct walk *walk, const struct schema_field *field, const json_t *list,
                           const char *path)
 {
@@ -166,6 +184,8 @@ static int check_elements(struct walk *walk, const struct schema_field *field, c
 
                 snprintf(element, sizeof(element), "%.400s[%zu]", path, i);
                 if (field->kind == SCHEMA_OBJECTS && !json_is_object(value))
+                        ret = refuse_map(walk, value, element);
+                else if (field->kind == SCHEMA_ANY_LIST && !json_is_object(value))
                         ret = refuse_map(walk, value, element);
                 else if (field->kind != SCHEMA_OBJECTS && field->kind != SCHEMA_ANY_LIST &&
                          !plain_fits(kind, value))
@@ -220,7 +240,11 @@ static int check_type(struct walk *walk, const struct schema_field *field, const
         if (is_map_kind(field->kind))
                 return json_is_object(value) ? check_values(walk, field, value, path)
                                              : refuse_map(walk, value, path);
-        return plain_fits(field->kind, value) ? 0 : refuse_plain(walk, field->kind, value, path);
+        if (!plain_fits(field->kind, value))
+                return refuse_plain(walk, field->kind, value, path);
+        if (is_unsigned_kind(field->kind) && json_number_value(value) < 0)
+                return refuse_negative(walk, value, path);
+        return 0;
 }
 
 static void add_job(struct walk *walk, const struct schema_field *field, const json_t *in,
@@ -272,6 +296,18 @@ static void add_map(struct walk *walk, const struct schema_field *field, const j
         }
 }
 
+// What stands behind the point is dropped.
+static json_t *whole_number(const json_t *value)
+{
+        double number = json_number_value(value);
+
+        if (json_is_integer(value))
+                return json_integer(json_integer_value(value));
+        return json_integer(number >= 9e18    ? INT64_MAX
+                            : number <= -9e18 ? INT64_MIN
+                                              : (json_int_t)number);
+}
+
 // Copy one known value into the tree being built; what it contains becomes jobs.
 static void take_value(struct walk *walk, const struct job *job, const struct schema_field *field,
                        const json_t *value, const char *path)
@@ -285,6 +321,12 @@ static void take_value(struct walk *walk, const struct job *job, const struct sc
                 break;
         case SCHEMA_OBJECTS:
                 copy = json_array();
+                break;
+        case SCHEMA_INT:
+        case SCHEMA_UINT:
+        case SCHEMA_UINT32:
+        case SCHEMA_UINT64:
+                copy = whole_number(value);
                 break;
         default:
                 copy = json_deep_copy(value);

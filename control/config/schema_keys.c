@@ -1,129 +1,4 @@
-#include "control/config/internal.h"
-
-// Shorthands for the tables below.
-#define STRING(key)                                                                                \
-        {                                                                                          \
-                key, SCHEMA_STRING, 0, NULL                                                        \
-        }
-#define INT(key)                                                                                   \
-        {                                                                                          \
-                key, SCHEMA_INT, 0, NULL                                                           \
-        }
-#define FLOAT(key)                                                                                 \
-        {                                                                                          \
-                key, SCHEMA_FLOAT, 0, NULL                                                         \
-        }
-#define BOOL(key)                                                                                  \
-        {                                                                                          \
-                key, SCHEMA_BOOL, 0, NULL                                                          \
-        }
-#define DURATION(key)                                                                              \
-        {                                                                                          \
-                key, SCHEMA_DURATION, 0, NULL                                                      \
-        }
-#define STRINGS(key)                                                                               \
-        {                                                                                          \
-                key, SCHEMA_STRINGS, 0, NULL                                                       \
-        }
-#define MAP(key)                                                                                   \
-        {                                                                                          \
-                key, SCHEMA_MAP, 0, NULL                                                           \
-        }
-#define ANY(key)                                                                                   \
-        {                                                                                          \
-                key, SCHEMA_ANY, 0, NULL                                                           \
-        }
-#define ANY_LIST(key)                                                                              \
-        {                                                                                          \
-                key, SCHEMA_ANY_LIST, 0, NULL                                                      \
-        }
-#define OBJECT(key, fields)                                                                        \
-        {                                                                                          \
-                key, SCHEMA_OBJECT, 0, fields                                                      \
-        }
-#define OBJECTS(key, fields)                                                                       \
-        {                                                                                          \
-                key, SCHEMA_OBJECTS, 0, fields                                                     \
-        }
-#define LATER(key, kind)                                                                           \
-        {                                                                                          \
-                key, SCHEMA_##kind, SCHEMA_LATER, NULL                                             \
-        }
-#define LATER_OBJECT(key, fields)                                                                  \
-        {                                                                                          \
-                key, SCHEMA_OBJECT, SCHEMA_LATER, fields                                           \
-        }
-#define END                                                                                        \
-        {                                                                                          \
-                NULL, SCHEMA_END, 0, NULL                                                          \
-        }
-
-static const struct schema_field check_fields[] = {
-    STRING("id"),
-    STRING("check_id"),
-    STRING("name"),
-    STRING("notes"),
-    STRING("service_id"),
-    STRING("token"),
-    STRING("status"),
-    STRINGS("args"),
-    STRINGS("script_args"),
-    STRING("http"),
-    {"header", SCHEMA_LISTS_MAP, 0, NULL},
-    STRING("method"),
-    STRING("body"),
-    INT("output_max_size"),
-    BOOL("disable_redirects"),
-    STRING("tcp"),
-    BOOL("tcp_use_tls"),
-    STRING("udp"),
-    STRING("os_service"),
-    STRING("h2ping"),
-    BOOL("h2ping_use_tls"),
-    STRING("namespace"),
-    STRING("interval"),
-    STRING("docker_container_id"),
-    STRING("shell"),
-    STRING("grpc"),
-    BOOL("grpc_use_tls"),
-    STRING("tls_server_name"),
-    BOOL("tls_skip_verify"),
-    STRING("alias_node"),
-    STRING("alias_service"),
-    STRING("timeout"),
-    STRING("ttl"),
-    INT("success_before_passing"),
-    INT("failures_before_critical"),
-    INT("failures_before_warning"),
-    STRING("deregister_critical_service_after"),
-    END,
-};
-
-static const struct schema_field tagged_address_fields[] = {STRING("address"), INT("port"), END};
-static const struct schema_field weight_fields[] = {INT("passing"), INT("warning"), END};
-static const struct schema_field service_connect_fields[] = {BOOL("native"), ANY("sidecar_service"),
-                                                             END};
-
-static const struct schema_field service_fields[] = {
-    STRING("kind"),
-    STRING("id"),
-    STRING("name"),
-    STRINGS("tags"),
-    STRING("address"),
-    {"tagged_addresses", SCHEMA_OBJECT_MAP, 0, tagged_address_fields},
-    MAP("meta"),
-    INT("port"),
-    STRING("socket_path"),
-    OBJECT("check", check_fields),
-    OBJECTS("checks", check_fields),
-    STRING("token"),
-    OBJECT("weights", weight_fields),
-    BOOL("enable_tag_override"),
-    ANY("proxy"),
-    OBJECT("connect", service_connect_fields),
-    STRING("namespace"),
-    END,
-};
+#include "control/config/schema_macros.h"
 
 static const struct schema_field acl_token_fields[] = {
     STRING("master"),
@@ -131,12 +6,13 @@ static const struct schema_field acl_token_fields[] = {
     STRING("replication"),
     STRING("agent"),
     STRING("default"),
-    ANY_LIST("managed_service_provider"),
+    OBJECTS("managed_service_provider", schema_provider_token),
     END,
 };
 
 static const struct schema_field acl_fields[] = {
     BOOL("enabled"),
+    LATER("disabled_ttl", STRING),
     STRING("down_policy"),
     STRING("default_policy"),
     BOOL("enable_key_list_policy"),
@@ -158,15 +34,15 @@ static const struct schema_field autopilot_fields[] = {
     BOOL("disable_upgrade_migration"),
     DURATION("last_contact_threshold"),
     INT("max_trailing_logs"),
-    INT("min_quorum"),
+    UINT("min_quorum", ),
     STRING("redundancy_zone_tag"),
     DURATION("server_stabilization_time"),
     STRING("upgrade_version_tag"),
     END,
 };
 
-static const struct schema_field soa_fields[] = {INT("refresh"), INT("retry"), INT("expire"),
-                                                 INT("min_ttl"), END};
+static const struct schema_field soa_fields[] = {UINT("refresh", 32), UINT("retry", 32),
+                                                 UINT("expire", 32), UINT("min_ttl", 32), END};
 
 static const struct schema_field dns_fields[] = {
     BOOL("allow_stale"),
@@ -210,8 +86,8 @@ static const struct schema_field limit_fields[] = {
     INT("rpc_max_burst"),
     INT("rpc_max_conns_per_client"),
     FLOAT("rpc_rate"),
-    INT("kv_max_value_size"),
-    INT("txn_max_req_len"),
+    UINT("kv_max_value_size", 64),
+    UINT("txn_max_req_len", 64),
     END,
 };
 
@@ -226,6 +102,8 @@ static const struct schema_field port_fields[] = {
     INT("serf_wan"),
     INT("server"),
     INT("grpc"),
+    LATER("proxy_min_port", INT),
+    LATER("proxy_max_port", INT),
     INT("sidecar_min_port"),
     INT("sidecar_max_port"),
     INT("expose_min_port"),
@@ -272,7 +150,7 @@ static const struct schema_field ui_fields[] = {
     LATER("metrics_provider", STRING),
     LATER("metrics_provider_files", STRINGS),
     LATER("metrics_provider_options_json", STRING),
-    LATER("metrics_proxy", ANY),
+    LATER_OBJECT("metrics_proxy", schema_ui_proxy),
     LATER("dashboard_url_templates", MAP),
     END,
 };
@@ -299,6 +177,7 @@ const struct schema_field config_schema[] = {
     LATER("acl_agent_token", STRING),
     LATER("acl_datacenter", STRING),
     LATER("acl_default_policy", STRING),
+    LATER("acl_disabled_ttl", STRING),
     LATER("acl_down_policy", STRING),
     LATER("acl_enable_key_list_policy", BOOL),
     LATER("acl_master_token", STRING),
@@ -313,10 +192,11 @@ const struct schema_field config_schema[] = {
     STRING("advertise_addr_wan_ipv4"),
     STRING("advertise_addr_wan_ipv6"),
     DURATION("advertise_reconnect_timeout"),
+    LATER("ae_interval", STRING),
     STRING("alt_domain"),
-    ANY("audit"),
-    LATER("auto_config", ANY),
-    LATER("auto_encrypt", ANY),
+    OBJECT("audit", schema_audit),
+    LATER_OBJECT("auto_config", schema_auto_config),
+    LATER_OBJECT("auto_encrypt", schema_auto_encrypt),
     OBJECT("autopilot", autopilot_fields),
     STRING("bind_addr"),
     BOOL("bootstrap"),
@@ -325,16 +205,19 @@ const struct schema_field config_schema[] = {
     LATER("ca_path", STRING),
     OBJECT("cache", cache_fields),
     LATER("cert_file", STRING),
-    {"check", SCHEMA_OBJECT, SCHEMA_LOOSE, check_fields},
+    {"check", SCHEMA_OBJECT, SCHEMA_LOOSE, schema_check},
+    LATER("check_deregister_interval_min", STRING),
     INT("check_output_max_size"),
+    LATER("check_reap_interval", STRING),
     DURATION("check_update_interval"),
-    {"checks", SCHEMA_OBJECTS, SCHEMA_LOOSE, check_fields},
+    {"checks", SCHEMA_OBJECTS, SCHEMA_LOOSE, schema_check},
     STRING("client_addr"),
-    LATER("config_entries", ANY),
-    LATER("connect", ANY),
+    LATER_OBJECT("config_entries", schema_config_entry),
+    LATER_OBJECT("connect", schema_connect),
+    LATER_OBJECT("consul", schema_consul),
     STRING("data_dir"),
-    OBJECT("dataplane", dataplane_fields),
     STRING("datacenter"),
+    OBJECT("dataplane", dataplane_fields),
     DURATION("default_query_time"),
     BOOL("disable_anonymous_signature"),
     BOOL("disable_coordinates"),
@@ -362,6 +245,11 @@ const struct schema_field config_schema[] = {
     OBJECT("http_config", http_fields),
     LATER("key_file", STRING),
     BOOL("leave_on_terminate"),
+    STRING("license_path"),
+    LATER("license_poll_base_time", STRING),
+    LATER("license_poll_max_time", STRING),
+    LATER("license_update_base_time", STRING),
+    LATER("license_update_max_time", STRING),
     OBJECT("limits", limit_fields),
     STRING("log_file"),
     BOOL("log_json"),
@@ -382,8 +270,8 @@ const struct schema_field config_schema[] = {
     LATER("primary_gateways_interval", DURATION),
     INT("protocol"),
     INT("raft_protocol"),
-    INT("raft_snapshot_threshold"),
     DURATION("raft_snapshot_interval"),
+    INT("raft_snapshot_threshold"),
     INT("raft_trailing_logs"),
     BOOL("read_replica"),
     DURATION("reconnect_timeout"),
@@ -396,21 +284,27 @@ const struct schema_field config_schema[] = {
     STRINGS("retry_join_wan"),
     INT("retry_max"),
     INT("retry_max_wan"),
+    LATER("revision", STRING),
     OBJECT("rpc", rpc_fields),
     STRING("segment"),
-    ANY_LIST("segments"),
+    LATER("segment_limit", INT),
+    LATER("segment_name_limit", INT),
+    OBJECTS("segments", schema_segment),
     STRING("serf_lan"),
     STRINGS("serf_lan_allowed_cidrs"),
     STRING("serf_wan"),
     STRINGS("serf_wan_allowed_cidrs"),
     BOOL("server"),
     STRING("server_name"),
-    {"service", SCHEMA_OBJECT, SCHEMA_LOOSE, service_fields},
-    {"services", SCHEMA_OBJECTS, SCHEMA_LOOSE, service_fields},
+    {"service", SCHEMA_OBJECT, SCHEMA_LOOSE, schema_service},
+    {"services", SCHEMA_OBJECTS, SCHEMA_LOOSE, schema_service},
     DURATION("session_ttl_min"),
     BOOL("skip_leave_on_interrupt"),
+    LATER("snapshot_agent", ANY_MAP),
     STRINGS("start_join"),
     STRINGS("start_join_wan"),
+    LATER("sync_coordinate_interval_min", STRING),
+    LATER("sync_coordinate_rate_target", FLOAT),
     STRING("syslog_facility"),
     MAP("tagged_addresses"),
     OBJECT("telemetry", telemetry_fields),
@@ -429,6 +323,8 @@ const struct schema_field config_schema[] = {
     LATER("verify_incoming_rpc", BOOL),
     LATER("verify_outgoing", BOOL),
     LATER("verify_server_hostname", BOOL),
+    LATER("version", STRING),
+    LATER("version_prerelease", STRING),
     ANY_LIST("watches"),
     END,
 };

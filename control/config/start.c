@@ -75,11 +75,25 @@ static int check_watch(const json_t *setting, char *error, size_t error_size)
         return 0;
 }
 
+static int check_sockets(const struct config *config, char *error, size_t error_size)
+{
+        struct unix_owner owner;
+        const char *fault = unix_owner_resolve(config->merged, &owner);
+
+        for (size_t i = 0; fault != NULL && i < config->http_listen.count; i++) {
+                if (config->http_listen.addresses[i].ss_family == AF_UNIX)
+                        return refuse(error, error_size, "%s", fault);
+        }
+        return 0;
+}
+
 int config_check_start(const struct config *config, char *error, size_t error_size)
 {
         const json_t *watches = setting_get(config->merged, "watches");
         int ret = check_acl(config->merged, error, error_size);
 
+        if (ret == 0)
+                ret = check_sockets(config, error, error_size);
         if (ret == 0)
                 ret = check_encrypt(config->merged, error, error_size);
         if (ret == 0 && json_array_size(watches) > 0 && config->http_listen.count == 0)

@@ -101,7 +101,7 @@ static uint32_t ttl_of(const struct publisher *p, const json_t *answer)
         if (duration_parse(json_text(json_object_get(answer, "DNS"), "TTL"), &ttl_ns) == 0 &&
             ttl_ns >= 0 && ttl_ns / NS_PER_S <= INT32_MAX)
                 return (uint32_t)(ttl_ns / NS_PER_S);
-        return publisher_service_ttl_s(&p->config, json_text(answer, "Service"));
+        return publisher_service_ttl_s(&p->config, json_text(answer, "Service"), false);
 }
 
 static size_t count_meta(const json_t *nodes)

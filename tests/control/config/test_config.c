@@ -23,8 +23,43 @@ static const struct {
     {"{\"service\": {\"checks\": [{\"bogus\": 1}]}}", "invalid config key service.checks[0].bogus"},
     {"{\"ports\": {\"http\": \"8500\"}}",
      "'ports.http' expected type 'int', got unconvertible type 'string', value: '8500'"},
-    {"{\"ports\": {\"http\": 1.5}}",
-     "'ports.http' expected type 'int', got unconvertible type 'float64', value: '1.5'"},
+    {"{\"ports\": {\"http\": {\"b\": [1, \"x y\"], \"a\": {\"c\": true}}}}",
+     "'ports.http' expected type 'int', got unconvertible type 'map[string]interface {}', "
+     "value: 'map[a:map[c:true] b:[1 x y]]'"},
+    {"{\"dns_config\": {\"soa\": {\"retry\": \"1\"}}}",
+     "'dns_config.soa.retry' expected type 'uint32', got unconvertible type 'string', value: '1'"},
+    {"{\"limits\": {\"kv_max_value_size\": -1}}",
+     "cannot parse 'limits.kv_max_value_size', -1.000000 overflows uint"},
+    {"{\"connect\": {\"x\": 1}}", "invalid config key connect.x"},
+    {"{\"auto_encrypt\": true}", "'auto_encrypt' expected a map, got 'bool'"},
+    {"{\"service\": {\"name\": \"a\", \"proxy\": {\"upstreams\": [{\"q\": 1}]}}}",
+     "invalid config key service.proxy.upstreams[0].q"},
+    {"{\"watches\": [\"key\"]}", "'watches[0]' expected a map, got 'string'"},
+    {"{\"check\": {\"name\": \"a\", \"ttl\": \"\"}}",
+     "1 error occurred:\n\t* check[].ttl: invalid duration: \"\": time: invalid duration \"\"\n\n"},
+    {"{\"cache\": {\"entry_fetch_rate\": -1}}",
+     "cache.entry_fetch_rate must be strictly positive, was: -1"},
+    {"{\"cache\": {\"entry_fetch_max_burst\": 0}}",
+     "cache.entry_fetch_max_burst must be strictly positive, was: 0"},
+    {"{\"ui_config\": {\"metrics_provider_options_json\": \"[]\"}}",
+     "ui_config.metrics_provider_options_json must be empty or a string containing a valid JSON "
+     "object. received: \"[]\""},
+    {"{\"connect\": {\"ca_provider\": \"x\"}}", "x is not a valid CA provider"},
+    {"{\"auto_encrypt\": {\"allow_tls\": true}}",
+     "auto_encrypt.allow_tls can only be used on a server."},
+    {"{\"gossip_lan\": {\"probe_timeout\": \"1\"}}",
+     "gossip_lan..probe_timeout: invalid duration: \"1\": time: missing unit"},
+    {"{\"dns_config\": {\"recursor_timeout\": \"x\"}}",
+     "1 error occurred:\n\t* recursor_timeout: invalid duration: \"x\""},
+    {"{\"addresses\": {\"grpc\": \"x\"}}",
+     "1 error occurred:\n\t* addresses.grpc: invalid ip address: x\n\n"},
+    {"{\"advertise_addr_ipv4\": \"::1\"}", "advertise_addr_ipv4 must be an ipv4 address"},
+    {"{\"advertise_addr_wan_ipv6\": \"10.0.0.1\"}",
+     "advertise_addr_wan_ipv6 must be an ipv6 address"},
+    {"{\"advertise_addr\": \"x\"}",
+     "2 errors occurred:\n\t* advertise_addr: invalid ip address: x\n\t* advertise_addr: invalid"},
+    {"{\"serf_lan\": \"x\"}", "1 error occurred:\n\t* serf_lan: invalid ip address: x\n\n"},
+    {"{\"segment\": \"a\"}", "Network segments are not supported in this version of Consul"},
     {"{\"server\": \"true\"}",
      "'server' expected type 'bool', got unconvertible type 'string', value: 'true'"},
     {"{\"datacenter\": 5}",
@@ -37,15 +72,15 @@ static const struct {
     {"{\"services\": {}}", "'services': source data must be an array or slice, got map"},
     {"{\"datacenter\": \"\"}", "datacenter cannot be empty"},
     {"{\"datacenter\": \"DC 1\"}", "received: \"dc 1\""},
-    {"{\"node_name\": \"\"}", "node_name cannot be empty"},
     {"{\"bind_addr\": \"127.0.0.1 127.0.0.2\"}", "bind_addr cannot contain multiple addresses"},
     {"{\"bind_addr\": \"unix:///x\"}", "bind_addr cannot be a unix socket"},
-    {"{\"bind_addr\": \"host\"}", "bind_addr: invalid ip address: host"},
+    {"{\"bind_addr\": \"host\"}", "bind_addr cannot be empty"},
     {"{\"advertise_addr\": \"0.0.0.0\"}", "Advertise address cannot be 0.0.0.0, :: or [::]"},
     {"{\"client_addr\": \"notanip\"}", "client_addr: invalid ip address: notanip"},
     {"{\"client_addr\": \"1.2.3\"}", "client_addr: invalid ip address: 1.2.3"},
     {"{\"addresses\": {\"dns\": \"unix:///x\"}}", "DNS address cannot be a unix socket"},
     {"{\"bootstrap\": true}", "'bootstrap = true' requires 'server = true'"},
+    {"{\"bootstrap_expect\": 1}", "'bootstrap = true' requires 'server = true'"},
     {"{\"bootstrap_expect\": 3}", "'bootstrap_expect > 0' requires 'server = true'"},
     {"{\"server\": true, \"bootstrap_expect\": -1}", "bootstrap_expect cannot be -1."},
     {"{\"server\": true, \"bootstrap_expect\": 3, \"bootstrap\": true}", "mutually exclusive"},
@@ -59,7 +94,7 @@ static const struct {
      "check_update_interval: invalid duration: \"x\": time: invalid duration \"x\""},
     {"{\"dns_config\": {\"node_ttl\": \"10\"}}", "dns_config.node_ttl: invalid duration: \"10\""},
     {"{\"dns_config\": {\"service_ttl\": {\"web\": \"5\"}}}",
-     "dns_config.service_ttl[web]: invalid duration: \"5\""},
+     "dns_config.service_ttl[\"web\"]: invalid duration: \"5\""},
     {"{\"dns_config\": {\"udp_answer_limit\": -1}}", "dns_config.udp_answer_limit cannot be -1."},
     {"{\"http_config\": {\"allow_write_http_from\": [\"10.0.0.1\"]}}",
      "allow_write_http_from: invalid cidr: 10.0.0.1"},
@@ -72,13 +107,16 @@ static const struct {
     {"{\"ports\": {\"expose_min_port\": 2, \"expose_max_port\": 1}}",
      "expose_min_port must be less than expose_max_port"},
     {"{\"tls_min_version\": \"x\"}", "tls_min_version: value x not supported"},
-    {"{\"unix_sockets\": {\"mode\": \"9\"}}", "unix_sockets.mode: invalid file mode: \"9\""},
-    {"{\"unix_sockets\": {\"user\": \"no such user\"}}", "unknown user no such user"},
     {"{\"ui_config\": {\"content_path\": \"/a?b/\"}}", "received: \"/a?b/\""},
     {"{\"bind_addr\": \"{{ Bogus }}\"}", "function \"Bogus\" not defined"},
     {"{\"bind_addr\": \"{{ GetInterfaceIP \\\"nothing\\\" }}\"}",
      "bind_addr: no address of this host fits"},
-    {"{\"encrypt\": \"notbase64\"}", "encrypt has invalid key: "},
+    {"{\"encrypt\": \"notbase64\"}",
+     "encrypt has invalid key: illegal base64 data at input byte 8"},
+    {"{\"encrypt\": \"x\"}", "illegal base64 data at input byte 0"},
+    {"{\"encrypt\": \"YWJjZA=\"}", "illegal base64 data at input byte 7"},
+    {"{\"encrypt\": \"a b=\"}", "illegal base64 data at input byte 1"},
+    {"{\"encrypt\": \"YWJjZ===\"}", "illegal base64 data at input byte 5"},
     {"{\"alt_domain\": \"service.x\"}",
      "alt_domain cannot start with {service,connect,node,query,addr,dc1}"},
     {"{\"alt_domain\": \"DC1.x\"}", "alt_domain cannot start with"},
@@ -352,4 +390,38 @@ Test(config, deep_settings_are_merged_without_recursion)
         cr_expect_lt(settings_merge(base, overlay), 0);
         json_decref(base);
         json_decref(overlay);
+}
+
+Test(config, what_consul_takes_is_taken)
+{
+        static const struct {
+                const char *text, *warning;
+        } cases[] = {
+            {"{\"ports\": {\"http\": 8500.9}, \"performance\": {\"raft_multiplier\": 1.5}}", NULL},
+            {"{\"node_name\": \"\", \"advertise_addr\": \"\", \"serf_wan\": \"\"}", NULL},
+            {"{\"unix_sockets\": {\"mode\": \"9\", \"user\": \"no such user\"}}", NULL},
+            {"{\"ae_interval\": \"x\", \"consul\": {\"raft\": {\"election_timeout\": \"1s\"}}}",
+             "ae_interval: accepted"},
+            {"{\"license_path\": \"x\"}",
+             "\"license_path\" is a Consul Enterprise configuration and will have no effect"},
+            {"{\"audit\": {\"enabled\": true}}", "\"audit\" is a Consul Enterprise configuration"},
+            {"{\"enable_script_checks\": true}", "without allow_write_http_from is DANGEROUS"},
+            {"{\"rpc\": {\"enable_streaming\": true}}",
+             "rpc.enable_streaming = true has no effect"},
+            {"{\"service\": {\"name\": \"a\", \"proxy\": {\"config\": {\"any\": [1]}}}}", NULL},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct built built = build_from(&cases[i].text, 1,
+                                                "{\"data_dir\": \"/nonexistent/d\", "
+                                                "\"bind_addr\": \"127.0.0.1\"}",
+                                                false);
+                bool warned = cases[i].warning == NULL;
+
+                cr_expect_not_null(built.config, "%s: %s", cases[i].text, built.report.error);
+                for (size_t k = 0; k < built.report.warning_count; k++)
+                        warned = warned || strstr(built.report.warnings[k], cases[i].warning);
+                cr_expect(warned, "%s", cases[i].text);
+                built_fini(&built);
+        }
 }
