@@ -1,6 +1,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "control/cli/client_flags.h"
 #include "control/store/coordinate_record.h"
@@ -61,7 +62,7 @@ static bool find_node(const json_t *entries, const char *name, size_t length,
         {
                 const char *node = json_string_value(json_object_get(entry, "Node"));
 
-                if (node != NULL && strlen(node) == length && strncmp(node, name, length) == 0)
+                if (node != NULL && strlen(node) == length && strncasecmp(node, name, length) == 0)
                         return read_coordinate(entry, out);
         }
         return false;
@@ -114,6 +115,15 @@ static int print_distance(const struct options *options, const json_t *list, con
         const char *const names[] = {from, to};
         struct coordinate at[2];
 
+        for (int i = 0; options->wan && i < 2; i++) {
+                const char *dot = strrchr(names[i], '.');
+
+                if (dot != NULL && dot != names[i] && dot[1] != '\0')
+                        continue;
+                fputs("Node names must be specified as <node name>.<datacenter> with -wan\n",
+                      stderr);
+                return 1;
+        }
         for (int i = 0; i < 2; i++) {
                 if (options->wan ? find_server(list, names[i], &at[i])
                                  : find_node(list, names[i], strlen(names[i]), &at[i]))

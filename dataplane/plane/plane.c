@@ -96,6 +96,7 @@ void lictor_dataplane_destroy(struct lictor_dataplane *dp)
 {
         // Zones replaced before this one may still be on their way.
         rcu_barrier();
+        TSAN_ACQUIRE(SVC_READER_SYNC);
         svc_table_destroy(dp->table);
         published_zone_destroy(writers_zone(dp));
         free(atomic_load_explicit(&dp->peers, memory_order_relaxed));

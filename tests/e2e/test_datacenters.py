@@ -1,4 +1,6 @@
 """Other datacenters in use: their names are answered by the workers, as their own servers would."""
+import os
+import subprocess
 import time
 
 import lictor_e2e as e2e
@@ -97,6 +99,32 @@ class InUse(GossipCase):
         self.near.dig("web.service.dc2.consul")
         time.sleep(0.5)
         self.assertEqual(figure(self.near, "datacenter.answered"), {})
+
+
+class Distances(GossipCase):
+    def test_servers_of_datacenters_are_as_far_as_their_coordinates_say(self):
+        near = self.start(Agent("near"))
+        far = self.start(Agent("far", {"datacenter": "dc2", "retry_join_wan": [near.wan]}))
+        self.until(lambda: [len(d["Coordinates"])
+                            for d in near.get("/v1/coordinate/datacenters")[1]] == [1, 1], 30)
+        for agent, order in ((near, ["dc1", "dc2"]), (far, ["dc2", "dc1"])):
+            self.assertEqual(agent.get("/v1/catalog/datacenters")[1], order)
+
+        def rtt(*names):
+            done = subprocess.run([e2e.BINARY, "rtt", "-wan", *names],
+                                  capture_output=True, text=True, timeout=20,
+                                  env={**os.environ,
+                                       "CONSUL_HTTP_ADDR": f"127.0.0.1:{near.http_port}"})
+            return done.returncode, (done.stdout + done.stderr).strip()
+        for names in (("near.dc1", "far.dc2"), ("FAR.dc2", "near.dc1"), ("far.dc2",)):
+            status, text = rtt(*names)
+            self.assertEqual(status, 0, text)
+            self.assertRegex(text, r"^Estimated \S+ <-> \S+ rtt: \d+\.\d{3} ms \(using WAN "
+                             r"coordinates\)$")
+        self.assertEqual(rtt("near", "far.dc2"), (1, "Node names must be specified as "
+                                                  "<node name>.<datacenter> with -wan"))
+        self.assertEqual(rtt("near.dc1", "no.dc9"),
+                         (1, 'Could not find a coordinate for node "no.dc9"'))
 
 
 if __name__ == "__main__":
