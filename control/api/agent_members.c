@@ -85,30 +85,28 @@ static bool has_flag(const struct http_request *request, const char *name)
         return value != NULL && value[0] != '\0';
 }
 
-static bool is_of_segment(const struct http_request *request, const struct serf_member *member)
-{
-        const char *segment = http_request_param(request, "segment");
-        struct member_info info;
-
-        if (segment == NULL || strcmp(segment, "_all") == 0)
-                return true;
-        members_info(member, &info);
-        return strcmp(info.segment, segment) == 0;
-}
-
 void api_agent_members(struct http_request *request, void *app)
 {
         const struct api *api = app;
         const struct serf *serf =
             members_serf(api->agent->members, has_flag(request, "wan") ? MEMBER_WAN : MEMBER_LAN);
+        const char *segment = http_request_param(request, "segment");
+        bool is_one = segment != NULL && *segment != '\0' && strcmp(segment, "_all") != 0;
         struct json_writer w;
 
+        if (is_one && has_flag(request, "wan")) {
+                http_reply_text(request, 400, "Cannot provide a segment with wan=true");
+                return;
+        }
+        if (is_one) {
+                http_reply_text(request, 500,
+                                "Network segments are not supported in this version of Consul");
+                return;
+        }
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_array(&w);
-        for (size_t i = 0; serf != NULL && i < serf_member_count(serf); i++) {
-                if (is_of_segment(request, serf_member_at(serf, i)))
-                        write_member(&w, serf_member_at(serf, i));
-        }
+        for (size_t i = 0; serf != NULL && i < serf_member_count(serf); i++)
+                write_member(&w, serf_member_at(serf, i));
         json_writer_end_array(&w);
         http_reply_json(request, 200, &w);
 }

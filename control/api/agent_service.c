@@ -7,6 +7,17 @@
 #include "control/api/api_internal.h"
 #include "control/text/filter.h"
 
+// Whether it speaks the mesh's protocol by itself.
+static bool is_native(const struct catalog_service *service)
+{
+        json_t *connect =
+            service->connect_json[0] != '\0' ? json_loads(service->connect_json, 0, NULL) : NULL;
+        bool native = json_schema_bool(connect, "Native");
+
+        json_decref(connect);
+        return native;
+}
+
 void api_write_agent_service(const struct api *api, struct json_writer *w,
                              const struct catalog_service *service, const char *hash)
 {
@@ -24,6 +35,10 @@ void api_write_agent_service(const struct api *api, struct json_writer *w,
         api_put_service_addresses(w, "TaggedAddresses", &service->tagged_addresses);
         api_put_weights(w, "Weights", service);
         json_writer_put_bool(w, "EnableTagOverride", service->enable_tag_override);
+        if (strcmp(service->kind, "connect-proxy") == 0)
+                api_put_json(w, "Proxy", service->proxy_json, "{}");
+        if (is_native(service))
+                api_put_json(w, "Connect", "", "{\"Native\":true}");
         if (hash != NULL)
                 json_writer_put_string(w, "ContentHash", hash);
         json_writer_put_string(w, "Datacenter", api->agent->config->datacenter);

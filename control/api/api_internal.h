@@ -116,6 +116,9 @@ void api_watch_nodes(struct api_read *read);
 void api_watch_services(struct api_read *read);
 void api_watch_catalog(struct api_read *read);
 void api_watch_checks(struct api_read *read);
+// Nodes, services and checks: what a health entry is made of.
+uint64_t api_index_health(const struct store *store, const char *name);
+void api_watch_health(struct api_read *read);
 // One node or service, the read's name.
 void api_watch_node(struct api_read *read);
 void api_watch_service(struct api_read *read);
@@ -214,6 +217,7 @@ void api_put_indexes(struct json_writer *w, const struct record *head);
 
 void api_root(struct http_request *request, void *app);
 void api_ui(struct http_request *request, void *app);
+void api_connect_disabled(struct http_request *request, void *app);
 void api_acl_disabled(struct http_request *request, void *app);
 
 void api_status_leader(struct http_request *request, void *app);
@@ -274,6 +278,7 @@ void api_catalog_datacenters(struct http_request *request, void *app);
 void api_catalog_nodes(struct http_request *request, void *app);
 void api_catalog_services(struct http_request *request, void *app);
 void api_catalog_service(struct http_request *request, void *app);
+void api_catalog_connect(struct http_request *request, void *app);
 void api_catalog_node(struct http_request *request, void *app);
 void api_catalog_node_services(struct http_request *request, void *app);
 
@@ -285,6 +290,7 @@ void api_coordinate_update(struct http_request *request, void *app);
 void api_health_node(struct http_request *request, void *app);
 void api_health_checks(struct http_request *request, void *app);
 void api_health_service(struct http_request *request, void *app);
+void api_health_connect(struct http_request *request, void *app);
 void api_health_state(struct http_request *request, void *app);
 
 void api_txn(struct http_request *request, void *app);

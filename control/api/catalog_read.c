@@ -1,8 +1,10 @@
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/api/api_internal.h"
 #include "control/member/members.h"
+#include "control/query/query.h"
 
 void api_catalog_datacenters(struct http_request *request, void *app)
 {
@@ -163,17 +165,22 @@ void api_write_service_node(const struct api *api, struct json_writer *w, const 
         json_writer_end_object(w);
 }
 
-static void write_service_nodes(const struct api_read *read, struct json_writer *w)
+static void write_instances(const struct api_read *read, struct json_writer *w, bool connect)
 {
+        const struct store *store = read->api->agent->store;
         const struct service_record *record;
         struct api_near near;
         struct store_iter it;
 
         json_writer_begin_array(w);
         api_near_begin(&near, read, w, api_write_service_node);
-        store_instances(read->api->agent->store, read->name, &it);
+        if (connect)
+                store_services(store, &it);
+        else
+                store_instances(store, read->name, &it);
         while ((record = store_next_service(&it)) != NULL) {
-                if (api_matches_tags(read->request, &record->service) &&
+                if ((!connect || query_is_mesh_of(record, read->name)) &&
+                    api_matches_tags(read->request, &record->service) &&
                     api_node_matches(read, record->service.node))
                         api_near_put(&near, record->service.node, record);
         }
@@ -181,25 +188,102 @@ static void write_service_nodes(const struct api_read *read, struct json_writer 
         json_writer_end_array(w);
 }
 
-void api_catalog_service(struct http_request *request, void *app)
+static void write_service_nodes(const struct api_read *read, struct json_writer *w)
 {
-        static const struct api_query query = {
-            store_service_index,        write_service_nodes,       api_service_node_selectors,
-            .watch = api_watch_service, .shows_consistency = true, .may_be_cached = true};
+        write_instances(read, w, false);
+}
+
+static void write_connect_nodes(const struct api_read *read, struct json_writer *w)
+{
+        write_instances(read, w, true);
+}
+
+static void read_service(struct http_request *request, void *app, const struct api_query *query)
+{
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
                 http_reply_text(request, 400, "Missing service name");
         else
-                api_read(app, request, &query, name);
+                api_read(app, request, query, name);
 }
 
-static void write_services_of_node(const struct api_read *read, struct json_writer *w, bool as_map)
+void api_catalog_service(struct http_request *request, void *app)
+{
+        static const struct api_query query = {
+            store_service_index,        write_service_nodes,       api_service_node_selectors,
+            .watch = api_watch_service, .shows_consistency = true, .may_be_cached = true};
+
+        read_service(request, app, &query);
+}
+
+void api_catalog_connect(struct http_request *request, void *app)
+{
+        static const struct api_query query = {
+            api_index_catalog,          write_connect_nodes,       api_service_node_selectors,
+            .watch = api_watch_catalog, .shows_consistency = true, .may_be_cached = true};
+
+        read_service(request, app, &query);
+}
+
+// A node's name, or enough of the beginning of its ID, in the form it is kept in.
+#define NODE_ID_MIN 2
+static bool make_id_prefix(const char *text, char out[37])
+{
+        size_t len = strlen(text), digits = 0, n = 0;
+
+        // An odd character at the end is not looked at.
+        len -= len % 2;
+        for (size_t i = 0; i < len; i++) {
+                if (text[i] == '-')
+                        continue;
+                if (!isxdigit((unsigned char)text[i]) || digits == 32)
+                        return false;
+                if (digits == 8 || digits == 12 || digits == 16 || digits == 20)
+                        out[n++] = '-';
+                out[n++] = (char)tolower((unsigned char)text[i]);
+                digits++;
+        }
+        out[n] = '\0';
+        return len >= NODE_ID_MIN && digits > 0 && digits % 2 == 0;
+}
+
+static const struct node_record *find_node(const struct store *store, const char *name)
+{
+        const struct node_record *node = store_node_get(store, name);
+        char prefix[37];
+
+        if (node != NULL || !make_id_prefix(name, prefix))
+                return node;
+        return store_node_get_by_id_prefix(store, prefix);
+}
+
+// One for a node nobody has heard of: it does not move until there is one.
+static uint64_t index_of_node(const struct store *store, const char *name)
+{
+        const struct node_record *node = find_node(store, name);
+
+        if (node != NULL)
+                return store_node_index(store, node->node.name);
+        return store_node_was_known(store, name) ? store_node_index(store, name) : 1;
+}
+
+static void watch_found_node(struct api_read *read)
+{
+        const struct store *store = read->api->agent->store;
+        const struct node_record *node = find_node(store, read->name);
+
+        store_watch_name(read->api->agent->store, api_next_watch(read), STORE_WATCH_NODE,
+                         node != NULL ? node->node.name : read->name);
+}
+
+static void write_services_of_node(const struct api_read *read, struct json_writer *w,
+                                   const struct node_record *node, bool as_map)
 {
         const struct service_record *record;
         struct store_iter it;
 
-        store_services_of_node(read->api->agent->store, read->name, &it);
+        store_services_of_node(read->api->agent->store, node->node.name, &it);
         while ((record = store_next_service(&it)) != NULL)
                 api_write_item(read, w, as_map ? record->service.id : NULL, api_write_service,
                                record);
@@ -207,7 +291,7 @@ static void write_services_of_node(const struct api_read *read, struct json_writ
 
 static void write_node(const struct api_read *read, struct json_writer *w)
 {
-        const struct node_record *node = store_node_get(read->api->agent->store, read->name);
+        const struct node_record *node = find_node(read->api->agent->store, read->name);
 
         if (node == NULL) {
                 json_writer_null(w);
@@ -218,15 +302,16 @@ static void write_node(const struct api_read *read, struct json_writer *w)
         api_write_node(read->api, w, node);
         json_writer_key(w, "Services");
         json_writer_begin_object(w);
-        write_services_of_node(read, w, true);
+        write_services_of_node(read, w, node, true);
         json_writer_end_object(w);
         json_writer_end_object(w);
 }
 
 void api_catalog_node(struct http_request *request, void *app)
 {
-        static const struct api_query query = {store_node_index, write_node, api_service_selectors,
-                                               .watch = api_watch_node, .shows_consistency = true};
+        static const struct api_query query = {index_of_node, write_node, api_service_selectors,
+                                               .watch = watch_found_node,
+                                               .shows_consistency = true};
         const char *name = http_request_rest(request);
 
         if (name[0] == '\0')
@@ -237,7 +322,9 @@ void api_catalog_node(struct http_request *request, void *app)
 
 static void write_node_services(const struct api_read *read, struct json_writer *w)
 {
-        const struct node_record *node = store_node_get(read->api->agent->store, read->name);
+        const struct store *store = read->api->agent->store;
+        const struct node_record *node = find_node(store, read->name);
+        struct store_iter it;
 
         json_writer_begin_object(w);
         if (node == NULL) {
@@ -247,17 +334,23 @@ static void write_node_services(const struct api_read *read, struct json_writer 
                 json_writer_key(w, "Node");
                 api_write_node(read->api, w, node);
                 json_writer_key(w, "Services");
-                json_writer_begin_array(w);
-                write_services_of_node(read, w, false);
-                json_writer_end_array(w);
+                store_services_of_node(store, node->node.name, &it);
+                // A filter makes a list, even of nothing.
+                if (read->filter == NULL && store_next_service(&it) == NULL) {
+                        json_writer_null(w);
+                } else {
+                        json_writer_begin_array(w);
+                        write_services_of_node(read, w, node, false);
+                        json_writer_end_array(w);
+                }
         }
         json_writer_end_object(w);
 }
 
 void api_catalog_node_services(struct http_request *request, void *app)
 {
-        static const struct api_query query = {store_node_index, write_node_services,
-                                               api_service_selectors, .watch = api_watch_node,
+        static const struct api_query query = {index_of_node, write_node_services,
+                                               api_service_selectors, .watch = watch_found_node,
                                                .shows_consistency = true};
         const char *name = http_request_rest(request);
 

@@ -142,12 +142,7 @@ void api_coordinate_node(struct http_request *request, void *app)
                                                .write = write_coordinates,
                                                .watch = watch_node_coordinates,
                                                .reply = reply_node};
-        const char *name = http_request_rest(request);
-
-        if (name[0] == '\0')
-                http_reply_text(request, 400, "Missing node name");
-        else
-                api_read(app, request, &query, name);
+        api_read(app, request, &query, http_request_rest(request));
 }
 
 static void answer_updated(const struct api *api, struct http_request *request,
@@ -212,7 +207,7 @@ void api_coordinate_update(struct http_request *request, void *app)
         update.segment = json_schema_string(body, "Segment");
         command.coordinates.items = &update;
         command.coordinates.count = 1;
-        if (api_is_own_datacenter(api, request, body) &&
+        if (api_check_datacenter(api, request) && api_is_own_datacenter(api, request, body) &&
             read_coordinate(request, json_object_get(body, "Coord"), &update.at)) {
                 // A node without a name is an unknown one, which is passed over.
                 if (update.node[0] == '\0')

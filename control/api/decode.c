@@ -1,6 +1,7 @@
 #include "control/api/decode.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,25 +149,61 @@ int api_decode_service(const json_t *body, struct scratch *scratch, struct catal
                                 &out->tagged_addresses);
 }
 
+static bool is_given(const json_t *definition, const char *name)
+{
+        return json_schema_string(definition, name)[0] != '\0';
+}
+
 // What a definition would run, as the check's Type when none is given.
 static const char *type_of_definition(const json_t *definition)
 {
-        static const char *const types[][2] = {
-            {"GRPC", "grpc"},     {"HTTP", "http"}, {"TCP", "tcp"},
-            {"H2PING", "h2ping"}, {"UDP", "udp"},
+        bool repeats = json_schema_int(definition, "Interval") > 0;
+        bool has_script = json_array_size(json_object_get(definition, "ScriptArgs")) > 0;
+        const struct {
+                const char *type;
+                bool is;
+        } types[] = {
+            {"grpc", repeats && is_given(definition, "GRPC")},
+            {"http", repeats && is_given(definition, "HTTP")},
+            {"ttl", json_schema_int(definition, "TTL") > 0},
+            {"tcp", repeats && is_given(definition, "TCP")},
+            {"alias", is_given(definition, "AliasNode") || is_given(definition, "AliasService")},
+            {"docker", repeats && has_script && is_given(definition, "DockerContainerID")},
+            {"script", has_script},
+            {"h2ping", repeats && is_given(definition, "H2PING")},
+            {"udp", repeats && is_given(definition, "UDP")},
         };
 
         for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-                if (json_schema_string(definition, types[i][0])[0] != '\0')
-                        return types[i][1];
+                if (types[i].is)
+                        return types[i].type;
         }
-        return json_schema_int(definition, "TTL") > 0 ? "ttl" : "";
+        return "";
 }
 
-// Durations of a definition are shown as text; what is zero is left out.
+// What is not set is not shown.
+static void drop_unset(json_t *definition)
+{
+        const char *key;
+        json_t *value;
+        void *next;
+
+        json_object_foreach_safe(definition, next, key, value)
+        {
+                bool is_zero = json_is_integer(value) && json_integer_value(value) == 0;
+                bool is_empty = json_is_string(value) && json_string_length(value) == 0;
+                bool has_none = (json_is_array(value) && json_array_size(value) == 0) ||
+                                (json_is_object(value) && json_object_size(value) == 0);
+
+                if (is_zero || is_empty || has_none || json_is_false(value))
+                        json_object_del(definition, key);
+        }
+}
+
+// Durations of a definition are shown as text, but for the TTL.
 static int carry_definition(const json_t *definition, struct scratch *scratch, const char **out)
 {
-        static const char *const durations[] = {"Interval", "Timeout", "TTL",
+        static const char *const durations[] = {"Interval", "Timeout",
                                                 "DeregisterCriticalServiceAfter"};
         json_t *shown = json_copy((json_t *)(uintptr_t)definition);
         int ret = 0;
@@ -176,6 +213,7 @@ static int carry_definition(const json_t *definition, struct scratch *scratch, c
                 return 0;
         if (shown == NULL)
                 return -ENOMEM;
+        drop_unset(shown);
         for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
                 json_int_t ns = json_schema_int(shown, durations[i]);
                 char text[DURATION_TEXT_MAX];
@@ -183,8 +221,6 @@ static int carry_definition(const json_t *definition, struct scratch *scratch, c
                 if (ns != 0)
                         ret |= json_object_set_new(shown, durations[i],
                                                    json_string(duration_format(ns, text)));
-                else
-                        json_object_del(shown, durations[i]);
         }
         if (ret == 0 && json_object_size(shown) > 0)
                 ret = carry_json(shown, scratch, out);
@@ -209,11 +245,19 @@ int api_decode_check(const json_t *body, struct scratch *scratch, struct catalog
         out->timeout = json_schema_string(body, "Timeout");
         out->exposed_port = narrow(json_schema_int(body, "ExposedPort"));
         out->type = json_schema_string(body, "Type");
-        if (out->type[0] == '\0')
-                out->type = type_of_definition(definition);
         if (api_decode_list(json_object_get(body, "ServiceTags"), scratch, &out->service_tags) < 0)
                 return -ENOMEM;
         return carry_definition(definition, scratch, &out->definition_json);
+}
+
+// A check that is registered here and by no agent gets the type that its definition has.
+static int decode_check(const json_t *body, struct scratch *scratch, struct catalog_check *out)
+{
+        int ret = api_decode_check(body, scratch, out);
+
+        if (ret == 0 && *out->type == '\0')
+                out->type = type_of_definition(json_object_get(body, "Definition"));
+        return ret;
 }
 
 static int decode_checks(const json_t *body, struct scratch *scratch, struct command_register *out)
@@ -228,11 +272,11 @@ static int decode_checks(const json_t *body, struct scratch *scratch, struct com
                 return -ENOMEM;
         json_array_foreach(list, i, check)
         {
-                if (api_decode_check(check, scratch, &out->checks[out->check_count++]) < 0)
+                if (decode_check(check, scratch, &out->checks[out->check_count++]) < 0)
                         return -ENOMEM;
         }
         if (single != NULL)
-                return api_decode_check(single, scratch, &out->checks[out->check_count++]);
+                return decode_check(single, scratch, &out->checks[out->check_count++]);
         return 0;
 }
 

@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "control/api/api_internal.h"
+#include "control/query/query.h"
 
 static void write_checks(const struct api_read *read, struct json_writer *w, struct store_iter *it,
                          const char *status)
@@ -122,7 +123,7 @@ static bool wants_passing(const struct http_request *request)
                strcmp(passing, "False") != 0 && strcmp(passing, "FALSE") != 0;
 }
 
-static void write_instances(const struct api_read *read, struct json_writer *w)
+static void write_entries(const struct api_read *read, struct json_writer *w, bool connect)
 {
         const struct store *store = read->api->agent->store;
         bool only_passing = wants_passing(read->request);
@@ -132,8 +133,13 @@ static void write_instances(const struct api_read *read, struct json_writer *w)
 
         json_writer_begin_array(w);
         api_near_begin(&near, read, w, api_write_instance);
-        store_instances(store, read->name, &it);
+        if (connect)
+                store_services(store, &it);
+        else
+                store_instances(store, read->name, &it);
         while ((record = store_next_service(&it)) != NULL) {
+                if (connect && !query_is_mesh_of(record, read->name))
+                        continue;
                 if (only_passing && store_instance_health(store, record, NULL) != STORE_PASSING)
                         continue;
                 if (api_matches_tags(read->request, &record->service) &&
@@ -156,11 +162,18 @@ static bool is_flag(const char *text)
         return false;
 }
 
-void api_health_service(struct http_request *request, void *app)
+static void write_instances(const struct api_read *read, struct json_writer *w)
 {
-        static const struct api_query query = {
-            store_service_index,        write_instances,           api_health_selectors,
-            .watch = api_watch_service, .shows_consistency = true, .may_be_cached = true};
+        write_entries(read, w, false);
+}
+
+static void write_connect(const struct api_read *read, struct json_writer *w)
+{
+        write_entries(read, w, true);
+}
+
+static void read_service(struct http_request *request, void *app, const struct api_query *query)
+{
         const char *name = http_request_rest(request);
         const char *passing = http_request_param(request, "passing");
 
@@ -169,5 +182,23 @@ void api_health_service(struct http_request *request, void *app)
         else if (passing != NULL && !is_flag(passing))
                 http_reply_text(request, 400, "Invalid value for ?passing");
         else
-                api_read(app, request, &query, name);
+                api_read(app, request, query, name);
+}
+
+void api_health_service(struct http_request *request, void *app)
+{
+        static const struct api_query query = {
+            store_service_index,        write_instances,           api_health_selectors,
+            .watch = api_watch_service, .shows_consistency = true, .may_be_cached = true};
+
+        read_service(request, app, &query);
+}
+
+void api_health_connect(struct http_request *request, void *app)
+{
+        static const struct api_query query = {api_index_health,          write_connect,
+                                               api_health_selectors,      .watch = api_watch_health,
+                                               .shows_consistency = true, .may_be_cached = true};
+
+        read_service(request, app, &query);
 }

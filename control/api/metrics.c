@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "control/agent/metrics.h"
@@ -169,10 +170,33 @@ static void reply_prometheus(struct http_request *request, const struct metric *
         http_reply_bytes(request, 200, "text/plain; version=0.0.4; charset=utf-8", text, len);
 }
 
+// Whether one of the media types is that of Prometheus' texts, the older one with its version.
+static bool accepts_prometheus(const char *accept)
+{
+        static const char open[] = "application/openmetrics-text", plain[] = "text/plain";
+
+        while (accept != NULL && *accept != '\0') {
+                size_t len, parameter;
+
+                accept += strspn(accept, " ,");
+                len = strcspn(accept, ",; ");
+                if (len == sizeof(open) - 1 && strncasecmp(accept, open, len) == 0)
+                        return true;
+                parameter = len + strspn(accept + len, "; ");
+                if (len == sizeof(plain) - 1 && strncasecmp(accept, plain, len) == 0 &&
+                    strcspn(accept + parameter, ",; ") == 13 &&
+                    strncmp(accept + parameter, "version=0.4.0", 13) == 0)
+                        return true;
+                accept += strcspn(accept, ",");
+        }
+        return false;
+}
+
 void api_agent_metrics(struct http_request *request, void *app)
 {
         const char *format = http_request_param(request, "format");
-        bool prometheus = format != NULL && strcmp(format, "prometheus") == 0;
+        bool prometheus = (format != NULL && strcmp(format, "prometheus") == 0) ||
+                          accepts_prometheus(http_request_header(request, "Accept"));
         const struct api *api = app;
         struct metric *metrics;
         size_t count;

@@ -110,7 +110,7 @@ void api_operator_raft_peer(struct http_request *request, void *app)
         const char *address = http_request_param(request, "address");
         const char *id = http_request_param(request, "id");
         struct api *api = app;
-        bool has_address = address != NULL && address[0] != '\0', has_id = id != NULL && id[0];
+        bool has_address = address != NULL, has_id = id != NULL;
 
         if (!check_server(api, request))
                 return;

@@ -147,7 +147,9 @@ static const struct verb *find_verb(const char *rest)
         for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
                 size_t ending_len = strlen(verbs[i].ending);
 
-                if (len >= ending_len && strcmp(rest + len - ending_len, verbs[i].ending) == 0)
+                // "execute" alone is a query of that name to be carried out.
+                if (strcmp(rest, verbs[i].ending + 1) == 0 ||
+                    (len >= ending_len && strcmp(rest + len - ending_len, verbs[i].ending) == 0))
                         return &verbs[i];
         }
         return NULL;
@@ -156,6 +158,7 @@ static const struct verb *find_verb(const char *rest)
 static void run_verb(struct api *api, struct http_request *request, const struct verb *verb)
 {
         const char *rest = http_request_rest(request);
+        size_t len = strlen(rest), ending_len = strlen(verb->ending);
         char *name;
 
         if (http_request_method(request) != HTTP_GET) {
@@ -164,7 +167,7 @@ static void run_verb(struct api *api, struct http_request *request, const struct
                                 http_method_name(http_request_method(request)));
                 return;
         }
-        name = strndup(rest, strlen(rest) - strlen(verb->ending));
+        name = strndup(rest, len >= ending_len ? len - ending_len : len);
         if (name == NULL)
                 http_reply_text(request, 500, "out of memory");
         else
@@ -220,8 +223,11 @@ static bool check_ttl(struct http_request *request, const char *ttl, int32_t *tt
                                 ttl, why);
                 return false;
         }
-        if (ttl_ns < 0 || ttl_ns / 1000000000 > INT32_MAX)
-                return refuse(request, "Invalid prepared query: DNS TTL '%.60s', must be >=0", ttl);
+        if (ttl_ns < 0 || ttl_ns / 1000000000 > INT32_MAX) {
+                http_reply_text(request, 500, "Invalid prepared query: DNS TTL '%lld', must be >=0",
+                                (long long)ttl_ns);
+                return false;
+        }
         *ttl_s = (int32_t)(ttl_ns / 1000000000);
         return true;
 }

@@ -35,6 +35,11 @@ uint64_t api_index_checks(const struct store *store, const char *name)
         return store_table_index(store, STORE_CHECKS);
 }
 
+uint64_t api_index_health(const struct store *store, const char *name)
+{
+        return larger(api_index_catalog(store, name), api_index_checks(store, name));
+}
+
 void api_watch_nodes(struct api_read *read)
 {
         store_watch_table(read->api->agent->store, api_next_watch(read), STORE_NODES);
@@ -54,6 +59,12 @@ void api_watch_catalog(struct api_read *read)
 void api_watch_checks(struct api_read *read)
 {
         store_watch_table(read->api->agent->store, api_next_watch(read), STORE_CHECKS);
+}
+
+void api_watch_health(struct api_read *read)
+{
+        api_watch_catalog(read);
+        api_watch_checks(read);
 }
 
 void api_watch_node(struct api_read *read)

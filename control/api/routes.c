@@ -67,6 +67,7 @@ const struct http_route api_routes[] = {
     {HTTP_GET, "/v1/catalog/nodes", api_catalog_nodes, HTTP_ALLOW_NODE_READ, 0},
     {HTTP_GET, "/v1/catalog/services", api_catalog_services, HTTP_ALLOW_SERVICE_READ, 0},
     {HTTP_GET, "/v1/catalog/service/", api_catalog_service, HTTP_ALLOW_SERVICE_READ, 0},
+    {HTTP_GET, "/v1/catalog/connect/", api_catalog_connect, HTTP_ALLOW_SERVICE_READ, 0},
     {HTTP_GET, "/v1/catalog/node/", api_catalog_node, HTTP_ALLOW_NODE_READ, 0},
     {HTTP_GET, "/v1/catalog/node-services/", api_catalog_node_services, HTTP_ALLOW_NODE_READ, 0},
 
@@ -78,6 +79,7 @@ const struct http_route api_routes[] = {
     {HTTP_GET, "/v1/health/node/", api_health_node, HTTP_ALLOW_NODE_READ, 0},
     {HTTP_GET, "/v1/health/checks/", api_health_checks, HTTP_ALLOW_SERVICE_READ, 0},
     {HTTP_GET, "/v1/health/service/", api_health_service, HTTP_ALLOW_SERVICE_READ, 0},
+    {HTTP_GET, "/v1/health/connect/", api_health_connect, HTTP_ALLOW_SERVICE_READ, 0},
     {HTTP_GET, "/v1/health/state/", api_health_state, HTTP_ALLOW_NODE_READ, 0},
 
     {HTTP_GET, API_KV_PATH, api_kv_get, HTTP_ALLOW_KEY_READ, 0},
@@ -96,6 +98,20 @@ const struct http_route api_routes[] = {
 
     {HTTP_PUT, "/v1/event/fire/", api_event_fire, HTTP_ALLOW_EVENT_WRITE, 0},
     {HTTP_GET, "/v1/event/list", api_event_list, HTTP_ALLOW_EVENT_READ, 0},
+
+    {HTTP_GET, "/v1/connect/ca/roots", api_connect_disabled, HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET | HTTP_PUT, "/v1/connect/ca/configuration", api_connect_disabled,
+     HTTP_ALLOW_OPERATOR_READ, 0},
+    {HTTP_GET | HTTP_POST, "/v1/connect/intentions", api_connect_disabled, HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET, "/v1/connect/intentions/match", api_connect_disabled, HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET, "/v1/connect/intentions/check", api_connect_disabled, HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET | HTTP_PUT | HTTP_DELETE, "/v1/connect/intentions/exact", api_connect_disabled,
+     HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET | HTTP_PUT | HTTP_DELETE, "/v1/connect/intentions/", api_connect_disabled,
+     HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET | HTTP_POST, "/v1/discovery-chain/", api_connect_disabled, HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET, "/v1/agent/connect/ca/roots", api_connect_disabled, HTTP_ALLOW_ANYONE, 0},
+    {HTTP_GET, "/v1/agent/connect/ca/leaf/", api_connect_disabled, HTTP_ALLOW_SERVICE_WRITE, 0},
 
     {HTTP_PUT, "/v1/acl/bootstrap", api_acl_disabled, HTTP_ALLOW_ANYONE, 0},
     {HTTP_PUT, "/v1/acl/create", api_acl_disabled, HTTP_ALLOW_ANYONE, 0},

@@ -40,6 +40,7 @@ static const struct json_field definition_fields[] = {
     {"Header", JSON_KIND_LISTS, NULL},
     {"Method", JSON_KIND_STRING, NULL},
     {"Body", JSON_KIND_STRING, NULL},
+    {"DisableRedirects", JSON_KIND_BOOL, NULL},
     {"TCP", JSON_KIND_STRING, NULL},
     {"UDP", JSON_KIND_STRING, NULL},
     {"H2PING", JSON_KIND_STRING, NULL},

@@ -393,7 +393,7 @@ void api_session_destroy(struct http_request *request, void *app)
         struct command command = {.type = COMMAND_SESSION_DESTROY};
         struct api *api = app;
 
-        if (!check_id(request, "Session lookup failed: ") || !api_check_datacenter(api, request))
+        if (!check_id(request, "apply failed: ") || !api_check_datacenter(api, request))
                 return;
         command.session_destroy = http_request_rest(request);
         api_propose(api, request, &command, api_answer_true);

@@ -13,6 +13,7 @@ int session_rules_check(const struct catalog_session *session, int64_t ttl_min_n
 {
         const char *behavior = session->behavior, *ttl = session->ttl;
         char min[DURATION_TEXT_MAX], max[DURATION_TEXT_MAX];
+        char why[160];
         int64_t ttl_ns;
 
         if (*behavior != '\0' && strcmp(behavior, "release") != 0 &&
@@ -23,8 +24,8 @@ int session_rules_check(const struct catalog_session *session, int64_t ttl_min_n
         if (*ttl == '\0')
                 return 0;
         if (duration_parse(ttl, &ttl_ns) < 0) {
-                snprintf(error, SESSION_ERROR_MAX,
-                         "Session TTL '%.60s' invalid: time: invalid duration \"%.60s\"", ttl, ttl);
+                duration_explain(ttl, why, sizeof(why));
+                snprintf(error, SESSION_ERROR_MAX, "Session TTL '%.60s' invalid: %s", ttl, why);
                 return -EINVAL;
         }
         if (ttl_ns == 0 || (ttl_ns >= ttl_min_ns && ttl_ns <= TTL_MAX_NS))

@@ -182,7 +182,9 @@ static void decode_and_run(struct api *api, struct http_request *request, const 
                 http_reply_text(request, 400, "Failed to parse body: %s", error);
         else if (ret < 0)
                 http_reply_text(request, 500, "out of memory");
-        else if (check_sizes(api, request, &command.txn) && api_check_datacenter(api, request))
+        else if (check_sizes(api, request, &command.txn) &&
+                 (!only_reads(&command.txn) || api_check_read(api, request)) &&
+                 api_check_datacenter(api, request))
                 run(api, request, &command);
         scratch_destroy(scratch);
 }

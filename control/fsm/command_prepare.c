@@ -77,10 +77,47 @@ static int prepare_node(const struct catalog_node *node, bool need_address,
         if (*node->address == 0 && need_address)
                 return store_error_set(error, "Must provide address if SkipNodeUpdate is not set");
         if (*node->id && !is_uuid(node->id))
+                return store_error_set(error, "Bad node ID: %s",
+                                       strlen(node->id) != 36 ? "uuid string is wrong length"
+                                                              : "uuid is improperly formatted");
+        return 0;
+}
+
+static const char *meta_problem(const char *kind, const char *key, const char *value)
+{
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789-_";
+
+        if (*key == 0)
+                return "Key cannot be blank";
+        if (key[strspn(key, allowed)] != 0)
+                return "Key contains invalid characters";
+        if (strlen(key) > 128)
+                return "Key is too long (limit: 128 characters)";
+        if (strncmp(key, "consul-", 7) == 0 &&
+            (strcmp(kind, "mesh-gateway") != 0 || strcmp(key, "consul-wan-federation") != 0))
+                return "Key prefix 'consul-' is reserved for internal use";
+        return strlen(value) > 512 ? "Value is too long (limit: 512 characters)" : NULL;
+}
+
+static int check_service_meta(const struct catalog_service *service, struct store_error *error)
+{
+        if (service->meta.count > 64)
                 return store_error_set(error,
-                                       "Bad node ID: UUID must be 36 hexadecimal characters and "
-                                       "dashes, not \"%.100s\"",
-                                       node->id);
+                                       "Invalid Service Meta for node %.100s and serviceID %.100s: "
+                                       "Node metadata cannot contain more than 64 key/value pairs",
+                                       service->node, service->id);
+        for (uint32_t i = 0; i < service->meta.count; i++) {
+                const struct text_pair *pair = &service->meta.pairs[i];
+                const char *problem = meta_problem(service->kind, pair->key, pair->value);
+
+                if (problem)
+                        return store_error_set(
+                            error,
+                            "Invalid Service Meta for node %.100s and serviceID %.100s: Couldn't "
+                            "load metadata pair ('%.60s', '%.60s'): %s",
+                            service->node, service->id, pair->key, pair->value, problem);
+        }
         return 0;
 }
 
@@ -123,6 +160,8 @@ static int prepare_register(struct command_register *reg, struct store_error *er
                 reg->service.node = node;
                 if (prepare_service(&reg->service, error) < 0)
                         return -EINVAL;
+                if (check_service_meta(&reg->service, error) < 0)
+                        return fsm_name_failure(error, "service");
         }
         if (reg->check_count > COMMAND_CHECKS_MAX)
                 return store_error_set(error, "Too many checks (%u > %d)", reg->check_count,
@@ -151,11 +190,15 @@ static int prepare_op(struct txn_op *op, struct store_error *error)
                 return fsm_refuse_verb(op, error);
         switch (op->kind) {
         case TXN_NODE:
-                return prepare_node(&op->node, writes, error);
+                return prepare_node(&op->node, false, error);
         case TXN_SERVICE:
                 if (*op->service.node == 0)
                         return store_error_set(error, "Must provide node");
-                return op->verb == TXN_GET ? 0 : prepare_service(&op->service, error);
+                if (op->verb == TXN_GET)
+                        return 0;
+                if (prepare_service(&op->service, error) < 0)
+                        return -EINVAL;
+                return writes ? check_service_meta(&op->service, error) : 0;
         case TXN_CHECK:
                 if (*op->check.node == 0)
                         return store_error_set(error, "Must provide node");

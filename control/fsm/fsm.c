@@ -23,7 +23,7 @@ void fsm_destroy(struct fsm *fsm)
         free(fsm);
 }
 
-static int name_failure(struct store_error *error, const char *what)
+int fsm_name_failure(struct store_error *error, const char *what)
 {
         struct store_error cause = *error;
 
@@ -36,12 +36,12 @@ static int apply_register(struct store *s, const struct command_register *reg,
         bool known = store_node_get(s, reg->node.name) != NULL;
 
         if ((!known || !reg->skip_node_update) && store_set_node(s, &reg->node, error) < 0)
-                return name_failure(error, "node");
+                return fsm_name_failure(error, "node");
         if (reg->has_service && store_set_service(s, &reg->service, error) < 0)
-                return name_failure(error, "service");
+                return fsm_name_failure(error, "service");
         for (uint32_t i = 0; i < reg->check_count; i++)
                 if (store_set_check(s, &reg->checks[i], error) < 0)
-                        return name_failure(error, "check");
+                        return fsm_name_failure(error, "check");
         return 0;
 }
 

@@ -30,6 +30,9 @@ void fsm_apply_restore(struct fsm *fsm, uint64_t index, const struct command_res
 /** Forget pieces nobody has gone on with for long. */
 void fsm_expire_restore(struct fsm *fsm, uint64_t index);
 
+/** Put before an error what could not be inserted. returns  -EINVAL. */
+int fsm_name_failure(struct store_error *error, const char *what);
+
 /** Whether the kind of row knows the verb. */
 bool txn_op_is_possible(const struct txn_op *op);
 

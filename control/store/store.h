@@ -43,6 +43,9 @@ void store_destroy(struct store *s);
 /** returns  the record, or NULL when there is none. */
 const struct node_record *store_node_get(const struct store *s, const char *name);
 const struct node_record *store_node_get_by_id(const struct store *s, const char *id);
+/** The only node whose id begins with @prefix, which is in lower case; NULL without or with more.
+ */
+const struct node_record *store_node_get_by_id_prefix(const struct store *s, const char *prefix);
 const struct service_record *store_service_get(const struct store *s, const char *node,
                                                const char *service_id);
 const struct check_record *store_check_get(const struct store *s, const char *node,
@@ -143,6 +146,9 @@ uint64_t store_applied_index(const struct store *s);
  * For an unknown service: when any service last vanished.
  */
 uint64_t store_service_index(const struct store *s, const char *service);
+
+/** Whether a change of this node is remembered; it may be gone. */
+bool store_node_was_known(const struct store *s, const char *node);
 
 /** Likewise of a node: itself, its services and checks. For an unknown node: the tables' largest.
  */

@@ -33,6 +33,19 @@ const struct node_record *store_node_get_by_id(const struct store *s, const char
         return ordered_index_get(s->tables.nodes_by_id, (const uint8_t *)id, strlen(id));
 }
 
+const struct node_record *store_node_get_by_id_prefix(const struct store *s, const char *prefix)
+{
+        const struct node_record *found;
+        struct ordered_cursor cursor;
+
+        ordered_index_seek_prefix(s->tables.nodes_by_id, (const uint8_t *)prefix, strlen(prefix),
+                                  &cursor);
+        found = ordered_cursor_next(&cursor, NULL, NULL);
+        if (found != NULL && ordered_cursor_next(&cursor, NULL, NULL) != NULL)
+                return NULL;
+        return found;
+}
+
 const struct service_record *store_service_get(const struct store *s, const char *node,
                                                const char *service_id)
 {
@@ -229,6 +242,11 @@ uint64_t store_service_index(const struct store *s, const char *service)
         const struct store_mark *mark = store_find(s->tables.service_marks, &service, 1);
 
         return mark ? mark->index : s->tables.vanished_index;
+}
+
+bool store_node_was_known(const struct store *s, const char *node)
+{
+        return store_find(s->tables.node_marks, &node, 1) != NULL;
 }
 
 uint64_t store_node_index(const struct store *s, const char *node)

@@ -27,6 +27,10 @@ PATHS = [
     ("GET", "/v1/kv/a%C2%85b", None, 400, None),
     ("GET", "/debug/pprof/heap", None, 401, "ACL support disabled"),
     ("PUT", "/v1/query/x/execute", "", 405, "method PUT not allowed"),
+    ("GET", "/v1/query/execute", None, 404, "Query not found"),
+    ("GET", "/v1/coordinate/node/", None, 404, None),
+    ("GET", "/v1/connect/ca/roots", None, 500, "Connect must be enabled"),
+    ("POST", "/v1/connect/intentions", "{}", 500, "Connect must be enabled"),
 ]
 
 PARAMETERS = [
@@ -43,6 +47,14 @@ PARAMETERS = [
     ("GET", "/v1/catalog/services?ns=x", None, 400, "Bad request: "),
     ("GET", "/v1/catalog/nodes?ns=x", None, 200, "["),
     ("GET", "/v1/query/none/execute?limit=x&index=y", None, 400, "Invalid index"),
+    ("GET", "/v1/agent/members?segment=x", None, 500, "Network segments are not supported"),
+    ("GET", "/v1/agent/members?segment=x&wan=1", None, 400, "Cannot provide a segment"),
+    ("GET", "/v1/agent/members?segment=_all", None, 200, "["),
+    ("DELETE", "/v1/operator/raft/peer?id=", None, 500, 'id "" was not found in the Raft'),
+    ("PUT", "/v1/txn?stale&consistent", [{"KV": {"Verb": "get", "Key": "a"}}], 400,
+     "Cannot specify ?stale"),
+    ("PUT", "/v1/coordinate/update?dc=nowhere", {"Node": "a"}, 500, "No path to datacenter"),
+    ("PUT", "/v1/session/destroy/abc", None, 500, "apply failed: failed session lookup: "),
     ("PUT", "/v1/kv/a?acquire=abc", "x", 500, "raft apply failed: failed session lookup: "),
     ("PUT", "/v1/catalog/register?dc=nowhere", {"Node": "b", "Address": "10.0.0.2"}, 200, "true"),
 ]
@@ -76,6 +88,20 @@ BODIES = [
     ("PUT", "/v1/agent/check/update/x", {"Status": "passing", "Colour": "red"}, 400, DECODE),
     ("PUT", "/v1/catalog/register", {"Node": "b", "Namespace": "y"}, 400,
      DECODE + 'json: unknown field "Namespace" - ' + NAMESPACES),
+    ("PUT", "/v1/catalog/register",
+     {"Node": "b", "Address": "10.0.0.2", "Service": {"Service": "s", "Meta": {"a b": "c"}}}, 500,
+     "failed inserting service: Invalid Service Meta for node b and serviceID s: Couldn't load "
+     "metadata pair ('a b', 'c'): Key contains invalid characters"),
+    ("PUT", "/v1/catalog/register", {"ID": "1-2", "Node": "b", "Address": "10.0.0.2"}, 500,
+     "Bad node ID: uuid string is wrong length"),
+    ("PUT", "/v1/txn", [{"Service": {"Verb": "set", "Node": "b", "Service":
+                                     {"Service": "s", "Meta": {"consul-a": ""}}}}], 409,
+     '{"Results":null,"Errors":[{"OpIndex":0,"What":"Invalid Service Meta for node b and'),
+    ("PUT", "/v1/txn", [{"Node": {"Verb": "set", "Node": {"Node": "bare"}}}], 200, '{"Results":[{'),
+    ("PUT", "/v1/session/create", {"TTL": "10"}, 500,
+     "Session TTL '10' invalid: time: missing unit in duration \"10\""),
+    ("POST", "/v1/query", {"Name": "x", "Service": {"Service": "y"}, "DNS": {"TTL": "-1s"}}, 500,
+     "Invalid prepared query: DNS TTL '-1000000000', must be >=0"),
     ("PUT", "/v1/query/11111111-2222-3333-4444-555555555555", "", 500,
      "Cannot modify non-existent prepared query"),
 ]
@@ -129,6 +155,32 @@ class Contract(TestCase):
                     self.assertEqual(self.exchange(agent, "GET", "/v1/catalog/nodes", None,
                                                    {"Cache-Control": control})[0], status)
 
+    def test_figures_are_in_the_form_that_is_accepted(self):
+        cases = [("text/plain", 200), ("text/plain;version=0.4.0", 415), ("*/*", 200),
+                 ("text/html, application/openmetrics-text; version=1.0.0", 415)]
+        with Agent() as agent:
+            for accept, status in cases:
+                with self.subTest(accept=accept):
+                    self.assertEqual(self.exchange(agent, "GET", "/v1/agent/metrics", None,
+                                                   {"Accept": accept})[0], status)
+
+    def test_connect_finds_proxies_and_services_that_need_none(self):
+        with Agent() as agent:
+            agent.register("web", Port=80)
+            agent.register("side", Kind="connect-proxy", Port=81,
+                           Proxy={"DestinationServiceName": "web"})
+            agent.register("native", Port=82, Connect={"Native": True})
+            for name, found in (("web", ["side"]), ("native", ["native"]), ("side", [])):
+                with self.subTest(name=name):
+                    self.assertEqual([entry["ServiceID"] for entry in
+                                      agent.get(f"/v1/catalog/connect/{name}")[1]], found)
+                    self.assertEqual([entry["Service"]["ID"] for entry in
+                                      agent.get(f"/v1/health/connect/{name}?passing")[1]], found)
+            self.assertEqual(agent.get("/v1/agent/service/native")[1]["Connect"],
+                             {"Native": True})
+            self.assertEqual(agent.get("/v1/agent/service/side")[1]["Proxy"],
+                             {"DestinationServiceName": "web"})
+
     def test_the_agent_undoes_escapes_of_names_twice(self):
         with Agent() as agent:
             agent.register("a b")
@@ -138,6 +190,46 @@ class Contract(TestCase):
         with Agent({"http_config": {"block_endpoints": ["/v1/agent"]}}) as agent:
             self.assertEqual(agent.get("/v1/agent/self")[0], 403)
             self.assertEqual(agent.get("/v1/agent/nothing")[0], 404)
+
+    def test_a_check_of_the_catalog_has_the_type_of_its_definition(self):
+        definition = {"HTTP": "http://127.0.0.1/", "Interval": "10s", "Timeout": "0s", "Method": "",
+                      "TLSSkipVerify": False, "Colour": "red"}
+        with Agent() as agent:
+            agent.put("/v1/catalog/register", {
+                "Node": "n", "Address": "10.0.0.1",
+                "Checks": [{"Name": "web", "Definition": definition},
+                           {"Name": "beat", "Definition": {"TTL": "1s"}},
+                           {"Name": "own", "Type": "mine", "Definition": {"TCP": "127.0.0.1:1"}}]})
+            checks = {check["Name"]: (check["Type"], check["Definition"])
+                      for check in agent.get("/v1/health/node/n")[1]}
+            self.assertEqual(checks, {
+                "web": ("http", {"HTTP": "http://127.0.0.1/", "Interval": "10s"}),
+                "beat": ("ttl", {"TTL": 1000000000}),
+                "own": ("mine", {"TCP": "127.0.0.1:1"})})
+
+    def test_a_node_is_found_by_the_beginning_of_its_id(self):
+        with Agent() as agent:
+            for name, first in (("a", "abcd1111"), ("b", "abcd2222")):
+                agent.put("/v1/catalog/register", {"ID": f"{first}-2222-3333-4444-555555555555",
+                                                   "Node": name, "Address": "10.0.0.1"})
+            for text, name in (("abcd1", None), ("abcd11", "a"), ("ABCD222", "b"),
+                               ("abcd2222-2222-3333-4444-555555555555", "b"), ("abcd", None),
+                               ("a", "a"), ("abcd3333", None), ("not-hex!", None)):
+                with self.subTest(text=text):
+                    answer = agent.get(f"/v1/catalog/node/{text}")[1]
+                    self.assertEqual(answer and answer["Node"]["Node"], name)
+            self.assertEqual(agent.get("/v1/catalog/node-services/b")[1]["Services"], None)
+            self.assertEqual(
+                agent.get("/v1/catalog/node-services/b?filter=Port==1")[1]["Services"], [])
+            self.assertEqual(
+                agent.request("GET", "/v1/catalog/node/ghost")[2]["X-Consul-Index"], "1")
+
+    def test_an_empty_tag_is_a_tag_that_nobody_has(self):
+        with Agent() as agent:
+            agent.register("web", Tags=["a"])
+            self.assertEqual(agent.get("/v1/catalog/service/web?tag=")[1], [])
+            self.assertEqual(agent.get("/v1/health/service/web?tag=")[1], [])
+            self.assertEqual(len(agent.get("/v1/health/service/web?tag=A")[1]), 1)
 
     def test_a_node_alone_does_not_move_the_index_of_services(self):
         with Agent() as agent:
