@@ -316,6 +316,18 @@ int consul_keyring_get(struct pack_slice args, struct arena *arena,
         return wire_get(&r, fields, COUNT(fields), arena, out);
 }
 
+int consul_peer_get(struct pack_slice args, struct arena *arena, struct consul_peer_request *out)
+{
+        static const struct wire_field fields[] = {
+            WIRE_FIELD(struct consul_peer_request, id, "ID", WIRE_TEXT),
+            WIRE_FIELD(struct consul_peer_request, address, "Address", WIRE_TEXT),
+        };
+        struct msgpack_reader r = pack_reader_of(args);
+
+        *out = (struct consul_peer_request){"", ""};
+        return wire_get(&r, fields, COUNT(fields), arena, out);
+}
+
 // --- What answers have in common.
 
 void consul_put_meta(struct byte_buffer *b, const struct consul_meta *meta)

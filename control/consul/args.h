@@ -77,6 +77,12 @@ struct consul_keyring_request {
 int consul_keyring_get(struct pack_slice args, struct arena *arena,
                        struct consul_keyring_request *out);
 
+/* RaftRemovePeerRequest: one of the two. */
+struct consul_peer_request {
+        const char *id, *address;
+};
+int consul_peer_get(struct pack_slice args, struct arena *arena, struct consul_peer_request *out);
+
 /* What answers to reads tell beside what was asked for. */
 struct consul_meta {
         uint64_t index;

@@ -158,6 +158,7 @@ void consul_session_renew(struct consul_call *call, const void *what);
 void consul_datacenters(struct consul_call *call, const void *what);
 void consul_coordinate_datacenters(struct consul_call *call, const void *what);
 void consul_raft_configuration(struct consul_call *call, const void *what);
+void consul_remove_peer(struct consul_call *call, const void *what);
 void consul_autopilot_configuration(struct consul_call *call, const void *what);
 void consul_keyring(struct consul_call *call, const void *what);
 void consul_query_apply(struct consul_call *call, const void *what);

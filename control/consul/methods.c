@@ -67,6 +67,8 @@ const struct consul_method consul_methods[] = {
 
     CALL("Operator.RaftGetConfiguration", consul_raft_configuration, false),
     CALL("Operator.AutopilotGetConfiguration", consul_autopilot_configuration, false),
+    METHOD("Operator.RaftRemovePeerByAddress", consul_remove_peer, "address", false),
+    METHOD("Operator.RaftRemovePeerByID", consul_remove_peer, "id", false),
 
     REFUSE("ACL.Apply", no_acl),
     REFUSE("ACL.AuthMethodDelete", no_acl),

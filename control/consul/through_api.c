@@ -146,6 +146,23 @@ void consul_raft_configuration(struct consul_call *call, const void *what)
         ask(call, "GET", "/v1/operator/raft/configuration", NULL, "", NULL);
 }
 
+// @what  which of the two names the server: "id" or "address".
+void consul_remove_peer(struct consul_call *call, const void *what)
+{
+        char target[TARGET_MAX] = "/v1/operator/raft/peer?";
+        struct consul_peer_request request;
+        struct arena arena = ARENA_INIT;
+
+        if (consul_peer_get(call->args, &arena, &request) < 0)
+                consul_call_refuse(call, CONSUL_UNREADABLE_TEXT);
+        else if (append(target, what) && append(target, "=") &&
+                 append_escaped(target, strcmp(what, "id") == 0 ? request.id : request.address))
+                ask(call, "DELETE", target, NULL, "", NULL);
+        else
+                consul_call_refuse(call, "the server's name is too long");
+        arena_fini(&arena);
+}
+
 // Durations are shown as text and carried as numbers.
 static void put_duration(json_t *object, const char *name)
 {

@@ -3,13 +3,15 @@
 answer is what HTTP and DNS show, and what a client agent needs works."""
 import base64
 import os
+import random
 import re
 import time
 
-from consul_rpc import Session, call, msgpack
+from consul_rpc import RST, WINDOW, Session, call, frame, msgpack
 from lictor_e2e import Agent, TestCase, eventually, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SEED = int(os.environ.get("LICTOR_TEST_SEED", random.randrange(1 << 32)))
 NODE_ID = "11111111-2222-3333-4444-555555555555"
 S = 1_000_000_000
 META = {"Index", "LastContact", "KnownLeader", "ConsistencyLevel", "NotModified", "Backend"}
@@ -338,6 +340,45 @@ class Methods(TestCase):
                 waiting.begin(method, MinQueryIndex=10**9, MaxQueryTime=300 * S, **args)
             self.assertEqual(waiting.ask("Status.Ping"), {})
 
+    def test_calls_that_wait_change_and_go_in_any_order_do_no_harm(self):
+        with open(os.path.join(HERE, "../../control/consul/methods.c"), encoding="utf-8") as file:
+            reads = re.findall(r'READ\("(\w+\.\w+)"', file.read()) + ["Txn.Read"]
+        choose, ends = random.Random(SEED), time.monotonic() + 3
+        with self.subTest(seed=SEED), Agent() as agent:
+            port = agent.config["ports"]["server"]
+            waiting, writer = [Client(port) for _ in range(4)], Client(port)
+            while time.monotonic() < ends:
+                number = choose.randrange(4)
+                for _ in range(choose.randrange(30)):
+                    self.wait_at_random(choose, waiting[number], reads)
+                if choose.random() < 0.2:
+                    waiting[number].close()
+                    waiting[number] = Client(port)
+                for _ in range(choose.randrange(5)):
+                    self.change_at_random(choose, writer)
+            self.assertEqual(writer.ask("Status.Ping"), {})
+        for client in waiting + [writer]:
+            client.close()
+
+    def wait_at_random(self, choose, client, reads):
+        stream = client.begin(
+            choose.choice(reads), Node=f"n{choose.randrange(3)}", State="any", Prefix="k",
+            ServiceName=f"s{choose.randrange(3)}", Key=f"k{choose.randrange(3)}",
+            MinQueryIndex=choose.choice([0, 1, 10**9]), Connect=choose.random() < 0.2,
+            MaxQueryTime=choose.choice([S // 100, S, 100 * S]), Pad="x" * choose.choice([0, 9000]),
+            Filter=choose.choice(["", "Node==n1", "=="]), AllowStale=choose.random() < 0.3,
+            Source={"Datacenter": "dc1", "Node": "n1"})
+        if choose.random() < 0.2:
+            client.send(frame(WINDOW, RST, stream.number, 0))
+
+    def change_at_random(self, choose, client):
+        node, entry = f"n{choose.randrange(3)}", {"Key": f"k{choose.randrange(3)}", "Value": "v"}
+        client.ask(*choose.choice([("Catalog.Deregister",), ("Session.Apply",)]), Node=node,
+                   Op="create", Session={"Node": "node1", "TTL": "10s"})
+        client.ask("KVS.Apply", Op=choose.choice(["set", "delete", "delete-tree"]), DirEnt=entry)
+        client.ask("Catalog.Register", Node=node, Address="10.0.0.1",
+                   Service=service(f"s{choose.randrange(3)}", Port=choose.randrange(9)))
+
     # --- Keys, sessions, transactions.
 
     def test_keys_are_changed_under_conditions(self):
@@ -427,6 +468,10 @@ class Methods(TestCase):
                          [("node1", True, True)])
         pilot = self.ask("Operator.AutopilotGetConfiguration")
         self.assertEqual(pilot["LastContactThreshold"], S // 5)
+        for method, name in (("ByID", "ID"), ("ByAddress", "Address")):
+            told = self.ask("Operator.RaftRemovePeer" + method, **{name: "no:such"})
+            self.assertEqual(told, f'{name.lower()} "no:such" was not found in the Raft '
+                                   "configuration")
         payload = msgpack.packb({"ID": NODE_ID, "n": "deploy", "p": "v1", "v": 1},
                                 use_bin_type=False)
         fired = self.ask("Internal.EventFire", Datacenter="dc1", Name="deploy", Payload=payload)

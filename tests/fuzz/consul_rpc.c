@@ -55,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct catalog_coordinate coordinate;
         struct consul_keyring_request keyring;
+        struct consul_peer_request peer;
         struct arena arena = ARENA_INIT;
         struct catalog_session session;
         struct consul_query query;
@@ -99,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 break;
         case 8:
                 consul_keyring_get(args, &arena, &keyring);
+                consul_peer_get(args, &arena, &peer);
                 break;
         default:
                 read_relayed(args);
