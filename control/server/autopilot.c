@@ -53,12 +53,12 @@ static void sum_up(struct autopilot *autopilot)
 
 void autopilot_judge(struct autopilot *autopilot, const struct autopilot_config *config,
                      const struct autopilot_sight sights[], unsigned count, uint64_t last_index,
-                     uint64_t heartbeat_ms, int64_t now_unix_ms)
+                     uint64_t heartbeat_ms, int64_t now_ms)
 {
         struct autopilot before = *autopilot;
 
-        if (autopilot->since_unix_ms == 0)
-                autopilot->since_unix_ms = now_unix_ms;
+        if (autopilot->since_ms == 0)
+                autopilot->since_ms = now_ms;
         autopilot->server_count = count < AUTOPILOT_SERVER_MAX ? count : AUTOPILOT_SERVER_MAX;
         for (unsigned i = 0; i < autopilot->server_count; i++) {
                 const struct autopilot_server *old = find(&before, sights[i].node_id);
@@ -66,26 +66,25 @@ void autopilot_judge(struct autopilot *autopilot, const struct autopilot_config 
 
                 server->sight = sights[i];
                 server->healthy = is_healthy(&sights[i], config, last_index, heartbeat_ms);
-                server->stable_since_unix_ms = old != NULL && old->healthy == server->healthy
-                                                   ? old->stable_since_unix_ms
-                                                   : now_unix_ms;
+                server->stable_since_ms =
+                    old != NULL && old->healthy == server->healthy ? old->stable_since_ms : now_ms;
         }
         sum_up(autopilot);
 }
 
 const struct autopilot_server *autopilot_promotion(const struct autopilot *autopilot,
                                                    const struct autopilot_config *config,
-                                                   int64_t now_unix_ms)
+                                                   int64_t now_ms)
 {
         int64_t stable_ms = config->server_stabilization_time_ns / NS_PER_MS;
 
-        if (now_unix_ms - autopilot->since_unix_ms < stable_ms * AUTOPILOT_PROMOTE_NOW / 100)
+        if (now_ms - autopilot->since_ms < stable_ms * AUTOPILOT_PROMOTE_NOW / 100)
                 stable_ms = 0;
         for (unsigned i = 0; i < autopilot->server_count; i++) {
                 const struct autopilot_server *server = &autopilot->servers[i];
 
                 if (!server->sight.voter && server->healthy && server->sight.caught_up &&
-                    now_unix_ms - server->stable_since_unix_ms >= stable_ms)
+                    now_ms - server->stable_since_ms >= stable_ms)
                         return server;
         }
         return NULL;
@@ -93,7 +92,7 @@ const struct autopilot_server *autopilot_promotion(const struct autopilot *autop
 
 const struct autopilot_server *autopilot_removal(const struct autopilot *autopilot,
                                                  const struct autopilot_config *config,
-                                                 int64_t now_unix_ms)
+                                                 int64_t now_ms)
 {
         const struct autopilot_server *failed_voter = NULL;
         unsigned voters = 0, failed = 0;
@@ -105,7 +104,7 @@ const struct autopilot_server *autopilot_removal(const struct autopilot *autopil
                 bool dead = server->sight.known && server->sight.life == SERVER_FAILED &&
                             !server->sight.leader;
 
-                bool due = now_unix_ms - server->stable_since_unix_ms >= AUTOPILOT_REMOVE_MS;
+                bool due = now_ms - server->stable_since_ms >= AUTOPILOT_REMOVE_MS;
 
                 if (dead && due && !server->sight.voter)
                         return server;

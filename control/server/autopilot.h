@@ -40,13 +40,15 @@ struct autopilot_sight {
 struct autopilot_server {
         struct autopilot_sight sight;
         bool healthy;
-        int64_t stable_since_unix_ms; /* in this state of health */
+        int64_t stable_since_ms; /* in this state of health */
 };
 
+/* Times are of a clock that nobody sets. */
 struct autopilot {
         struct autopilot_server servers[AUTOPILOT_SERVER_MAX];
         unsigned server_count;
-        int64_t since_unix_ms; /* when this server began to judge; 0: not yet */
+        int64_t since_ms;       /* when this server began to judge; 0: not yet */
+        int64_t unix_offset_ms; /* the owner's: added to a time here, it is one since 1970 */
         unsigned failure_tolerance;
         bool healthy;
 };
@@ -55,13 +57,13 @@ struct autopilot {
 void autopilot_reset(struct autopilot *autopilot);
 
 /**
- * Judge anew. A server keeps stable_since_unix_ms while its health stays the same.
+ * Judge anew. A server keeps stable_since_ms while its health stays the same.
  * @heartbeat_ms  no silence shorter than three of them is taken for illness, whatever the
  * threshold.
  */
 void autopilot_judge(struct autopilot *autopilot, const struct autopilot_config *config,
                      const struct autopilot_sight sights[], unsigned count, uint64_t last_index,
-                     uint64_t heartbeat_ms, int64_t now_unix_ms);
+                     uint64_t heartbeat_ms, int64_t now_ms);
 
 /**
  * A server to be given a vote, or NULL: healthy and caught up for the stabilization time, which
@@ -69,7 +71,7 @@ void autopilot_judge(struct autopilot *autopilot, const struct autopilot_config 
  */
 const struct autopilot_server *autopilot_promotion(const struct autopilot *autopilot,
                                                    const struct autopilot_config *config,
-                                                   int64_t now_unix_ms);
+                                                   int64_t now_ms);
 
 /**
  * A server that failed AUTOPILOT_REMOVE_MS ago or more and is to be removed, or NULL: any without a
@@ -78,6 +80,6 @@ const struct autopilot_server *autopilot_promotion(const struct autopilot *autop
  */
 const struct autopilot_server *autopilot_removal(const struct autopilot *autopilot,
                                                  const struct autopilot_config *config,
-                                                 int64_t now_unix_ms);
+                                                 int64_t now_ms);
 
 #endif

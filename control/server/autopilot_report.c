@@ -44,9 +44,10 @@ static const struct server_info *info_of(const struct server *server, const char
         return NULL;
 }
 
-static void put_server(const struct server *server, struct json_writer *w,
+static void put_server(const struct duties *duties, struct json_writer *w,
                        const struct autopilot_server *seen, const char *status_key)
 {
+        const struct server *server = duties->server;
         const struct autopilot_sight *sight = &seen->sight;
         const struct server_info *info = info_of(server, sight->node_id);
         const char *name = server_name_of(server, sight->node_id);
@@ -69,7 +70,7 @@ static void put_server(const struct server *server, struct json_writer *w,
         json_writer_put_bool(w, "Healthy", seen->healthy);
         if (strcmp(status_key, "SerfStatus") == 0)
                 json_writer_put_bool(w, "Voter", sight->voter);
-        put_time(w, "StableSince", seen->stable_since_unix_ms);
+        put_time(w, "StableSince", seen->stable_since_ms + duties->autopilot.unix_offset_ms);
 }
 
 static void write_health(const struct duties *duties, struct json_writer *w)
@@ -83,7 +84,7 @@ static void write_health(const struct duties *duties, struct json_writer *w)
         json_writer_begin_array(w);
         for (unsigned i = 0; i < autopilot->server_count; i++) {
                 json_writer_begin_object(w);
-                put_server(duties->server, w, &autopilot->servers[i], "SerfStatus");
+                put_server(duties, w, &autopilot->servers[i], "SerfStatus");
                 json_writer_end_object(w);
         }
         json_writer_end_array(w);
@@ -105,7 +106,7 @@ static void write_state(const struct duties *duties, struct json_writer *w)
 
                 json_writer_key(w, sight->node_id);
                 json_writer_begin_object(w);
-                put_server(duties->server, w, &autopilot->servers[i], "NodeStatus");
+                put_server(duties, w, &autopilot->servers[i], "NodeStatus");
                 json_writer_put_bool(w, "ReadReplica", false);
                 json_writer_put_string(w, "Status",
                                        sight->leader  ? "leader"

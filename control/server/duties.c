@@ -9,6 +9,11 @@
 #define TICK_MS              250u
 #define COORDINATES_AFTER_MS 5000u /* whoever begins to lead has measured nothing yet */
 
+static int64_t now_ms(void)
+{
+        return (int64_t)(uv_hrtime() / 1000000u);
+}
+
 static int64_t now_unix_ms(void)
 {
         struct timespec now;
@@ -69,8 +74,10 @@ void duties_judge(struct duties *duties)
                 };
                 snprintf(sight->node_id, sizeof(sight->node_id), "%s", peers[i].server.node_id);
         }
+        if (duties->autopilot.since_ms == 0)
+                duties->autopilot.unix_offset_ms = now_unix_ms() - now_ms();
         autopilot_judge(&duties->autopilot, &config, sights, count, status.last_index,
-                        timing.heartbeat_ms, now_unix_ms());
+                        timing.heartbeat_ms, now_ms());
 }
 
 static void on_changed(void *arg, int status)
@@ -151,7 +158,7 @@ static void fly(struct duties *duties)
         const char *name;
 
         server_autopilot_config(duties->server, &config);
-        server = autopilot_promotion(&duties->autopilot, &config, now_unix_ms());
+        server = autopilot_promotion(&duties->autopilot, &config, now_ms());
         if (server != NULL) {
                 name = server_name_of(duties->server, server->sight.node_id);
                 if (begin_change(duties,
@@ -160,7 +167,7 @@ static void fly(struct duties *duties)
                                  "promoting a server to voter", name != NULL ? name : ""))
                         return;
         }
-        server = autopilot_removal(&duties->autopilot, &config, now_unix_ms());
+        server = autopilot_removal(&duties->autopilot, &config, now_ms());
         if (server != NULL) {
                 name = server_name_of(duties->server, server->sight.node_id);
                 if (begin_change(duties,

@@ -6,13 +6,15 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "control/server/recovery.h"
 #include "control/server/server_internal.h"
 #include "control/store/store.h"
 #include "lictor/version.h"
 
 #define SNAPSHOT_INTERVAL_MAX_MS 3600000u
 /* What a deposed leader has answered may still be on its way. */
-#define DEPOSED_ANSWER_MS 500u
+#define DEPOSED_ANSWER_MS  500u
+#define RECOVERY_ERROR_MAX 1536u
 
 static void on_raft_log(void *arg, enum raft_log_level level, const char *text)
 {
@@ -164,6 +166,35 @@ static void set_own(struct server *server)
         own->empty = true;
 }
 
+// The file goes when what it asks for is durable: a crash before only has it done again.
+static int create_log(struct server *server, struct raft_log_options *options, char *error,
+                      size_t error_size)
+{
+        struct raft_configuration recovered;
+        char text[RECOVERY_ERROR_MAX];
+        bool found = false;
+        int ret = 0;
+
+        if (options->node.dir != NULL)
+                ret = recovery_read(options->node.dir, &recovered, &found, error, error_size);
+        if (ret < 0)
+                return ret;
+        options->node.recover = found ? &recovered : NULL;
+        ret = raft_log_create(&server->log, options, error, error_size);
+        if (ret < 0 && found) {
+                snprintf(text, sizeof(text), "%s", error);
+                snprintf(error, error_size, "%s/peers.json: %s", options->node.dir, text);
+        }
+        if (ret == 0 && found) {
+                log_warn(server->options.log, "server",
+                         "recovered the cluster by peers.json: servers=%u", recovered.server_count);
+                ret = recovery_finish(options->node.dir, error, error_size);
+        }
+        if (ret == 0 && options->node.dir != NULL)
+                recovery_explain(options->node.dir, server->options.log);
+        return ret;
+}
+
 static int open_log(struct server *server, char *error, size_t error_size)
 {
         const struct config *config = server->options.config;
@@ -198,7 +229,7 @@ static int open_log(struct server *server, char *error, size_t error_size)
             .fatal = on_fatal,
             .log = on_raft_log,
         };
-        return raft_log_create(&server->log, &options, error, error_size);
+        return create_log(server, &options, error, error_size);
 }
 
 static int make_parts(struct server *server)

@@ -37,6 +37,7 @@ static void clear(struct disk_job *job)
         job->has_hard_state = false;
         job->has_reset = false;
         job->trim_to = 0;
+        job->cluster_id = 0;
         job->make_room = false;
         job->wants_room = false;
         job->result = 0;
@@ -106,6 +107,11 @@ void disk_queue_trim(struct raft_node *node, raft_index keep_from)
                 job->trim_to = keep_from;
 }
 
+void disk_queue_join(struct raft_node *node, uint64_t cluster_id)
+{
+        filling(node)->cluster_id = cluster_id;
+}
+
 void disk_queue_chunk(struct raft_node *node, struct node_chunk *take_chunk)
 {
         struct disk_job *job = filling(node);
@@ -118,7 +124,7 @@ void disk_queue_chunk(struct raft_node *node, struct node_chunk *take_chunk)
 static bool needs_disk(const struct disk_job *job)
 {
         return job->has_hard_state || job->entries.count > 0 || job->has_reset ||
-               job->trim_to > 0 || job->chunks != NULL || job->make_room;
+               job->trim_to > 0 || job->chunks != NULL || job->cluster_id != 0 || job->make_room;
 }
 
 // A chunk that cannot be written shows when the snapshot is verified; the log goes on.
@@ -149,6 +155,8 @@ static void write_job(struct storage *storage, struct disk_job *job)
         job->duration_us = node_now_us() - began_us;
         if (ret == 0 && job->trim_to > 0)
                 ret = storage_trim(storage, job->trim_to);
+        if (ret == 0 && job->cluster_id != 0)
+                ret = storage_join(storage, job->cluster_id);
         if (ret == 0 && job->make_room)
                 storage_make_room(storage);
         job->wants_room = !job->make_room && storage_wants_room(storage);

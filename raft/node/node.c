@@ -388,6 +388,10 @@ int raft_node_create(const struct raft_node_options *options, struct raft_node *
         ret = options_check(options, raft_server_id_of(options->node_id), error, error_size);
         if (ret != 0)
                 return ret;
+        if (options->recover != NULL)
+                ret = recover(options, error, error_size);
+        if (ret != 0)
+                return ret;
         ret = allocate(options, &node);
         if (ret != 0) {
                 snprintf(error, error_size, "no memory");

@@ -101,6 +101,12 @@ struct raft_node_options {
         uint64_t trailing_logs;        /* entries kept behind a snapshot for slow followers */
         uint64_t log_bytes_max;        /* in memory: makes a snapshot due, half of it is kept */
 
+        /* Who the servers are from now on, whatever the storage says: for a cluster that has lost
+           its majority for good. All that is in the log counts as committed, and becomes a snapshot
+           before raft_node_create returns. Servers without a node_id are those who had the address.
+           Borrowed until then; NULL: nothing is changed. */
+        const struct raft_configuration *recover;
+
         struct raft_state_machine machine;
         struct raft_node_events events;
 };

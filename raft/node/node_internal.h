@@ -46,7 +46,8 @@ struct disk_job {
         bool has_reset; /* before the entries */
         raft_index reset_index;
         raft_term reset_term;
-        raft_index trim_to; /* after them; 0: no */
+        raft_index trim_to;  /* after them; 0: no */
+        uint64_t cluster_id; /* to be noted as the folder's; 0: no */
         bool make_room;
         bool wants_room; /* set by the job: make some when there is nothing else to do */
         struct node_chunk *chunks;
@@ -175,6 +176,11 @@ void node_send(struct raft_node *node, const struct raft_message *message);
 
 void latency_add(struct raft_latency *latency, uint64_t us);
 
+/* recover.c */
+
+/** Make options->recover the storage's configuration. returns 0 or a negative errno, and error. */
+int recover(const struct raft_node_options *options, char *error, size_t error_size);
+
 /* entries.c */
 
 /** Append with a new reference. returns 0 or -ENOMEM. */
@@ -195,6 +201,8 @@ int disk_queue(struct raft_node *node, const struct raft_effects *effects);
 void disk_start(struct raft_node *node);
 void disk_queue_reset(struct raft_node *node, raft_index index, raft_term term);
 void disk_queue_trim(struct raft_node *node, raft_index keep_from);
+/** The cluster has become known. */
+void disk_queue_join(struct raft_node *node, uint64_t cluster_id);
 void disk_queue_chunk(struct raft_node *node, struct node_chunk *take_chunk);
 /** The node closes: end the thread now, or when its job is done. */
 void disk_close(struct raft_node *node);

@@ -15,6 +15,8 @@
 
 struct storage {
         struct wal *wal; /* NULL: in memory */
+        char dir[PATH_BYTES];
+        struct raft_identity identity; /* of dir */
         struct raft_files *memory;
         const struct raft_files *files;
         struct snapshot_store *snapshots;
@@ -140,30 +142,41 @@ static uint64_t cluster_of(const struct storage_restored *restored)
         return restored->raft.configuration.cluster_id;
 }
 
-static int settle_identity(struct storage *s, const char *dir, const char *node_id, bool known,
-                           struct raft_identity *identity, uint64_t cluster_id, char *error)
+static int settle_identity(struct storage *s, const char *node_id, bool known, uint64_t cluster_id,
+                           char *error)
 {
-        if (known && (cluster_id == 0 || identity->cluster_id == cluster_id))
+        if (known && (cluster_id == 0 || s->identity.cluster_id == cluster_id))
                 return 0;
         if (!known)
-                snprintf(identity->node_id, sizeof(identity->node_id), "%s", node_id);
-        identity->cluster_id = cluster_id;
-        return raft_identity_store(s->files, dir, identity, error);
+                snprintf(s->identity.node_id, sizeof(s->identity.node_id), "%s", node_id);
+        s->identity.cluster_id = cluster_id;
+        return raft_identity_store(s->files, s->dir, &s->identity, error);
+}
+
+int storage_join(struct storage *s, uint64_t cluster_id)
+{
+        char error[RAFT_IDENTITY_ERROR_MAX];
+
+        if (s->wal == NULL)
+                return 0;
+        return settle_identity(s, s->identity.node_id, true, cluster_id, error);
 }
 
 static int open_dir(struct storage *s, const char *dir, const char *node_id,
                     struct storage_restored *restored, char *error)
 {
-        struct raft_identity identity = {0};
         char folder[PATH_BYTES];
         bool known;
-        int ret = raft_identity_load(s->files, dir, &identity, error);
+        int ret;
+
+        snprintf(s->dir, sizeof(s->dir), "%s", dir);
+        ret = raft_identity_load(s->files, dir, &s->identity, error);
 
         known = ret == 0;
         if (ret == -ENOENT)
                 ret = raft_files_ensure_folder(s->files, dir);
         else if (ret == 0)
-                ret = raft_identity_check(&identity, dir, node_id, 0, error);
+                ret = raft_identity_check(&s->identity, dir, node_id, 0, error);
         if (ret != 0) {
                 if (error[0] == 0)
                         snprintf(error, STORAGE_ERROR_MAX, "%s: %s", dir, strerror(-ret));
@@ -176,10 +189,9 @@ static int open_dir(struct storage *s, const char *dir, const char *node_id,
         if (ret == 0)
                 ret = read_log(s, dir, known, restored, error);
         if (ret == 0 && known && cluster_of(restored) != 0)
-                ret = raft_identity_check(&identity, dir, node_id, cluster_of(restored), error);
+                ret = raft_identity_check(&s->identity, dir, node_id, cluster_of(restored), error);
         if (ret == 0)
-                ret =
-                    settle_identity(s, dir, node_id, known, &identity, cluster_of(restored), error);
+                ret = settle_identity(s, node_id, known, cluster_of(restored), error);
         return ret;
 }
 

@@ -48,6 +48,8 @@ int storage_append(struct storage *s, const struct raft_hard_state *hard_state,
 int storage_sync(struct storage *s);
 int storage_trim(struct storage *s, raft_index keep_from);
 int storage_reset(struct storage *s, raft_index index, raft_term term);
+/** The cluster this folder belongs to is known by now: the next start must find it so. */
+int storage_join(struct storage *s, uint64_t cluster_id);
 /** Whether appends will soon have to make their own room, and making it; failures show later. */
 bool storage_wants_room(const struct storage *s);
 void storage_make_room(struct storage *s);

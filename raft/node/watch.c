@@ -50,6 +50,10 @@ static void watch_configuration(struct raft_node *node)
 
         if (raft_configuration_equal(&node->configuration, now))
                 return;
+        if (now->cluster_id != 0 && now->cluster_id != node->configuration.cluster_id) {
+                disk_queue_join(node, now->cluster_id);
+                node_wake(node);
+        }
         node->configuration = *now;
         raft_transport_set_servers(node->transport, now);
         if (events->configuration != NULL)

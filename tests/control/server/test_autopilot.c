@@ -70,8 +70,8 @@ Test(autopilot, silence_lag_and_failure_are_illness)
         judge(&autopilot, 5, 2000);
         cr_expect(autopilot.servers[1].healthy);
         cr_expect(autopilot.servers[2].healthy);
-        cr_expect_eq(autopilot.servers[1].stable_since_unix_ms, 2000);
-        cr_expect_eq(autopilot.servers[4].stable_since_unix_ms, 1000);
+        cr_expect_eq(autopilot.servers[1].stable_since_ms, 2000);
+        cr_expect_eq(autopilot.servers[4].stable_since_ms, 1000);
 }
 
 Test(autopilot, a_slow_heartbeat_is_no_illness)

@@ -248,6 +248,7 @@ int cluster_try_start(struct cluster *c, unsigned server, char error[1024])
         if (c->log_bytes_max > 0)
                 options.log_bytes_max = c->log_bytes_max;
         options.snapshot_interval_ms = 20;
+        options.recover = c->recover;
         options.machine = (struct raft_state_machine){
             .arg = s,
             .apply = apply,

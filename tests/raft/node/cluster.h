@@ -45,8 +45,9 @@ struct cluster {
         uint64_t snapshot_threshold;
         uint64_t log_bytes_max; /* 0: the default */
         uint64_t trailing_logs;
-        uint64_t applied;   /* own proposals that came back */
-        uint64_t abandoned; /* or did not */
+        const struct raft_configuration *recover; /* by servers that are started from now on */
+        uint64_t applied;                         /* own proposals that came back */
+        uint64_t abandoned;                       /* or did not */
         unsigned open_listeners;
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "raft/node/snapshot_internal.h"
+#include "raft/wal/identity.h"
 #include "tests/raft/node/cluster.h"
 
 #define STALL_MS 2000u /* several election timeouts */
@@ -199,6 +200,88 @@ Test(raft_durable, a_snapshot_that_waited_is_installed_when_the_machine_is_ready
         cr_expect_eq(held->restores, 1);
         cr_expect(cluster_run(&c, cluster_agrees, 20000));
         cr_expect_eq(held->state.count, 900);
+        cluster_fini(&c);
+}
+
+static bool knows_its_cluster(struct cluster *c)
+{
+        struct raft_identity identity;
+        struct raft_node_status status;
+        char error[RAFT_IDENTITY_ERROR_MAX];
+
+        for (unsigned i = 0; i < c->count; i++) {
+                raft_node_status(c->servers[i].node, &status);
+                if (raft_identity_load(&raft_posix_files, c->servers[i].dir, &identity, error) < 0)
+                        return false;
+                if (identity.cluster_id == 0 || identity.cluster_id != status.cluster_id)
+                        return false;
+        }
+        return true;
+}
+
+Test(raft_durable, a_folder_says_whose_it_is_as_soon_as_its_cluster_is_known)
+{
+        struct cluster c;
+
+        cluster_init(&c, 3, true);
+        cluster_bootstrap(&c, 3);
+        cr_expect(cluster_run(&c, knows_its_cluster, 10000));
+        cluster_fini(&c);
+}
+
+Test(raft_durable, the_last_server_left_is_recovered_with_all_there_was)
+{
+        struct raft_configuration alone = {.server_count = 1};
+        struct raft_node_status status;
+        char error[1024];
+        struct cluster c;
+
+        cluster_init(&c, 3, true);
+        c.snapshot_threshold = 150;
+        cluster_bootstrap(&c, 3);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        cr_assert(cluster_write_many(&c, 200));
+        cr_assert(cluster_run(&c, cluster_agrees, 10000));
+        for (unsigned i = 0; i < 3; i++)
+                cluster_stop(&c, i);
+        alone.servers[0].voter = true;
+        snprintf(alone.servers[0].address, RAFT_ADDRESS_MAX, "127.0.0.1:1");
+        c.recover = &alone;
+        cr_expect_eq(cluster_try_start(&c, 0, error), -EINVAL, "nobody had that address");
+        cr_expect(strstr(error, "127.0.0.1:1") != NULL, "%s", error);
+        snprintf(alone.servers[0].node_id, RAFT_NODE_ID_MAX, "%s", c.servers[0].node_id);
+        // Twice, as when it crashed before the file was deleted.
+        for (unsigned i = 0; i < 2; i++) {
+                cluster_start(&c, 0);
+                cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+                cr_expect_eq(c.servers[0].state.count, 200);
+                cluster_stop(&c, 0);
+        }
+        c.recover = NULL;
+        cluster_start(&c, 0);
+        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
+        cr_expect(cluster_write_many(&c, 50));
+        cr_expect_eq(c.servers[0].state.count, 250);
+        raft_node_status(c.servers[0].node, &status);
+        cr_expect_eq(raft_node_configuration(c.servers[0].node)->server_count, 1);
+        cr_expect_neq(status.cluster_id, 0);
+        cluster_fini(&c);
+}
+
+Test(raft_durable, a_server_that_has_nothing_is_not_recovered)
+{
+        struct raft_configuration alone = {.server_count = 1};
+        char error[1024];
+        struct cluster c;
+
+        cluster_init(&c, 1, true);
+        alone.servers[0].voter = true;
+        snprintf(alone.servers[0].address, RAFT_ADDRESS_MAX, "127.0.0.1:1");
+        snprintf(alone.servers[0].node_id, RAFT_NODE_ID_MAX, "%s", c.servers[0].node_id);
+        c.recover = &alone;
+        cr_expect_eq(cluster_try_start(&c, 0, error), -ENODATA);
+        c.recover = NULL;
+        cluster_start(&c, 0);
         cluster_fini(&c);
 }
 
