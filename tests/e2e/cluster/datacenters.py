@@ -404,6 +404,11 @@ class World:
         self.say(f"{sum(len(r.present) for r in self.registrars)} acknowledged registrations and "
                  f"{sum(len(r.absent) for r in self.registrars)} deregistrations are seen by all")
 
+    def judge_logs(self):
+        for member in self.members:
+            for sign in ("Sanitizer", "runtime error:", "Assertion"):
+                assert sign not in member.log(), f"{member.name} says {sign}"
+
     def tell_probes(self):
         for via in ("DNS", "HTTP"):
             for near in (True, False):

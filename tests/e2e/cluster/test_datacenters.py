@@ -151,6 +151,7 @@ def run(world, options):
         faults.random.shuffle(order)
     assert all(m.line.state == WELL for m in world.members)
     world.judge_registrations()
+    world.judge_logs()
     world.tell_probes()
 
 
