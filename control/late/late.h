@@ -3,7 +3,7 @@
 
 /**
  * Libraries that most agents never need are loaded when one of their functions is first called:
- * libcurl and what comes with it are 7 MiB of every agent's memory, libarchive and libsystemd 3.
+ * libcurl and what comes with it are 5 MiB of every agent's memory, libarchive and libsystemd 3.
  * This folder defines the functions used, under their own names, by passing each call on; callers
  * include the library's header and notice nothing.
  */
