@@ -17,11 +17,13 @@ struct filter;
 #define CONSUL_UNREADABLE_TEXT "the arguments cannot be read"
 #define CONSUL_MEMORY_TEXT     "out of memory"
 
+LIST_HEAD(consul_calls, consul_call);
+
 struct consul_service {
         struct agent *agent;
-        uint64_t random;                // state of the jitter's generator
-        LIST_HEAD(, consul_call) calls; // not ended yet
-        size_t kept;                    // bytes of long arguments that waiting calls hold
+        uint64_t random;           // state of the jitter's generator
+        struct consul_calls calls; // not ended yet
+        size_t kept;               // bytes of long arguments that waiting calls hold
 };
 
 // --- call.c: a call, whichever way it came. It ends with its answer, its refusal or its being

@@ -24,7 +24,7 @@ static bool make_id(const struct store *store, char id[37])
         return true;
 }
 
-static void create(struct consul_call *call, struct catalog_session *session)
+static void create(struct consul_call *call, const struct catalog_session *session)
 {
         const struct agent *agent = call->service->agent;
         struct command command = {.type = COMMAND_SESSION_CREATE};
@@ -37,8 +37,8 @@ static void create(struct consul_call *call, struct catalog_session *session)
         } else if (!make_id(agent->store, id)) {
                 consul_call_refuse(call, "no random numbers");
         } else {
-                session->id = id;
                 command.session_create = *session;
+                command.session_create.id = id;
                 consul_propose(call, &command, answer_id, id);
         }
 }

@@ -22,6 +22,8 @@ struct late_library {
  */
 void *late_find(struct late_library *library, const char *name);
 
+// Parameters and arguments come in their own parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 /**
  * Define a function that passes its call on. @failure  what it gives without the library.
  * The address is looked up once; threads that do so at the same time find the same.
@@ -53,5 +55,6 @@ void *late_find(struct late_library *library, const char *name);
                 if (address != 0)                                                                  \
                         ((void(*) params)address) arguments;                                       \
         }
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif
