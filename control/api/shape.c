@@ -5,27 +5,31 @@
 #define NO_PROXY   "{\"Mode\":\"\",\"MeshGateway\":{},\"Expose\":{}}"
 #define NO_CONNECT "{}"
 
+// What services of every shape have, under a prefix of their own.
+#define SERVICE_SELECTORS(prefix)                                                                  \
+        prefix "Kind", prefix "ID", prefix "Address", prefix "Tags[]", prefix "Meta.*",            \
+            prefix "SocketPath", prefix "TaggedAddresses.*.Address",                               \
+            "#" prefix "TaggedAddresses.*.Port", "#" prefix "Port",                                \
+            "?" prefix "EnableTagOverride", "#" prefix "Weights.Passing",                          \
+            "#" prefix "Weights.Warning", "?" prefix "Connect.Native",                             \
+            prefix "Proxy.DestinationServiceName", prefix "Proxy.DestinationServiceID",            \
+            prefix "Proxy.LocalServiceAddress", "#" prefix "Proxy.LocalServicePort",               \
+            prefix "Proxy.LocalServiceSocketPath", prefix "Proxy.Mode",                            \
+            prefix "Proxy.MeshGateway.Mode", "?" prefix "Proxy.Expose.Checks",                     \
+            prefix "Proxy.Upstreams[].DestinationType",                                            \
+            prefix "Proxy.Upstreams[].DestinationNamespace",                                       \
+            prefix "Proxy.Upstreams[].DestinationName", prefix "Proxy.Upstreams[].Datacenter",     \
+            prefix "Proxy.Upstreams[].LocalBindAddress",                                           \
+            "#" prefix "Proxy.Upstreams[].LocalBindPort"
+
 const char *const api_node_selectors[] = {
     "ID", "Node", "Address", "Datacenter", "Meta.*", "TaggedAddresses.*", NULL};
 
-const char *const api_service_selectors[] = {
-    "Kind",
-    "ID",
-    "Service",
-    "Tags[]",
-    "Address",
-    "TaggedAddresses.*",
-    "Meta.*",
-    "#Port",
-    "?EnableTagOverride",
-    "#Weights.Passing",
-    "#Weights.Warning",
-    NULL,
-};
+const char *const api_service_selectors[] = {SERVICE_SELECTORS(""), "Service", NULL};
 
 const char *const api_check_selectors[] = {
-    "Node",        "CheckID",       "Name", "Status",   "Notes",   "Output", "ServiceID",
-    "ServiceName", "ServiceTags[]", "Type", "Interval", "Timeout", NULL,
+    "Node",        "CheckID",       "Name", "Status",   "Notes",   "Output",       "ServiceID",
+    "ServiceName", "ServiceTags[]", "Type", "Interval", "Timeout", "#ExposedPort", NULL,
 };
 
 const char *const api_service_node_selectors[] = {
@@ -35,16 +39,8 @@ const char *const api_service_node_selectors[] = {
     "Datacenter",
     "TaggedAddresses.*",
     "NodeMeta.*",
-    "ServiceKind",
-    "ServiceID",
     "ServiceName",
-    "ServiceTags[]",
-    "ServiceAddress",
-    "ServiceMeta.*",
-    "#ServicePort",
-    "?ServiceEnableTagOverride",
-    "#ServiceWeights.Passing",
-    "#ServiceWeights.Warning",
+    SERVICE_SELECTORS("Service"),
     NULL,
 };
 
@@ -55,17 +51,8 @@ const char *const api_health_selectors[] = {
     "Node.Datacenter",
     "Node.TaggedAddresses.*",
     "Node.Meta.*",
-    "Service.Kind",
-    "Service.ID",
     "Service.Service",
-    "Service.Tags[]",
-    "Service.Address",
-    "Service.TaggedAddresses.*",
-    "Service.Meta.*",
-    "#Service.Port",
-    "?Service.EnableTagOverride",
-    "#Service.Weights.Passing",
-    "#Service.Weights.Warning",
+    SERVICE_SELECTORS("Service."),
     "Checks[].Node",
     "Checks[].CheckID",
     "Checks[].Name",

@@ -110,6 +110,13 @@ static int read_operator(struct parser *parser, enum filter_operator *op)
         return 0;
 }
 
+static const char *const operator_names[] = {
+    [FILTER_EQUAL] = "Equal",     [FILTER_NOT_EQUAL] = "Not Equal",
+    [FILTER_IN] = "In",           [FILTER_NOT_IN] = "Not In",
+    [FILTER_MATCHES] = "Matches", [FILTER_NOT_MATCHES] = "Not Matches",
+    [FILTER_EMPTY] = "Is Empty",  [FILTER_NOT_EMPTY] = "Is Not Empty",
+};
+
 static bool is_allowed(enum filter_type type, enum filter_operator op)
 {
         switch (op) {
@@ -146,6 +153,31 @@ static bool parse_flag(const char *text, bool *out)
         return false;
 }
 
+static const char *join_path(const struct filter_node *node, size_t count, char out[80])
+{
+        size_t used = 0;
+
+        out[0] = '\0';
+        for (size_t i = 0; i < count && used < 79; i++) {
+                int length =
+                    snprintf(out + used, 80 - used, "%s%s", i > 0 ? "." : "", node->path[i]);
+
+                used += length > 0 ? (size_t)length : 0;
+        }
+        return out;
+}
+
+static int refuse_value(struct parser *parser, const struct filter_node *node, const char *type,
+                        const char *fault)
+{
+        char path[80];
+
+        return fail(parser,
+                    "Failed to coerce value \"%.30s\" for selector \"%.60s\": strconv.Parse%s: "
+                    "parsing \"%.30s\": %s",
+                    node->value, join_path(node, node->path_len, path), type, node->value, fault);
+}
+
 static int convert_value(struct parser *parser, struct filter_node *node)
 {
         int code;
@@ -153,36 +185,57 @@ static int convert_value(struct parser *parser, struct filter_node *node)
         char *end;
 
         if (node->type == FILTER_NUMBER) {
+                errno = 0;
                 node->number = strtoll(node->value, &end, 0);
                 if (end == node->value || *end != '\0')
-                        return fail(parser, "\"%.60s\" is not a number", node->value);
+                        return refuse_value(parser, node, "Int", "invalid syntax");
+                if (errno == ERANGE)
+                        return refuse_value(parser, node, "Int", "value out of range");
         }
         if (node->type == FILTER_BOOL && !parse_flag(node->value, &node->flag))
-                return fail(parser, "\"%.60s\" is neither true nor false", node->value);
+                return refuse_value(parser, node, "Bool", "invalid syntax");
         if (node->op == FILTER_MATCHES || node->op == FILTER_NOT_MATCHES) {
                 node->regexp = pcre2_compile((PCRE2_SPTR)node->value, PCRE2_ZERO_TERMINATED,
                                              PCRE2_UTF, &code, &at, NULL);
                 if (node->regexp == NULL)
-                        return fail(parser, "invalid regular expression \"%.60s\"", node->value);
+                        return fail(parser, "Failed to compile regular expression \"%.60s\"",
+                                    node->value);
         }
         return 0;
+}
+
+// Find the path's type, or tell how far it leads.
+static int resolve_path(struct parser *parser, struct filter_node *node)
+{
+        char path[80];
+        size_t known = 1;
+        bool in_map;
+        int type = filter_select(parser->selectors, node->path, node->path_len, &node->in_map);
+
+        if (type >= 0) {
+                node->type = (enum filter_type)type;
+                return 0;
+        }
+        while (known < node->path_len &&
+               filter_select(parser->selectors, node->path, known, &in_map) >= 0)
+                known++;
+        return fail(parser, "Selector \"%.60s\" is not valid", join_path(node, known, path));
 }
 
 static int finish_test(struct parser *parser, const struct filter_token *field,
                        const struct filter_token *value, enum filter_operator op)
 {
         struct filter_node node = {.op = op, .path_len = field->path_len, .value = value->text};
-        int type;
+        char path[80];
 
         if (field->kind != FILTER_TOKEN_WORD || field->path_len == 0)
                 return fail(parser, "\"%.60s\" is not a selector", field->text);
         memcpy(node.path, field->path, sizeof(node.path));
-        type = filter_select(parser->selectors, node.path, node.path_len);
-        if (type < 0)
-                return fail(parser, "Selector \"%.60s\" is not valid", field->text);
-        node.type = (enum filter_type)type;
+        if (resolve_path(parser, &node) < 0)
+                return -EINVAL;
         if (!is_allowed(node.type, op))
-                return fail(parser, "Invalid match operator for selector \"%.60s\"", field->text);
+                return fail(parser, "Invalid match operator \"%s\" for selector \"%.60s\"",
+                            operator_names[op], join_path(&node, node.path_len, path));
         if (op != FILTER_EMPTY && op != FILTER_NOT_EMPTY && convert_value(parser, &node) < 0)
                 return -EINVAL;
         if (emit(parser, &node) < 0) {

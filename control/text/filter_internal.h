@@ -17,6 +17,7 @@ enum filter_type {
         FILTER_LIST,    // of texts
         FILTER_MAP,     // of texts
         FILTER_OBJECTS, // a list of objects
+        FILTER_STRUCT,  // an object of known fields, which no test takes
 };
 
 enum filter_operator {
@@ -40,6 +41,7 @@ struct filter_node {
         enum filter_type type;
         const char *path[FILTER_PATH_MAX];
         size_t path_len;
+        bool in_map; // the path leads through a map, which may lack it
         const char *value;
         long long number;
         bool flag;
@@ -79,6 +81,8 @@ struct filter_lexer {
 void filter_lexer_next(struct filter_lexer *lexer, struct filter_token *out);
 
 // filter_select.c: the type of a path, or -1 when it is not among the selectors.
-int filter_select(const char *const *selectors, const char *const path[], size_t path_len);
+// *in_map tells whether it leads into a map.
+int filter_select(const char *const *selectors, const char *const path[], size_t path_len,
+                  bool *in_map);
 
 #endif

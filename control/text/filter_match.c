@@ -22,6 +22,12 @@ static bool regexp_matches(const pcre2_code *regexp, const char *text)
         return matches;
 }
 
+// A field that is not shown is empty.
+static const char *text_of(const json_t *value)
+{
+        return json_is_string(value) ? json_string_value(value) : "";
+}
+
 static bool list_has(const json_t *list, const char *value)
 {
         const json_t *item;
@@ -43,7 +49,7 @@ static bool is_equal(const struct filter_node *node, const json_t *value)
                 return json_integer_value(value) == node->number;
         if (node->type == FILTER_BOOL)
                 return json_is_true(value) == node->flag;
-        return json_is_string(value) && strcmp(json_string_value(value), node->value) == 0;
+        return strcmp(text_of(value), node->value) == 0;
 }
 
 static bool is_in(const struct filter_node *node, const json_t *value)
@@ -52,7 +58,7 @@ static bool is_in(const struct filter_node *node, const json_t *value)
                 return list_has(value, node->value);
         if (node->type == FILTER_MAP)
                 return json_object_get(value, node->value) != NULL;
-        return json_is_string(value) && strstr(json_string_value(value), node->value) != NULL;
+        return strstr(text_of(value), node->value) != NULL;
 }
 
 static bool is_empty(const json_t *value)
@@ -62,6 +68,10 @@ static bool is_empty(const json_t *value)
 
 static bool test_value(const struct filter_node *node, const json_t *value)
 {
+        // What a map lacks is neither equal nor in nor empty; Consul lets every other test pass.
+        if (value == NULL && node->in_map)
+                return node->op != FILTER_EQUAL && node->op != FILTER_IN &&
+                       node->op != FILTER_EMPTY;
         switch (node->op) {
         case FILTER_EQUAL:
                 return is_equal(node, value);
@@ -72,11 +82,9 @@ static bool test_value(const struct filter_node *node, const json_t *value)
         case FILTER_NOT_IN:
                 return !is_in(node, value);
         case FILTER_MATCHES:
-                return json_is_string(value) &&
-                       regexp_matches(node->regexp, json_string_value(value));
+                return regexp_matches(node->regexp, text_of(value));
         case FILTER_NOT_MATCHES:
-                return !json_is_string(value) ||
-                       !regexp_matches(node->regexp, json_string_value(value));
+                return !regexp_matches(node->regexp, text_of(value));
         case FILTER_EMPTY:
                 return is_empty(value);
         case FILTER_NOT_EMPTY:

@@ -16,9 +16,12 @@ static enum filter_type scalar_type(const char **selector)
 }
 
 // Type of the path if this selector describes it, else -1.
-static int match_selector(const char *selector, const char *const path[], size_t path_len)
+static int match_selector(const char *selector, const char *const path[], size_t path_len,
+                          bool *in_map)
 {
         enum filter_type type = scalar_type(&selector);
+
+        *in_map = false;
 
         for (size_t i = 0; i < path_len; i++) {
                 size_t len = strcspn(selector, ".[");
@@ -27,15 +30,15 @@ static int match_selector(const char *selector, const char *const path[], size_t
                 bool is_last = i + 1 == path_len;
 
                 if (len == 1 && selector[0] == '*')
-                        return is_last ? FILTER_TEXT : -1;
-                if (strlen(path[i]) != len || memcmp(path[i], selector, len) != 0)
+                        *in_map = true;
+                else if (strlen(path[i]) != len || memcmp(path[i], selector, len) != 0)
                         return -1;
                 if (is_last && is_list)
                         return *rest == '\0' ? FILTER_LIST : FILTER_OBJECTS;
                 if (is_last)
-                        return *rest == '\0'             ? (int)type
-                               : strcmp(rest, ".*") == 0 ? FILTER_MAP
-                                                         : -1;
+                        return *rest == '\0'                 ? (int)type
+                               : strncmp(rest, ".*", 2) == 0 ? FILTER_MAP
+                                                             : FILTER_STRUCT;
                 if (*rest != '.')
                         return -1;
                 selector = rest + 1;
@@ -43,10 +46,11 @@ static int match_selector(const char *selector, const char *const path[], size_t
         return -1;
 }
 
-int filter_select(const char *const *selectors, const char *const path[], size_t path_len)
+int filter_select(const char *const *selectors, const char *const path[], size_t path_len,
+                  bool *in_map)
 {
         for (size_t i = 0; selectors[i] != NULL; i++) {
-                int type = match_selector(selectors[i], path, path_len);
+                int type = match_selector(selectors[i], path, path_len, in_map);
 
                 if (type >= 0)
                         return type;

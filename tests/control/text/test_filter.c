@@ -7,8 +7,9 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-static const char *const selectors[] = {"Service", "#Port",         "?Override",       "Tags[]",
-                                        "Meta.*",  "#Weights.Pass", "Checks[].Status", NULL};
+static const char *const selectors[] = {
+    "Service",       "#Port",           "?Override", "Tags[]",           "Meta.*",
+    "#Weights.Pass", "Checks[].Status", "Hidden",    "Addresses.*.Name", NULL};
 
 static const char object_text[] =
     "{\"Service\":\"web\",\"Port\":80,\"Override\":true,\"Tags\":[\"a\",\"b c\"],"
@@ -20,6 +21,19 @@ static const struct {
         bool matches;
 } good[] = {
     {"Service == web", true},
+    // What is not shown is empty; what a map lacks passes all but three tests.
+    {"Hidden == \"\"", true},
+    {"Hidden matches \"^$\"", true},
+    {"Hidden != x", true},
+    {"Meta.none == prod", false},
+    {"Meta.none != prod", true},
+    {"Meta.none matches \"^p\"", true},
+    {"Meta.none not matches \"^p\"", true},
+    {"p in Meta.none", false},
+    {"p not in Meta.none", true},
+    {"Addresses.lan.Name == web", false},
+    {"lan in Addresses", false},
+    {"Addresses is empty", true},
     {"Service == \"web\"", true},
     {"Service == `web`", true},
     {"Service != web", false},
@@ -164,5 +178,36 @@ Test(filter, long_chains_end_at_the_limit)
                              rows[i].tests);
                 if (rows[i].ret == 0)
                         filter_destroy(filter);
+        }
+}
+
+Test(filter, mistakes_name_the_operator_and_how_far_the_selector_leads)
+{
+        static const struct {
+                const char *text, *error;
+        } rows[] = {
+            {"Service is empty", "Invalid match operator \"Is Empty\" for selector \"Service\""},
+            {"Meta matches x", "Invalid match operator \"Matches\" for selector \"Meta\""},
+            {"Meta[`odd-key`] is not empty",
+             "Invalid match operator \"Is Not Empty\" for selector \"Meta.odd-key\""},
+            {"1 not in Port", "Invalid match operator \"Not In\" for selector \"Port\""},
+            {"Weights == 5", "Invalid match operator \"Equal\" for selector \"Weights\""},
+            {"Addresses.lan != 5",
+             "Invalid match operator \"Not Equal\" for selector \"Addresses.lan\""},
+            {"Bogus.Port == 1", "Selector \"Bogus\" is not valid"},
+            {"Weights.Fail == 1", "Selector \"Weights.Fail\" is not valid"},
+            {"Port == many", "Failed to coerce value \"many\" for selector \"Port\": "
+                             "strconv.ParseInt: parsing \"many\": invalid syntax"},
+            {"Port == 99999999999999999999",
+             "strconv.ParseInt: parsing \"99999999999999999999\": value out of range"},
+            {"Override == 2", "strconv.ParseBool: parsing \"2\": invalid syntax"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char error[FILTER_ERROR_MAX];
+                struct filter *filter = NULL;
+
+                cr_expect_eq(filter_compile(rows[i].text, selectors, &filter, error), -EINVAL);
+                cr_expect_not_null(strstr(error, rows[i].error), "%s: %s", rows[i].text, error);
         }
 }
