@@ -90,6 +90,9 @@ static void check_copy(struct datacenter *datacenter)
                 return;
         copy->answered = fresh;
         publish(datacenter->all);
+        // Who follows it through this server is not to take it for fresh either.
+        if (!fresh && copy->feed != NULL)
+                feed_drop_all(copy->feed);
 }
 
 static int settings_of(const struct datacenter *datacenter, struct publisher_config *out)
@@ -139,7 +142,7 @@ static void free_closed(struct datacenters *all, bool now)
         }
 }
 
-static void on_synced(void *arg)
+static void on_changed(void *arg)
 {
         struct datacenter *datacenter = arg;
 
@@ -154,7 +157,8 @@ static void open_copy(struct datacenter *datacenter)
                                              .log = agent->log,
                                              .relay = agent->relay,
                                              .arg = datacenter,
-                                             .synced = on_synced};
+                                             .synced = on_changed,
+                                             .lost = on_changed};
         struct copy *copy = calloc(1, sizeof(*copy));
         struct publisher_config settings;
 

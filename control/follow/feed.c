@@ -116,6 +116,12 @@ static void drop_subscriber(struct subscriber *subscriber)
         relay_incoming_answer(incoming, &nothing);
 }
 
+void feed_drop_all(struct feed *feed)
+{
+        while (feed->subscribers != NULL)
+                drop_subscriber(feed->subscribers); // NOLINT(clang-analyzer-unix.Malloc)
+}
+
 // returns  false when the subscriber is gone.
 static bool send_delta(struct subscriber *subscriber, const struct delta *delta)
 {

@@ -43,6 +43,9 @@ void feed_destroy(struct feed *take_feed);
 void feed_serve(struct feed *feed, struct relay_incoming *take_incoming, const uint8_t *bytes,
                 size_t len);
 
+/** End the calls of all followers: what is here is not kept fresh any more. */
+void feed_drop_all(struct feed *feed);
+
 struct feed_stats {
         unsigned followers;
         uint64_t snapshots; /* sent, since the start */

@@ -226,12 +226,16 @@ static void on_done(void *arg, enum relay_error error, const uint8_t *bytes, siz
 {
         struct follower *follower = arg;
 
+        bool was_current = follower->current;
+
         (void)bytes;
         (void)len;
-        if (follower->current)
+        if (was_current)
                 log_warn(follower->options.log, "client", "the server followed is gone: %s",
                          error != RELAY_OK ? relay_error_text(error, true) : "it ended the stream");
         try_again(follower);
+        if (was_current && follower->options.lost != NULL)
+                follower->options.lost(follower->options.arg);
 }
 
 static void follow(struct follower *follower)

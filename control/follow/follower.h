@@ -26,6 +26,8 @@ struct follower_options {
         void *arg;
         /* A server is followed that was not before, and the copy is as new as its state. */
         void (*synced)(void *arg);
+        /* The server followed is gone: the copy grows old. May be NULL. */
+        void (*lost)(void *arg);
 };
 
 /** Begin to follow. returns  NULL without memory. */
