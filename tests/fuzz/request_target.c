@@ -42,11 +42,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         target[size] = '\0';
         if (uri_parse(target, &uri) == URI_OK) {
                 char *clean = uri_clean_path(uri.path);
+                char *escaped = uri_escape_path(clean);
+                char why[100];
 
+                // What was escaped is what its escapes stand for.
+                if (uri_unescape(escaped) != NULL || strcmp(escaped, clean) != 0)
+                        abort();
+                free(escaped);
                 free(clean);
+                (void)uri_unescape(uri.path);
                 for (size_t i = 0; i < uri.param_count; i++) {
                         fuzz_filter(uri.params[i].value);
-                        duration_parse(uri.params[i].value, &ns);
+                        if (duration_parse(uri.params[i].value, &ns) < 0)
+                                duration_explain(uri.params[i].value, why, sizeof(why));
                 }
                 uri_fini(&uri);
         }
