@@ -129,7 +129,8 @@ static int set_ports(struct build *build)
                 int *port = (int *)((char *)&build->config->ports + ports[i].offset);
                 int64_t value = setting_int(build->merged, ports[i].path, ports[i].fallback);
 
-                if (value < -1 || value > UINT16_MAX) {
+                if (value > UINT16_MAX) {
+                        build->gathered = true;
                         if (lines_add(&build->errors, "ports.%s: invalid port: %lld", ports[i].name,
                                       (long long)value) < 0)
                                 return -ENOMEM;

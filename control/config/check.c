@@ -61,6 +61,8 @@ static int check_node_name(struct build *build)
         return 0;
 }
 
+#define DEPLOYMENT_TABLE "See https://www.consul.io/docs/internals/consensus.html#deployment-table"
+
 static int check_role(struct build *build)
 {
         const struct config *config = build->config;
@@ -88,10 +90,10 @@ static int check_role(struct build *build)
         if (expect > 0 && expect % 2 == 0 &&
             lines_add(&build->warnings, "%s",
                       expect == 2 ? "bootstrap_expect = 2: A cluster with 2 servers will provide "
-                                    "no failure tolerance."
+                                    "no failure tolerance. " DEPLOYMENT_TABLE
                                   : "bootstrap_expect is even number: A cluster with an even "
                                     "number of servers does not achieve optimum fault "
-                                    "tolerance.") < 0)
+                                    "tolerance. " DEPLOYMENT_TABLE) < 0)
                 return -ENOMEM;
         if (expect > 1)
                 return lines_add(&build->warnings, "bootstrap_expect > 0: expecting %d servers",
@@ -149,7 +151,7 @@ static int check_alt_domain(struct build *build)
         size_t length = strcspn(alt, ".");
 
         for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
-                if (*alt != '\0' && strlen(taken[i]) == length &&
+                if (alt[length] == '.' && strlen(taken[i]) == length &&
                     strncasecmp(alt, taken[i], length) == 0)
                         return lines_add(&build->errors,
                                          "alt_domain cannot start with "

@@ -142,12 +142,22 @@ static json_t *parse_json(char *text, size_t length, char **error)
         int ret;
 
         json_text_blank_comments(text, length);
-        value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
+        value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
         if (json_is_object(value))
                 return value;
+        // null is no setting either.
+        if (json_is_null(value)) {
+                json_decref(value);
+                return json_object();
+        }
         if (value != NULL)
-                ret = asprintf(error, "json: cannot unmarshal array into Go value of type "
-                                      "map[string]interface {}");
+                ret = asprintf(error,
+                               "json: cannot unmarshal %s into Go value of type "
+                               "map[string]interface {}",
+                               json_is_array(value)     ? "array"
+                               : json_is_string(value)  ? "string"
+                               : json_is_boolean(value) ? "bool"
+                                                        : "number");
         else
                 ret = asprintf(error, "%d:%d: %s", where.line, where.column, where.text);
         if (ret < 0)
@@ -162,6 +172,9 @@ json_t *source_parse(char *text, size_t length, enum config_format format, char 
         struct hcl_error where;
         json_t *value;
 
+        // An empty file sets nothing, whatever its name.
+        if (length == 0)
+                return json_object();
         // HCL's own reader takes JSON, too.
         if (format == CONFIG_FORMAT_JSON || text[blanks] == '{')
                 return parse_json(text, length, error);
