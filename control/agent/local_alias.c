@@ -130,9 +130,9 @@ static void conclude(struct local_state *local, struct local_check_entry *entry,
         if (service_id[0] != '\0' && !verdict->has_service && !service_exists) {
                 free(output);
                 status = "critical";
+                // The node is only named when the check names one.
                 if (asprintf(&output, "Service %s could not be found on node %s", service_id,
-                             node_of(entry)[0] != '\0' ? node_of(entry) : local->node->node.name) <
-                    0)
+                             node_of(entry)) < 0)
                         output = NULL;
         } else if (output == NULL) {
                 output = strdup(verdict->has_checks ? "All checks passing." : "No checks found.");

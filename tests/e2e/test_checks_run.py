@@ -305,7 +305,7 @@ class RunChecks(TestCase):
             agent.register("lost", Check={"CheckID": "ghost", "AliasService": "nothing"})
             self.outcome(agent, "alias", "critical", 'failing: ')
             self.outcome(agent, "ghost", "critical",
-                         "Service nothing could not be found on node node1")
+                         "Service nothing could not be found on node ")
             self.outcome(agent, "far", "critical", "could not be found on node other")
             agent.put("/v1/agent/check/warn/db-ttl?note=hot")
             self.outcome(agent, "alias", "warning", "failing: hot")
