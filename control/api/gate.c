@@ -8,6 +8,14 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
+// A follower may not know yet of the session whose end delays a lock.
+static bool takes_lock(struct http_request *request, const struct http_route *route)
+{
+        return http_request_method(request) == HTTP_PUT &&
+               strcmp(route->pattern, API_KV_PATH) == 0 &&
+               http_request_param(request, "acquire") != NULL;
+}
+
 // What is read here is the cluster's, and as fresh as the request asks for; the rest is the agent's
 // own, or a change, which the log puts in its place.
 static bool reads_cluster(struct http_request *request, const struct http_route *route)
@@ -27,6 +35,8 @@ static bool reads_cluster(struct http_request *request, const struct http_route 
 
         if (strcmp(route->pattern, "/v1/catalog/datacenters") == 0)
                 return false;
+        if (takes_lock(request, route))
+                return true;
         if (http_request_method(request) != HTTP_GET && strcmp(route->pattern, API_TXN_PATH) != 0)
                 return false;
         for (size_t i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
@@ -45,7 +55,7 @@ static enum server_consistency consistency_of(const struct api *api, struct http
 
         if (http_request_param(request, "consistent") != NULL)
                 return SERVER_READ_CONSISTENT;
-        if (!api_allows_stale(request))
+        if (!api_allows_stale(request) || http_request_param(request, "acquire") != NULL)
                 return SERVER_READ_DEFAULT;
         server_contact(api->agent->server, &contact);
         if (max_stale != NULL && duration_parse(max_stale, &limit_ns) == 0 && limit_ns > 0 &&

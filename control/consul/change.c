@@ -88,6 +88,54 @@ void consul_deregister(struct consul_call *call, const void *what)
         arena_fini(&arena);
 }
 
+// --- What needs the store as it is now.
+
+// A call that waits until the store may be read, with a copy of its arguments.
+struct reading {
+        struct consul_call *call; // NULL once it is cancelled
+        void (*go_on)(struct consul_call *call);
+        uint32_t args_len;
+        uint8_t args[];
+};
+
+static void forget_reading(void *arg)
+{
+        struct reading *reading = arg;
+
+        reading->call = NULL;
+}
+
+static void on_readable(void *arg, const char *error)
+{
+        struct reading *reading = arg;
+        struct consul_call *call = reading->call;
+
+        if (call != NULL && error != NULL) {
+                consul_call_refuse(call, "%s", error);
+        } else if (call != NULL) {
+                consul_call_on_cancel(call, NULL, NULL);
+                call->args = (struct pack_slice){reading->args, reading->args_len};
+                reading->go_on(call);
+        }
+        free(reading);
+}
+
+static void when_readable(struct consul_call *call, enum server_consistency consistency,
+                          void (*go_on)(struct consul_call *call))
+{
+        struct reading *reading = malloc(sizeof(*reading) + call->args.length);
+
+        if (reading == NULL) {
+                consul_call_refuse(call, CONSUL_MEMORY_TEXT);
+                return;
+        }
+        *reading = (struct reading){.call = call, .go_on = go_on, .args_len = call->args.length};
+        if (call->args.length > 0)
+                memcpy(reading->args, call->args.bytes, call->args.length);
+        consul_call_on_cancel(call, forget_reading, reading);
+        server_read(call->service->agent->server, consistency, on_readable, reading);
+}
+
 // --- Keys.
 
 static void answer_applied(struct byte_buffer *b, const struct fsm_result *result, const char *id)
@@ -141,6 +189,19 @@ static void apply_kvs(struct consul_call *call, struct command *command, const c
         }
 }
 
+static void go_on_kvs(struct consul_call *call)
+{
+        struct arena arena = ARENA_INIT;
+        struct command command;
+        const char *op;
+
+        if (consul_kvs_get(call->args, &arena, &command, &op) < 0)
+                consul_call_refuse(call, CONSUL_UNREADABLE_TEXT);
+        else
+                apply_kvs(call, &command, op);
+        arena_fini(&arena);
+}
+
 void consul_kvs_apply(struct consul_call *call, const void *what)
 {
         struct arena arena = ARENA_INIT;
@@ -150,6 +211,9 @@ void consul_kvs_apply(struct consul_call *call, const void *what)
         (void)what;
         if (consul_kvs_get(call->args, &arena, &command, &op) < 0)
                 consul_call_refuse(call, CONSUL_UNREADABLE_TEXT);
+        else if (command.kv.verb == TXN_LOCK)
+                // A follower may not know yet of the session whose end delays it.
+                when_readable(call, SERVER_READ_DEFAULT, go_on_kvs);
         else
                 apply_kvs(call, &command, op);
         arena_fini(&arena);
@@ -222,14 +286,13 @@ static bool get_txn(struct consul_call *call, struct arena *arena, struct comman
         return ret == 0;
 }
 
-void consul_txn_apply(struct consul_call *call, const void *what)
+static void apply_txn(struct consul_call *call)
 {
         struct byte_buffer body = BYTE_BUFFER_INIT;
         struct arena arena = ARENA_INIT;
         struct fsm_result delayed;
         struct command command;
 
-        (void)what;
         fsm_result_init(&delayed);
         if (get_txn(call, &arena, &command)) {
                 find_delayed(call->service->agent, &command.txn, &delayed);
@@ -244,20 +307,11 @@ void consul_txn_apply(struct consul_call *call, const void *what)
         arena_fini(&arena);
 }
 
-// A transaction of reads that waits until the store may be read; with a copy of its arguments.
-struct reading {
-        struct consul_call *call; // NULL once it is cancelled
-        const struct agent *agent;
-        bool stale;
-        uint32_t args_len;
-        uint8_t args[];
-};
-
-static void forget_reading(void *arg)
+void consul_txn_apply(struct consul_call *call, const void *what)
 {
-        struct reading *reading = arg;
-
-        reading->call = NULL;
+        (void)what;
+        // See consul_kvs_apply(): it may lock keys.
+        when_readable(call, SERVER_READ_DEFAULT, apply_txn);
 }
 
 static void carry_out(struct consul_call *call, const struct agent *agent, bool stale,
@@ -287,47 +341,33 @@ static void carry_out(struct consul_call *call, const struct agent *agent, bool 
         fsm_result_fini(&result);
 }
 
-static void on_txn_readable(void *arg, const char *error)
+static void read_txn(struct consul_call *call)
 {
-        struct reading *reading = arg;
-        struct consul_call *call = reading->call;
         struct arena arena = ARENA_INIT;
+        struct consul_query query;
         struct command command;
 
-        if (call != NULL && error != NULL) {
-                consul_call_refuse(call, "%s", error);
-        } else if (call != NULL) {
-                call->args = (struct pack_slice){reading->args, reading->args_len};
-                if (get_txn(call, &arena, &command))
-                        carry_out(call, reading->agent, reading->stale, &command);
-        }
+        if (consul_query_get(call->args, &arena, &query) < 0)
+                consul_call_refuse(call, CONSUL_UNREADABLE_TEXT);
+        else if (get_txn(call, &arena, &command))
+                carry_out(call, call->service->agent, query.stale, &command);
         arena_fini(&arena);
-        free(reading);
 }
 
 void consul_txn_read(struct consul_call *call, const void *what)
 {
         enum server_consistency consistency = SERVER_READ_DEFAULT;
-        const struct agent *agent = call->service->agent;
-        struct reading *reading;
-        struct consul_query query;
         struct arena arena = ARENA_INIT;
+        struct consul_query query;
         int ret = consul_query_get(call->args, &arena, &query);
 
         (void)what;
         arena_fini(&arena);
-        reading = malloc(sizeof(*reading) + call->args.length);
-        if (ret < 0 || reading == NULL) {
-                free(reading);
-                consul_call_refuse(call, ret < 0 ? CONSUL_UNREADABLE_TEXT : CONSUL_MEMORY_TEXT);
+        if (ret < 0) {
+                consul_call_refuse(call, CONSUL_UNREADABLE_TEXT);
                 return;
         }
-        *reading = (struct reading){
-            .call = call, .agent = agent, .stale = query.stale, .args_len = call->args.length};
-        if (call->args.length > 0)
-                memcpy(reading->args, call->args.bytes, call->args.length);
         if (query.consistent || query.stale)
                 consistency = query.consistent ? SERVER_READ_CONSISTENT : SERVER_READ_STALE;
-        consul_call_on_cancel(call, forget_reading, reading);
-        server_read(agent->server, consistency, on_txn_readable, reading);
+        when_readable(call, consistency, read_txn);
 }

@@ -22,6 +22,7 @@ class Servers(TestCase):
             with client(follower) as f, client(other) as o:
                 self.register_and_read(f, o, follower, leader)
                 self.lock_and_renew(f, o, leader)
+                self.delay_locks(f, follower, leader)
                 self.wait_through_another(f, o)
             cluster.servers.remove(leader)
             leader.kill()
@@ -56,6 +57,22 @@ class Servers(TestCase):
         self.assertEqual(o.ask("Session.Renew", SessionID=session)["Sessions"][0]["ID"], session)
         self.assertEqual(o.ask("Txn.Read", Ops=[{"KV": {"Verb": "get", "DirEnt": {"Key": "lock"}}}])
                          ["Results"][0]["KV"]["LockIndex"], 1)
+
+    def delay_locks(self, f, follower, leader):
+        # However far behind the follower is that is asked.
+        for i in range(8):
+            key = f"delayed-{i}"
+            first, second = (f.ask("Session.Apply", Op="create", Session={
+                "Node": leader.name, "LockDelay": 15 * S}) for _ in range(2))
+            lock = {"Key": key, "Value": "1", "Session": first}
+            self.assertIs(f.ask("KVS.Apply", Op="lock", DirEnt=lock), True)
+            leader.request("PUT", f"/v1/session/destroy/{first}", host=leader.address)
+            lock["Session"] = second
+            if i % 2 == 0:
+                self.assertIs(f.ask("KVS.Apply", Op="lock", DirEnt=lock), False)
+            else:
+                self.assertEqual(follower.request("PUT", f"/v1/kv/{key}?acquire={second}&stale",
+                                                  host=follower.address)[:2], (200, False))
 
     def wait_through_another(self, f, o):
         index = f.ask("Health.ServiceNodes", ServiceName="db")["Index"]
