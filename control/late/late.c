@@ -15,9 +15,11 @@ void *late_find(struct late_library *library, const char *name)
                 library->handle = dlopen(library->soname, RTLD_LAZY | RTLD_LOCAL);
         if (library->handle != NULL)
                 found = dlsym(library->handle, name);
-        if (found == NULL)
+        // Callers ask again with each call.
+        if (found == NULL && !library->told)
                 fprintf(stderr, "lictor: cannot load %s; install %s: %s\n", library->soname,
                         library->package, dlerror());
+        library->told |= found == NULL;
         pthread_mutex_unlock(&lock);
         return found;
 }

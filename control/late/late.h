@@ -8,16 +8,19 @@
  * include the library's header and notice nothing.
  */
 
+#include <stdbool.h>
+
 /* A library, in memory that lives as long as the process. */
 struct late_library {
         const char *soname;
         const char *package; /* what to install when it is missing */
         void *handle;
+        bool told; /* that it, or a function of it, is missing */
 };
 
 /**
- * A function's address, or NULL when the library or the function is missing, which is told once on
- * stderr. Never unloaded.
+ * A function's address, or NULL when the library or the function is missing, which is told once a
+ * library on stderr. Never unloaded.
  * context  any thread.
  */
 void *late_find(struct late_library *library, const char *name);

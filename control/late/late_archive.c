@@ -5,7 +5,7 @@
 
 #include "control/late/late.h"
 
-static struct late_library lib = {LATE_ARCHIVE, "libarchive13", NULL};
+static struct late_library lib = {LATE_ARCHIVE, "libarchive13", NULL, false};
 
 LATE(lib, struct archive *, archive_read_new, (void), (), NULL)
 LATE(lib, int, archive_read_free, (struct archive * a), (a), ARCHIVE_FATAL)

@@ -10,7 +10,7 @@
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
 
-static struct late_library lib = {LATE_CURL, "libcurl3-gnutls", NULL};
+static struct late_library lib = {LATE_CURL, "libcurl3-gnutls", NULL, false};
 
 LATE(lib, CURLcode, curl_global_init, (long flags), (flags), CURLE_FAILED_INIT)
 LATE_VOID(lib, curl_global_cleanup, (void), ())

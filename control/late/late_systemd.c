@@ -5,7 +5,7 @@
 
 #include "control/late/late.h"
 
-static struct late_library lib = {LATE_SYSTEMD, "libsystemd0", NULL};
+static struct late_library lib = {LATE_SYSTEMD, "libsystemd0", NULL, false};
 
 LATE(lib, int, sd_booted, (void), (), 0)
 LATE(lib, int, sd_bus_open_system, (sd_bus * *bus), (bus), -ENOSYS)

@@ -7,7 +7,7 @@
 
 Test(late, a_function_of_a_library_is_found)
 {
-        struct late_library library = {"libm.so.6", "libc6", NULL};
+        struct late_library library = {"libm.so.6", "libc6", NULL, false};
         void *found = late_find(&library, "cos");
 
         cr_assert_not_null(found);
@@ -16,8 +16,8 @@ Test(late, a_function_of_a_library_is_found)
 
 Test(late, a_missing_library_or_function_is_told_and_gives_nothing, .init = cr_redirect_stderr)
 {
-        struct late_library none = {"libnone-such.so.1", "none-such", NULL};
-        struct late_library known = {"libm.so.6", "libc6", NULL};
+        struct late_library none = {"libnone-such.so.1", "none-such", NULL, false};
+        struct late_library known = {"libm.so.6", "libc6", NULL, false};
         char told[1024] = "";
         FILE *file;
 
@@ -27,6 +27,22 @@ Test(late, a_missing_library_or_function_is_told_and_gives_nothing, .init = cr_r
         cr_assert_gt(fread(told, 1, sizeof(told) - 1, file), 0);
         cr_expect_not_null(strstr(told, "cannot load libnone-such.so.1; install none-such"));
         cr_expect_not_null(strstr(told, "no_such_function"));
+}
+
+Test(late, what_is_missing_is_told_once, .init = cr_redirect_stderr)
+{
+        struct late_library none = {"libnone-such.so.1", "none-such", NULL, false};
+        char told[1024] = "";
+        const char *line;
+        FILE *file;
+
+        for (int i = 0; i < 3; i++)
+                cr_expect_null(late_find(&none, "anything"));
+        file = cr_get_redirected_stderr();
+        cr_assert_gt(fread(told, 1, sizeof(told) - 1, file), 0);
+        line = strstr(told, "lictor: cannot load");
+        cr_assert_not_null(line);
+        cr_expect_null(strstr(line + 1, "lictor: cannot load"));
 }
 
 Test(late, values_of_every_type_reach_libcurl)
