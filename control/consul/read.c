@@ -14,7 +14,7 @@
 #define WAIT_JITTER_DIVISOR 16
 #define NS_PER_MS           1000000
 // Arguments are a few hundred bytes. Of longer ones so many are kept for calls that wait.
-#define ARGS_SHORT     4096u
+#define ARGS_SHORT     1024u
 #define ARGS_KEPT_MAX  ((size_t)64 << 20)
 #define ARGS_KEPT_TEXT "too many calls with long arguments are waiting"
 

@@ -117,7 +117,7 @@ void consul_link_flush(struct consul_link *link);
 void consul_link_break(struct consul_link *link, const char *why);
 /** Cancel its calls and close it. */
 void consul_link_close(struct consul_link *take_link);
-/** Pings and deadlines; it may be closed by that. */
+/** Pings and deadlines; it may be broken by that. */
 void consul_link_tick(struct consul_link *link, uint64_t now_ms);
 /** Whether no calls are read before some were answered or sent. */
 bool consul_link_is_full(const struct consul_link *link);

@@ -209,6 +209,19 @@ class ConsulRpc(TestCase):
         self.agent.put("/v1/kv/nobody", "now")
         self.still_answers()
 
+    def test_waiting_calls_keep_so_much_of_their_arguments_and_no_more(self):
+        args = {"Key": "padded", "MinQueryIndex": 10**9, "MaxQueryTime": 300 * 10**9,
+                "Padding": "x" * 3900}
+        with Plain(self.port) as plain:
+            plain.send(b"".join(call("KVS.Get", seq, args) for seq in range(18_000)))
+            # The others go on waiting.
+            head, _body = plain.answer()
+            self.assertEqual(head["Error"], "too many calls with long arguments are waiting")
+        with Session(self.port) as session:
+            args.update(MinQueryIndex=0)
+            # They give back what they kept.
+            eventually(lambda: session.open().ask("KVS.Get", args)[0]["Error"] == "")
+
     def test_random_bytes_do_no_harm(self):
         draw = random.Random(SEED)
         good = call("Status.Leader", 1, {"Datacenter": "dc1"})
