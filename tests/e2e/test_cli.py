@@ -109,7 +109,7 @@ class Operators(TestCase):
             self.assertEqual(json.loads(done.stdout)["Leader"], node)
             self.assertEqual(run("operator", "autopilot", "state", "-format=x", env=address).returncode, 1)
             self.assertIn("node1", run("members", "-segment=_all", env=address).stdout)
-            self.assertEqual(run("members", "-segment=alpha", env=address).returncode, 2)
+            self.assertEqual(run("members", "-segment=alpha", env=address).returncode, 1)
             self.assertEqual(run("services", "register", "-name=web", "-socket=/run/web.sock", env=address).returncode, 0)
             self.assertEqual(agent.get("/v1/agent/service/web")[1]["SocketPath"], "/run/web.sock")
 

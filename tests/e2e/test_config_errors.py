@@ -29,7 +29,7 @@ CASES = [
     ("a boolean as a string", {"server": "true"}, ["server"]),
     ("a string as a number", {"node_name": 7}, ["node_name"]),
     ("an object as a list", {"dns_config": ["x"]}, ["dns_config"]),
-    ("no address", {"bind_addr": "300.1.2.3"}, ["300.1.2.3"]),
+    ("no address", {"bind_addr": "300.1.2.3"}, ["bind_addr"]),
     ("no client address", {"client_addr": "nonsense"}, ["nonsense"]),
     ("a datacenter that is no name", {"datacenter": "a b"}, ["a b"]),
     ("an unknown log level", {"log_level": "loud"}, ["loud"]),

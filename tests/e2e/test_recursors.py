@@ -161,7 +161,7 @@ class Recursors(TestCase):
                              ["192.0.2.10", "edge.example.test.", "www.example.test."])
             answer = agent.dig("out.service.consul", "SRV")
             self.assertEqual(answer.data, ["1 1 443 www.example.test."])
-            self.assertIn(("edge.example.test.", 30, "A", "192.0.2.10"),
+            self.assertIn(("edge.example.test.", 0, "A", "192.0.2.10"),
                           answer.sections["ADDITIONAL"])
             self.assertEqual(agent.dig("out.service.consul", "A", "+tcp").data,
                              ["192.0.2.10", "edge.example.test.", "www.example.test."])
