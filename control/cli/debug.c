@@ -289,8 +289,11 @@ static void capture_dynamic(struct capture *capture)
         int signals = open_signals();
 
         if (calls != NULL && signals >= 0) {
-                if (log != NULL)
+                if (log != NULL) {
+                        // Line by line, so that it can be followed and outlives a killed command.
+                        setvbuf(log, NULL, _IOLBF, BUFSIZ);
                         calls_begin(calls, &options->client, &call, &pending);
+                }
                 run_intervals(capture, calls, signals, metrics);
                 if (pending.done && pending.result < 0)
                         fprintf(stderr, "==> Error encountered during collection: %s\n",

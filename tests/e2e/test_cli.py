@@ -98,6 +98,7 @@ class Operators(TestCase):
         with Agent() as agent:
             address = {"CONSUL_HTTP_ADDR": f"127.0.0.1:{agent.http_port}"}
             node = agent.get("/v1/agent/self")[1]["Config"]["NodeID"]
+            self.assertTrue(eventually(lambda: agent.get("/v1/operator/autopilot/health")[1]["Healthy"]))
             done = run("operator", "autopilot", "state", env=address)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             for line in ("Healthy:                      true", "Failure Tolerance:            0",
@@ -241,6 +242,13 @@ class Progress(TestCase):
 
 
 class Debug(TestCase):
+    def read(self, path):
+        try:
+            with open(path, encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
     def test_it_captures_until_it_is_interrupted(self):
         with Agent() as agent:
             address = {"CONSUL_HTTP_ADDR": f"127.0.0.1:{agent.http_port}"}
@@ -250,8 +258,8 @@ class Debug(TestCase):
                                            env={**os.environ, **address}, stdout=told, stderr=told)
                 self.assertTrue(eventually(lambda: os.path.exists(f"{output}/metrics.json") and
                                            os.path.getsize(f"{output}/host.json") > 0))
-                agent.put("/v1/agent/reload")
-                time.sleep(0.5)
+                self.assertTrue(eventually(lambda: agent.put("/v1/agent/reload") is not None and
+                                           "Reloading configuration" in self.read(f"{output}/consul.log")))
                 command.send_signal(signal.SIGINT)
                 self.assertEqual(command.wait(20), 0)
                 told.seek(0)
