@@ -181,6 +181,7 @@ static int create_log(struct server *server, struct raft_log_options *options, c
                 return ret;
         options->node.recover = found ? &recovered : NULL;
         ret = raft_log_create(&server->log, options, error, error_size);
+        options->node.recover = NULL;
         if (ret < 0 && found) {
                 snprintf(text, sizeof(text), "%s", error);
                 snprintf(error, error_size, "%s/peers.json: %s", options->node.dir, text);
