@@ -146,22 +146,28 @@ Test(raft_durable, entries_wait_for_a_machine_that_is_busy)
         cluster_fini(&c);
 }
 
+// A follower has missed 600 entries and has their snapshot, but a machine that is busy.
+static void start_with_snapshot_waiting(struct cluster *c, bool on_disk)
+{
+        cluster_init(c, 3, on_disk);
+        c->snapshot_threshold = 20;
+        c->trailing_logs = 10;
+        cluster_bootstrap(c, 3);
+        cr_assert(cluster_run(c, cluster_has_leader, 10000));
+        held = &c->servers[cluster_leader(c)->number == 0 ? 1 : 0];
+        cluster_stop(c, held->number);
+        cr_assert(cluster_write_many(c, 600));
+        cr_assert(cluster_run(c, all_have_snapshots, 10000));
+        held->unready = true;
+        cluster_start(c, held->number);
+        cr_assert(cluster_run(c, is_waiting, 20000));
+}
+
 Test(raft_durable, a_snapshot_waits_for_a_machine_that_is_busy_and_the_entries_behind_it_too)
 {
         struct cluster c;
 
-        cluster_init(&c, 3, true);
-        c.snapshot_threshold = 20;
-        c.trailing_logs = 10;
-        cluster_bootstrap(&c, 3);
-        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
-        held = &c.servers[cluster_leader(&c)->number == 0 ? 1 : 0];
-        cluster_stop(&c, held->number);
-        cr_assert(cluster_write_many(&c, 600));
-        cr_assert(cluster_run(&c, all_have_snapshots, 10000));
-        held->unready = true;
-        cluster_start(&c, held->number);
-        cr_assert(cluster_run(&c, is_waiting, 20000));
+        start_with_snapshot_waiting(&c, true);
         cr_assert(cluster_write_many(&c, 100));
         cr_expect_eq(held->restores, 0);
         cr_expect_eq(held->state.count, 0);
@@ -180,18 +186,7 @@ Test(raft_durable, a_snapshot_that_waited_is_installed_when_the_machine_is_ready
 {
         struct cluster c;
 
-        cluster_init(&c, 3, false);
-        c.snapshot_threshold = 20;
-        c.trailing_logs = 10;
-        cluster_bootstrap(&c, 3);
-        cr_assert(cluster_run(&c, cluster_has_leader, 10000));
-        held = &c.servers[cluster_leader(&c)->number == 0 ? 1 : 0];
-        cluster_stop(&c, held->number);
-        cr_assert(cluster_write_many(&c, 600));
-        cr_assert(cluster_run(&c, all_have_snapshots, 10000));
-        held->unready = true;
-        cluster_start(&c, held->number);
-        cr_assert(cluster_run(&c, is_waiting, 20000));
+        start_with_snapshot_waiting(&c, false);
         // Newer ones come to be, and are sent once this one is in.
         cr_assert(cluster_write_many(&c, 300));
         cr_expect_eq(held->restores, 0);
