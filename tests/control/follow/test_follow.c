@@ -206,3 +206,22 @@ Test(follow, requests_survive_the_wire)
                      -EBADMSG);
         byte_buffer_fini(&bytes);
 }
+
+Test(follow, rows_without_a_name_are_refused)
+{
+        static const struct {
+                const char *name;
+                uint8_t bytes[3];
+        } cases[] = {
+            {"a node", {STORE_NODES, 0xc3, 0x80}},
+            {"a query", {STORE_QUERIES, 0xc3, 0x80}},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct store *store = store_create();
+
+                cr_expect_eq(follow_rows_apply(store, 7, cases[i].bytes, 3), -EBADMSG, "%s",
+                             cases[i].name);
+                store_destroy(store);
+        }
+}
