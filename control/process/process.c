@@ -20,7 +20,7 @@ struct process {
         void (*ended)(void *arg, int64_t exit_status, int signal);
         void *arg;
         char chunk[4096];
-        bool has_exited, is_drained, held, told;
+        bool has_exited, is_drained, held, told, waits_for_output;
         int64_t exit_status;
         int signal;
         unsigned open_handles;
@@ -34,16 +34,22 @@ static void on_closed(uv_handle_t *handle)
                 free(process);
 }
 
+static void close_handle(uv_handle_t *handle)
+{
+        if (handle->data != NULL && !uv_is_closing(handle))
+                uv_close(handle, on_closed);
+}
+
+static void close_output(struct process *process)
+{
+        close_handle((uv_handle_t *)&process->pipe);
+        close_handle((uv_handle_t *)&process->drain);
+}
+
 static void close_handles(struct process *process)
 {
-        uv_handle_t *const handles[] = {(uv_handle_t *)&process->child,
-                                        (uv_handle_t *)&process->pipe,
-                                        (uv_handle_t *)&process->drain};
-
-        for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++) {
-                if (handles[i]->data != NULL && !uv_is_closing(handles[i]))
-                        uv_close(handles[i], on_closed);
-        }
+        close_handle((uv_handle_t *)&process->child);
+        close_output(process);
 }
 
 static void go_on(struct process *process)
@@ -66,7 +72,8 @@ static void on_drained(uv_timer_t *timer)
 
 static void start_drain(struct process *process)
 {
-        if (process->has_exited && !process->is_drained && !process->held)
+        if (process->has_exited && !process->is_drained && !process->held &&
+            !process->waits_for_output)
                 uv_timer_start(&process->drain, on_drained, DRAIN_MS, 0);
 }
 
@@ -77,6 +84,10 @@ static void on_exit_child(uv_process_t *child, int64_t exit_status, int number)
         process->has_exited = true;
         process->exit_status = exit_status;
         process->signal = number;
+        if (process->told) {
+                close_handle((uv_handle_t *)child);
+                return;
+        }
         start_drain(process);
         go_on(process);
 }
@@ -203,14 +214,13 @@ static int spawn(uv_loop_t *loop, struct process *process, const struct process_
 
 static void describe(const char *program, int ret, char *out, size_t size)
 {
+        const char *reason = strerror(-ret);
+
         if (ret == -ENOENT && strchr(program, '/') == NULL)
                 snprintf(out, size, "exec: \"%s\": executable file not found in $PATH", program);
-        else if (ret == -ENOENT)
-                snprintf(out, size, "fork/exec %s: no such file or directory", program);
-        else if (ret == -EACCES)
-                snprintf(out, size, "fork/exec %s: permission denied", program);
         else
-                snprintf(out, size, "fork/exec %s: %s", program, strerror(-ret));
+                snprintf(out, size, "fork/exec %s: %c%s", program, tolower((unsigned char)*reason),
+                         reason + 1);
 }
 
 int process_start(uv_loop_t *loop, const struct process_spec *spec, struct process **out,
@@ -224,6 +234,7 @@ int process_start(uv_loop_t *loop, const struct process_spec *spec, struct proce
                 process->output = spec->output;
                 process->ended = spec->ended;
                 process->arg = spec->arg;
+                process->waits_for_output = spec->waits_for_output;
                 uv_pipe_init(loop, &process->pipe, 0);
                 uv_timer_init(loop, &process->drain);
                 process->pipe.data = process->drain.data = process;
@@ -265,6 +276,23 @@ void process_hold(struct process *process, bool held)
         if (uv_read_start((uv_stream_t *)&process->pipe, give_chunk, on_read) < 0)
                 process->is_drained = true;
         start_drain(process);
+}
+
+bool process_end_output(struct process *process)
+{
+        if (!process->is_drained)
+                uv_read_stop((uv_stream_t *)&process->pipe);
+        process->is_drained = true;
+        return !process->has_exited;
+}
+
+void process_kill(struct process *take_process)
+{
+        process_signal(take_process, SIGKILL);
+        take_process->told = true;
+        close_output(take_process);
+        if (take_process->has_exited)
+                close_handle((uv_handle_t *)&take_process->child);
 }
 
 void process_abandon(struct process *take_process)

@@ -2,8 +2,8 @@
 #define CONTROL_PROCESS_PROCESS_H
 
 /**
- * Programs an agent runs beside its own work: handlers of watches, remote commands. Each is the
- * head of a process group of its own, so that what it starts ends with it.
+ * Programs an agent runs beside its own work: handlers of watches, remote commands, script checks.
+ * Each is the head of a process group of its own, so that what it starts ends with it.
  *
  * context  the loop's thread.
  */
@@ -22,6 +22,7 @@ struct process_spec {
         const char *const *environment; /* "NAME=value" beside ours; ends with NULL; or NULL */
         /** What it writes to its outputs, as it comes; NULL when nobody wants to know. */
         void (*output)(void *arg, const char *bytes, size_t len);
+        bool waits_for_output; /* its end is that of its output, whoever holds that; else 500 ms */
         /**
          * It has ended and its output is all told. The process is gone after return.
          * @signal  that ended it, 0 for none.
@@ -44,6 +45,15 @@ void process_signal(const struct process *process, int number);
 
 /** Read no more of its output, or read on: what it writes meanwhile fills a pipe, then it waits. */
 void process_hold(struct process *process, bool held);
+
+/**
+ * Read no more of its output, for good, and wait for nobody who holds it.
+ * returns  whether it runs; else it has ended already and nothing will be called back.
+ */
+bool process_end_output(struct process *process);
+
+/** Kill its group; nothing is called back. Its memory goes when it is reaped. */
+void process_kill(struct process *take_process);
 
 /**
  * Ask it to end with SIGTERM and wait for it no more; nothing is called back. Memory goes with the

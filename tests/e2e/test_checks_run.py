@@ -222,6 +222,8 @@ class RunChecks(TestCase):
             self.check(agent, "unfound", Args=["no-such-program-here"])
             marker = os.path.join(agent.folder, "pids")
             script("hangs", f"sleep 1000 & echo $! $$ >> {marker}; wait", Timeout="400ms")
+            held = marker + ".held"
+            script("held", f"echo x >> {held}; setsid sleep 2 & exit 0", Timeout="300ms")
             self.outcome(agent, "ok", "passing", "fine\nalso\n")
             self.outcome(agent, "warn", "warning", "hmm\n")
             self.outcome(agent, "bad", "critical", "broken\n")
@@ -231,6 +233,9 @@ class RunChecks(TestCase):
             self.outcome(agent, "missing", "critical", "no such file or directory")
             self.outcome(agent, "unfound", "critical", "executable file not found in $PATH")
             self.outcome(agent, "hangs", "critical", "Timed out (400ms) running check")
+            self.outcome(agent, "held", "critical", "Timed out (300ms) running check")
+            self.assertTrue(eventually(lambda: os.path.getsize(held) >= 4, 10),
+                            "not run again although its child is gone")
             with open(marker, encoding="utf-8") as file:
                 pids = [int(pid) for pid in file.readline().split()]
             self.assertTrue(eventually(lambda: not any(self.is_alive(pid) for pid in pids), 5),
