@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/agent/agent_internal.h"
+#include "control/agent/consul_servers.h"
 #include "control/agent/data_dir.h"
 #include "control/agent/datacenters.h"
 #include "control/agent/dns_freshness.h"
@@ -26,7 +27,6 @@
 #include "control/leader/leader.h"
 #include "control/member/members.h"
 #include "control/publisher/publisher.h"
-#include "control/relay/relay.h"
 #include "control/server/server.h"
 #include "control/store/store.h"
 #include "lictor/bytes.h"
@@ -96,9 +96,10 @@ static int start_log(struct agent *agent, char *error, size_t error_size)
         ret = remote_start(agent);
         if (ret < 0)
                 return ret;
-        agent->proposer = relay_proposer(agent->relay);
-        if (!agent->config->server)
+        if (!agent->config->server) {
+                agent->proposer = consul_servers_proposer(agent->consul_servers);
                 return 0;
+        }
         ret = server_create(&agent->server, &options, error, error_size);
         if (ret == 0)
                 agent->proposer = server_proposer(agent->server);
@@ -112,7 +113,8 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
             .proposer = agent->proposer,
             .log = agent->log,
             .node_id = agent->node_id,
-            .catalog = &agent->local_catalog.catalog,
+            .catalog = agent->consul_servers != NULL ? consul_servers_catalog(agent->consul_servers)
+                                                     : &agent->local_catalog.catalog,
             .answers_without_catalog = agent->server == NULL,
         };
         int ret;

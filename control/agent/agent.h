@@ -22,6 +22,7 @@ struct relay;
 struct remote_serving;
 struct consul_service;
 struct follower;
+struct consul_servers;
 struct server;
 struct members;
 struct log_proposer;
@@ -57,13 +58,14 @@ struct agent {
 
         struct store *store;
         struct fsm *fsm;
-        struct members *members;        /* gossip */
-        struct server *server;          /* NULL for a client */
-        struct follower *follower;      /* the copy of the catalog; NULL for a server */
-        struct relay *relay;            /* calls to servers elsewhere */
-        struct remote_serving *serving; /* of others' calls; NULL for a client */
-        struct consul_service *consul;  /* Consul's RPC; NULL for a client */
-        struct log_proposer *proposer;  /* every change goes through it */
+        struct members *members;               /* gossip */
+        struct server *server;                 /* NULL for a client */
+        struct follower *follower;             /* the copy of the catalog; NULL for a server */
+        struct relay *relay;                   /* calls to servers elsewhere */
+        struct consul_servers *consul_servers; /* a client's side of Consul's; NULL for a server */
+        struct remote_serving *serving;        /* of others' calls; NULL for a client */
+        struct consul_service *consul;         /* Consul's RPC; NULL for a client */
+        struct log_proposer *proposer;         /* every change goes through it */
         struct lictor_dataplane *dataplane;
         struct publisher *publisher;
         struct runtime *runtime;

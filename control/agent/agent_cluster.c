@@ -2,8 +2,8 @@
 
 #include "control/agent/agent_internal.h"
 #include "control/agent/local.h"
+#include "control/agent/remote.h"
 #include "control/event/events.h"
-#include "control/follow/follower.h"
 #include "control/member/members.h"
 #include "control/server/server.h"
 
@@ -38,8 +38,8 @@ static void on_members_changed(void *arg, enum member_pool pool)
                                        count_alive(members_serf(agent->members, MEMBER_LAN)));
         if (pool == MEMBER_LAN && agent->server != NULL)
                 server_members_changed(agent->server);
-        else if (pool == MEMBER_LAN && agent->follower != NULL)
-                follower_wake(agent->follower);
+        else if (pool == MEMBER_LAN)
+                remote_members_changed(agent);
 }
 
 static void on_event_heard(void *arg, const struct event *event)

@@ -7,8 +7,8 @@
 #include "control/agent/datacenters.h"
 #include "control/agent/dns_freshness.h"
 #include "control/agent/local.h"
+#include "control/agent/remote.h"
 #include "control/dns/resolver.h"
-#include "control/relay/relay.h"
 
 void agent_publisher_settings(const struct config *config, struct ttl_rule *rules,
                               struct publisher_config *out)
@@ -70,8 +70,7 @@ static int apply_again(struct agent *agent, char *error, size_t error_size)
         }
         free(rules);
         if (ret == 0 && agent->relay != NULL && !agent->config->server)
-                relay_set_limit(agent->relay, agent->config->cluster.rpc_rate,
-                                agent->config->cluster.rpc_max_burst);
+                remote_set_limit(agent);
         // Last, since it begins anew whatever the settings were.
         if (ret == 0 && agent->watches != NULL)
                 ret = agent_watch(agent, error, error_size);

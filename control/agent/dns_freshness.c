@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "control/agent/agent.h"
+#include "control/agent/remote.h"
 #include "control/follow/follower.h"
 #include "control/publisher/publisher.h"
 #include "control/server/server.h"
@@ -27,7 +28,7 @@ static bool is_stale(const struct agent *agent)
                 return contact.last_contact_ms > dns->max_stale_ms ||
                        (!dns->allow_stale && !server_reads_at_once(agent->server));
         }
-        follower_state(agent->follower, &copy);
+        remote_copy_state(agent, &copy);
         // Without a copy nothing is known, and the zone says so by itself.
         return copy.age_ms != UINT64_MAX && (!dns->allow_stale || copy.age_ms > dns->max_stale_ms);
 }

@@ -15,8 +15,8 @@ static void add_follower(struct metric_list *list, const struct agent *agent)
         struct follower_state state;
         struct relay_stats calls;
 
-        follower_state(agent->follower, &state);
-        relay_stats(agent->relay, &calls);
+        remote_copy_state(agent, &state);
+        remote_call_stats(agent, &calls);
         // Without a copy yet there is no age to tell.
         if (state.age_ms != UINT64_MAX)
                 metric_add(list, METRIC_GAUGE, "lictor.follower.age_milliseconds",

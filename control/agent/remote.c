@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "control/agent/consul_servers.h"
 #include "control/agent/dns_freshness.h"
 #include "control/agent/local.h"
 #include "control/follow/follower.h"
@@ -13,6 +14,7 @@
 #include "control/relay/relay.h"
 #include "control/server/discovery.h"
 #include "control/server/server.h"
+#include "control/upstream/upstream.h"
 
 static bool is_own_datacenter(const struct agent *agent, const char *datacenter)
 {
@@ -34,9 +36,9 @@ static bool failed_lately(const struct serf_member *member)
                uv_hrtime() / 1000 - member->gone_since_us < LATELY_US;
 }
 
-// Where a member listens for calls. returns  false when it does not.
-static bool server_address(const struct serf_member *member, const char *datacenter, char *out,
-                           size_t size)
+// Where a member listens for calls that we can make. returns  false when it does not.
+static bool server_address(const struct agent *agent, const struct serf_member *member,
+                           const char *datacenter, bool consul, char *out, size_t size)
 {
         struct swim_address address = member->address;
         struct sockaddr_storage socket_address;
@@ -45,7 +47,8 @@ static bool server_address(const struct serf_member *member, const char *datacen
 
         members_info(member, &info);
         if (info.role != MEMBER_SERVER || info.port == 0 ||
-            strcasecmp(info.datacenter, datacenter) != 0)
+            strcasecmp(info.datacenter, datacenter) != 0 ||
+            consul_servers_owns(agent, &info) != consul)
                 return false;
         pool_address_to(&address, &socket_address);
         if (uv_ip_name((const struct sockaddr *)&socket_address, ip, sizeof(ip)) < 0)
@@ -54,7 +57,8 @@ static bool server_address(const struct serf_member *member, const char *datacen
         return true;
 }
 
-static size_t tell_those(const struct agent *agent, const char *datacenter,
+// @consul  whether Consul's servers are meant, or our own.
+static size_t tell_those(const struct agent *agent, const char *datacenter, bool consul,
                          bool (*wanted)(const struct serf_member *member), relay_server_fn tell,
                          void *tell_arg)
 {
@@ -67,8 +71,8 @@ static size_t tell_those(const struct agent *agent, const char *datacenter,
                 const struct serf_member *member = serf_member_at(serf, i);
 
                 if (member == serf_self(serf) || !wanted(member) ||
-                    !server_address(member, is_own ? agent->config->datacenter : datacenter,
-                                    address, sizeof(address)))
+                    !server_address(agent, member, is_own ? agent->config->datacenter : datacenter,
+                                    consul, address, sizeof(address)))
                         continue;
                 tell(tell_arg, address);
                 told++;
@@ -79,8 +83,15 @@ static size_t tell_those(const struct agent *agent, const char *datacenter,
 // The servers of a datacenter, by gossip; this agent is none of them.
 static void tell_servers(void *arg, const char *datacenter, relay_server_fn tell, void *tell_arg)
 {
-        if (tell_those(arg, datacenter, is_there, tell, tell_arg) == 0)
-                tell_those(arg, datacenter, failed_lately, tell, tell_arg);
+        if (tell_those(arg, datacenter, false, is_there, tell, tell_arg) == 0)
+                tell_those(arg, datacenter, false, failed_lately, tell, tell_arg);
+}
+
+static void tell_consul_servers(void *arg, const char *datacenter, relay_server_fn tell,
+                                void *tell_arg)
+{
+        if (tell_those(arg, datacenter, true, is_there, tell, tell_arg) == 0)
+                tell_those(arg, datacenter, true, failed_lately, tell, tell_arg);
 }
 
 static bool has_not_left(const struct serf_member *member)
@@ -108,7 +119,7 @@ bool agent_remembers_datacenter(const struct agent *agent, const char *datacente
 {
         bool known = false;
 
-        return tell_those(agent, datacenter, has_not_left, note_server, &known) > 0;
+        return tell_those(agent, datacenter, false, has_not_left, note_server, &known) > 0;
 }
 
 // What could not be pushed before has somebody to be pushed to.
@@ -121,15 +132,22 @@ static void on_synced(void *arg)
         dns_freshness_check(agent->dns_freshness);
 }
 
-static int follow_servers(struct agent *agent, struct follower_options options)
+static int follow_servers(struct agent *agent, struct relay_options calls,
+                          struct follower_options options)
 {
         options.relay = agent->relay;
         agent->follower = follower_create(&options);
-        return agent->follower != NULL ? 0 : -ENOMEM;
+        if (agent->follower == NULL)
+                return -ENOMEM;
+        calls.servers = tell_consul_servers;
+        agent->consul_servers = consul_servers_create(agent, &calls, &options);
+        return agent->consul_servers != NULL ? 0 : -ENOMEM;
 }
 
 void remote_stop(struct agent *agent)
 {
+        consul_servers_destroy(agent->consul_servers);
+        agent->consul_servers = NULL;
         follower_destroy(agent->follower);
         if (agent->relay != NULL)
                 relay_close(agent->relay, NULL, NULL);
@@ -141,8 +159,43 @@ void remote_wait(void *arg, local_catalog_ready_fn done, void *done_arg)
 
         if (agent->server != NULL)
                 server_read(agent->server, SERVER_READ_DEFAULT, done, done_arg);
+        else if (consul_servers_in_use(agent->consul_servers))
+                consul_servers_wait(agent->consul_servers, done, done_arg);
         else
                 follower_wait(agent->follower, done, done_arg);
+}
+
+void remote_copy_state(const struct agent *agent, struct follower_state *out)
+{
+        if (consul_servers_in_use(agent->consul_servers))
+                consul_servers_state(agent->consul_servers, out);
+        else
+                follower_state(agent->follower, out);
+}
+
+void remote_call_stats(const struct agent *agent, struct relay_stats *out)
+{
+        relay_stats(consul_servers_in_use(agent->consul_servers)
+                        ? upstream_relay(consul_servers_upstream(agent->consul_servers))
+                        : agent->relay,
+                    out);
+}
+
+void remote_members_changed(struct agent *agent)
+{
+        if (agent->follower != NULL)
+                follower_wake(agent->follower);
+        if (agent->consul_servers != NULL)
+                consul_servers_look(agent->consul_servers);
+}
+
+void remote_set_limit(struct agent *agent)
+{
+        const struct config_cluster *cluster = &agent->config->cluster;
+
+        relay_set_limit(agent->relay, cluster->rpc_rate, cluster->rpc_max_burst);
+        relay_set_limit(upstream_relay(consul_servers_upstream(agent->consul_servers)),
+                        cluster->rpc_rate, cluster->rpc_max_burst);
 }
 
 int remote_start(struct agent *agent)
@@ -167,5 +220,5 @@ int remote_start(struct agent *agent)
         agent->relay = relay_create(&options);
         if (agent->relay == NULL || config->server)
                 return agent->relay != NULL ? 0 : -ENOMEM;
-        return follow_servers(agent, following);
+        return follow_servers(agent, options, following);
 }

@@ -14,13 +14,27 @@
 
 struct remote_serving;
 
-/** Make agent->relay, and a client's agent->follower. returns 0 or a negative errno. */
+/** Make agent->relay, and a client's agent->follower and agent->consul_servers. returns 0 or a
+ * negative errno. */
 int remote_start(struct agent *agent);
 /** End both. Their memory goes with the loop's next turns. */
 void remote_stop(struct agent *agent);
 
 /** Wait until the store may be read, and shows what was acknowledged. @arg  the agent. */
 void remote_wait(void *arg, local_catalog_ready_fn done, void *done_arg);
+
+struct follower_state;
+struct relay_stats;
+
+/** Of a client: how its copy of the catalog is, and what it has asked the servers, whosever they
+ * are. */
+void remote_copy_state(const struct agent *agent, struct follower_state *out);
+void remote_call_stats(const struct agent *agent, struct relay_stats *out);
+
+/** Of a client: servers may have come or gone. */
+void remote_members_changed(struct agent *agent);
+/** Of a client: take over the configured limits of calls. */
+void remote_set_limit(struct agent *agent);
 
 /**
  * Begin to answer calls on a server's port; the API is there.

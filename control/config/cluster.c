@@ -62,6 +62,7 @@ int build_cluster(struct build *build)
         const json_t *merged = build->merged;
 
         set_raft(cluster, merged, build->config->dev_mode);
+        cluster->consul_rpc = setting_bool(merged, "consul_rpc", false);
         set_autopilot(&cluster->autopilot, merged);
         return 0;
 }

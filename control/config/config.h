@@ -82,6 +82,7 @@ struct config_cluster {
         unsigned rpc_max_conns_per_client;
         uint64_t rpc_hold_timeout_ms; /* how long a request waits for a leader */
         uint64_t leave_drain_time_ms;
+        bool consul_rpc; /* a client calls all servers by Consul's RPC, our own as well */
         struct config_autopilot autopilot;
 };
 

@@ -215,6 +215,7 @@ const struct schema_field config_schema[] = {
     LATER_OBJECT("config_entries", schema_config_entry),
     LATER_OBJECT("connect", schema_connect),
     LATER_OBJECT("consul", schema_consul),
+    BOOL("consul_rpc"),
     STRING("data_dir"),
     STRING("datacenter"),
     OBJECT("dataplane", dataplane_fields),

@@ -43,6 +43,7 @@ static const struct wire_field query_fields[] = {
     QUERY(max_wait_ns, "MaxQueryTime", WIRE_I64),
     QUERY(max_stale_ns, "MaxStaleDuration", WIRE_I64),
     QUERY(filter, "Filter", WIRE_TEXT),
+    QUERY(token, "Token", WIRE_TEXT),
     QUERY(stale, "AllowStale", WIRE_BOOL),
     QUERY(consistent, "RequireConsistent", WIRE_BOOL),
     QUERY(allow_not_modified, "AllowNotModifiedResponse", WIRE_BOOL),
@@ -53,37 +54,53 @@ static const struct wire_field query_fields[] = {
     PACKED(old_session, "Session", WIRE_TEXT),
 };
 
+static const struct wire_field source_fields[] = {
+    WIRE_FIELD(struct consul_source, datacenter, "Datacenter", WIRE_TEXT),
+    WIRE_FIELD(struct consul_source, node, "Node", WIRE_TEXT),
+};
+
 static int get_source(struct pack_slice value, struct arena *arena, struct consul_source *out)
 {
-        static const struct wire_field fields[] = {
-            WIRE_FIELD(struct consul_source, datacenter, "Datacenter", WIRE_TEXT),
-            WIRE_FIELD(struct consul_source, node, "Node", WIRE_TEXT),
-        };
         struct msgpack_reader r = pack_reader_of(value);
 
-        return value.length > 0 ? wire_get(&r, fields, COUNT(fields), arena, out) : 0;
+        return value.length > 0 ? wire_get(&r, source_fields, COUNT(source_fields), arena, out) : 0;
+}
+
+static struct pack_slice slice_of(const struct byte_buffer *b)
+{
+        return (struct pack_slice){b->bytes, (uint32_t)b->len};
+}
+
+static struct pack_slice put_source(struct byte_buffer *b, const struct consul_source *source)
+{
+        if (source->node[0] == '\0')
+                return (struct pack_slice){NULL, 0};
+        wire_put_set(b, source_fields, COUNT(source_fields), source);
+        return slice_of(b);
+}
+
+void consul_query_put(struct byte_buffer *b, const struct consul_query *query)
+{
+        struct packed_query packed = {.query = *query, .tag = "", .old_session = ""};
+        struct byte_buffer source = BYTE_BUFFER_INIT, agent = BYTE_BUFFER_INIT;
+        struct byte_buffer payload = BYTE_BUFFER_INIT;
+
+        packed.source = put_source(&source, &query->source);
+        packed.agent = put_source(&agent, &query->agent);
+        if (query->event_payload.length > 0) {
+                pack_put_raw(&payload, query->event_payload);
+                packed.payload = slice_of(&payload);
+        }
+        wire_put_set(b, query_fields, COUNT(query_fields), &packed);
+        byte_buffer_fini(&source);
+        byte_buffer_fini(&agent);
+        byte_buffer_fini(&payload);
 }
 
 int consul_query_get(struct pack_slice args, struct arena *arena, struct consul_query *out)
 {
         struct packed_query packed = {
-            .query = {.datacenter = "",
-                      .node = "",
-                      .service_name = "",
-                      .service_kind = "",
-                      .service_address = "",
-                      .state = "",
-                      .key = "",
-                      .prefix = "",
-                      .separator = "",
-                      .session_id = "",
-                      .query_id = "",
-                      .query_id_or_name = "",
-                      .event_name = "",
-                      .config_kind = "",
-                      .filter = "",
-                      .source = {"", ""},
-                      .agent = {"", ""}},
+            .query = CONSUL_QUERY_INIT,
             .tag = "",
             .old_session = "",
         };
@@ -130,6 +147,42 @@ struct packed_register {
 
 #define REGISTER(member, name, kind) WIRE_FIELD(struct packed_register, member, name, kind)
 
+static const struct wire_field register_fields[] = {
+    REGISTER(node.datacenter, "Datacenter", WIRE_TEXT),
+    REGISTER(node.id, "ID", WIRE_TEXT),
+    REGISTER(node.name, "Node", WIRE_TEXT),
+    REGISTER(node.address, "Address", WIRE_TEXT),
+    REGISTER(node.tagged_addresses, "TaggedAddresses", WIRE_TEXT_MAP),
+    REGISTER(node.meta, "NodeMeta", WIRE_TEXT_MAP),
+    REGISTER(service, "Service", WIRE_VALUE),
+    REGISTER(check, "Check", WIRE_VALUE),
+    REGISTER(checks, "Checks", WIRE_VALUE),
+    REGISTER(skip_node_update, "SkipNodeUpdate", WIRE_BOOL),
+};
+
+void consul_register_put(struct byte_buffer *b, const char *datacenter,
+                         const struct command_register *reg)
+{
+        struct packed_register packed = {.node = reg->node,
+                                         .skip_node_update = reg->skip_node_update};
+        struct byte_buffer service = BYTE_BUFFER_INIT, checks = BYTE_BUFFER_INIT;
+
+        packed.node.datacenter = datacenter;
+        if (reg->has_service) {
+                consul_put_new_service(&service, &reg->service);
+                packed.service = slice_of(&service);
+        }
+        if (reg->check_count > 0) {
+                pack_put_array(&checks, reg->check_count);
+                for (uint32_t i = 0; i < reg->check_count; i++)
+                        consul_put_new_check(&checks, &reg->checks[i]);
+                packed.checks = slice_of(&checks);
+        }
+        wire_put_set(b, register_fields, COUNT(register_fields), &packed);
+        byte_buffer_fini(&service);
+        byte_buffer_fini(&checks);
+}
+
 static bool is_there(struct pack_slice value)
 {
         struct msgpack_reader r = pack_reader_of(value);
@@ -164,22 +217,11 @@ static int get_checks(const struct packed_register *packed, struct arena *arena,
 int consul_register_get(struct pack_slice args, const char *datacenter, struct arena *arena,
                         struct command *out)
 {
-        static const struct wire_field fields[] = {
-            REGISTER(node.id, "ID", WIRE_TEXT),
-            REGISTER(node.name, "Node", WIRE_TEXT),
-            REGISTER(node.address, "Address", WIRE_TEXT),
-            REGISTER(node.tagged_addresses, "TaggedAddresses", WIRE_TEXT_MAP),
-            REGISTER(node.meta, "NodeMeta", WIRE_TEXT_MAP),
-            REGISTER(service, "Service", WIRE_VALUE),
-            REGISTER(check, "Check", WIRE_VALUE),
-            REGISTER(checks, "Checks", WIRE_VALUE),
-            REGISTER(skip_node_update, "SkipNodeUpdate", WIRE_BOOL),
-        };
         struct packed_register packed = {.node = CATALOG_NODE_INIT};
         struct msgpack_reader r = pack_reader_of(args), service;
         uint64_t index;
 
-        if (wire_get(&r, fields, COUNT(fields), arena, &packed) < 0)
+        if (wire_get(&r, register_fields, COUNT(register_fields), arena, &packed) < 0)
                 return -EBADMSG;
         *out = (struct command){.type = COMMAND_REGISTER};
         packed.node.datacenter = datacenter;
@@ -194,17 +236,37 @@ int consul_register_get(struct pack_slice args, const char *datacenter, struct a
         return get_checks(&packed, arena, &out->reg);
 }
 
+struct packed_deregister {
+        struct command_deregister dereg;
+        const char *datacenter;
+};
+
+#define DEREGISTER(member, name) WIRE_FIELD(struct packed_deregister, member, name, WIRE_TEXT)
+
+static const struct wire_field deregister_fields[] = {
+    DEREGISTER(dereg.node, "Node"),
+    DEREGISTER(dereg.service_id, "ServiceID"),
+    DEREGISTER(dereg.check_id, "CheckID"),
+    DEREGISTER(datacenter, "Datacenter"),
+};
+
 int consul_deregister_get(struct pack_slice args, struct arena *arena, struct command *out)
 {
-        static const struct wire_field fields[] = {
-            WIRE_FIELD(struct command_deregister, node, "Node", WIRE_TEXT),
-            WIRE_FIELD(struct command_deregister, service_id, "ServiceID", WIRE_TEXT),
-            WIRE_FIELD(struct command_deregister, check_id, "CheckID", WIRE_TEXT),
-        };
+        struct packed_deregister packed = {{"", "", ""}, ""};
         struct msgpack_reader r = pack_reader_of(args);
 
-        *out = (struct command){.type = COMMAND_DEREGISTER, .dereg = {"", "", ""}};
-        return wire_get(&r, fields, COUNT(fields), arena, &out->dereg);
+        if (wire_get(&r, deregister_fields, COUNT(deregister_fields), arena, &packed) < 0)
+                return -EBADMSG;
+        *out = (struct command){.type = COMMAND_DEREGISTER, .dereg = packed.dereg};
+        return 0;
+}
+
+void consul_deregister_put(struct byte_buffer *b, const char *datacenter,
+                           const struct command_deregister *dereg)
+{
+        const struct packed_deregister packed = {*dereg, datacenter};
+
+        wire_put_set(b, deregister_fields, COUNT(deregister_fields), &packed);
 }
 
 // --- Requests that change keys, sessions and coordinates.
@@ -344,4 +406,32 @@ void consul_put_meta(struct byte_buffer *b, const struct consul_meta *meta)
         pack_put_bool(b, meta->not_modified);
         wire_put_name(b, "Backend");
         pack_put_uint(b, 0);
+}
+
+struct packed_meta {
+        uint64_t index;
+        int64_t last_contact_ns;
+        bool known_leader, not_modified;
+};
+
+int consul_meta_get(struct pack_slice body, struct consul_meta *out)
+{
+        static const struct pack_field fields[] = {
+            PACK_FIELD(struct packed_meta, index, "Index", PACK_U64),
+            PACK_FIELD(struct packed_meta, last_contact_ns, "LastContact", PACK_I64),
+            PACK_FIELD(struct packed_meta, known_leader, "KnownLeader", PACK_BOOL),
+            PACK_FIELD(struct packed_meta, not_modified, "NotModified", PACK_BOOL),
+        };
+        struct packed_meta packed = {0};
+        struct msgpack_reader r = pack_reader_of(body);
+
+        if (pack_get_struct(&r, fields, COUNT(fields), &packed) < 0)
+                return -EBADMSG;
+        *out = (struct consul_meta){
+            .index = packed.index,
+            .last_contact_ms =
+                packed.last_contact_ns > 0 ? (uint64_t)packed.last_contact_ns / 1000000 : 0,
+            .known_leader = packed.known_leader,
+            .not_modified = packed.not_modified};
+        return 0;
 }

@@ -32,15 +32,34 @@ struct consul_query {
 
         uint64_t min_index;
         int64_t max_wait_ns, max_stale_ns;
-        const char *filter;
+        const char *filter, *token;
         bool stale, consistent, allow_not_modified;
 };
+
+/* One that asks nothing yet. */
+#define CONSUL_QUERY_INIT                                                                          \
+        {                                                                                          \
+                .datacenter = "", .node = "", .service_name = "", .service_kind = "",              \
+                .service_address = "", .state = "", .key = "", .prefix = "", .separator = "",      \
+                .session_id = "", .query_id = "", .query_id_or_name = "", .event_name = "",        \
+                .config_kind = "", .filter = "", .token = "", .source = {"", ""},                  \
+                .agent = {"", ""},                                                                 \
+        }
+
+/** Append such a request: what it says, as one map. */
+void consul_query_put(struct byte_buffer *b, const struct consul_query *query);
 
 /** Read a request that changes nothing. returns  0 or -EBADMSG, as all below. */
 int consul_query_get(struct pack_slice args, struct arena *arena, struct consul_query *out);
 
 /** What a request says of where it is to be carried out; "" for here. */
 int consul_datacenter_get(struct pack_slice args, struct arena *arena, const char **out);
+
+/** Append requests that change something, for a datacenter. */
+void consul_register_put(struct byte_buffer *b, const char *datacenter,
+                         const struct command_register *reg);
+void consul_deregister_put(struct byte_buffer *b, const char *datacenter,
+                           const struct command_deregister *dereg);
 
 /** Read requests that change something, as commands that are not prepared yet. */
 int consul_register_get(struct pack_slice args, const char *datacenter, struct arena *arena,
@@ -96,6 +115,9 @@ struct consul_meta {
 
 /** Append them, without the head of a map. */
 void consul_put_meta(struct byte_buffer *b, const struct consul_meta *meta);
+
+/** Read them in an answer. */
+int consul_meta_get(struct pack_slice body, struct consul_meta *out);
 
 /** A transaction's answer; @meta  of one that only reads, NULL otherwise. */
 void consul_put_txn(struct byte_buffer *b, const struct fsm_result *result,

@@ -114,6 +114,16 @@ void consul_put_check(struct byte_buffer *b, const struct check_record *record)
         put_row(b, check_fields, COUNT(check_fields), &record->check, &record->head);
 }
 
+void consul_put_new_service(struct byte_buffer *b, const struct catalog_service *service)
+{
+        wire_put_set(b, service_fields, COUNT(service_fields), service);
+}
+
+void consul_put_new_check(struct byte_buffer *b, const struct catalog_check *check)
+{
+        wire_put_set(b, check_fields, COUNT(check_fields), check);
+}
+
 void consul_put_service_node(struct byte_buffer *b, const struct node_record *node,
                              const struct service_record *record)
 {

@@ -14,6 +14,9 @@ void consul_put_check(struct byte_buffer *b, const struct check_record *record);
 void consul_put_kv(struct byte_buffer *b, const struct kv_record *record, bool with_value);
 void consul_put_session(struct byte_buffer *b, const struct session_record *record);
 void consul_put_coordinate(struct byte_buffer *b, const struct catalog_coordinate *coordinate);
+/** Append what is no record yet, without indexes. */
+void consul_put_new_service(struct byte_buffer *b, const struct catalog_service *service);
+void consul_put_new_check(struct byte_buffer *b, const struct catalog_check *check);
 /** An instance with its node in one flat map, ServiceNode. @node  may be NULL. */
 void consul_put_service_node(struct byte_buffer *b, const struct node_record *node,
                              const struct service_record *record);

@@ -406,3 +406,47 @@ void wire_put(struct byte_buffer *b, const struct wire_field fields[], size_t fi
                 put_field(b, fields[i].kind, (const uint8_t *)structure + fields[i].offset);
         }
 }
+
+static bool is_set(enum wire_kind kind, const void *at)
+{
+        switch (kind) {
+        case WIRE_TEXT:
+        case WIRE_PROXY:
+        case WIRE_CONNECT:
+        case WIRE_DEFINITION:
+                return **(const char *const *)at != '\0';
+        case WIRE_TEXTS:
+                return ((const struct text_list *)at)->count > 0;
+        case WIRE_TEXT_MAP:
+                return ((const struct text_map *)at)->count > 0;
+        case WIRE_ADDRESSES:
+                return ((const struct service_address_map *)at)->count > 0;
+        case WIRE_BOOL:
+                return *(const bool *)at;
+        case WIRE_I32:
+                return *(const int32_t *)at != 0;
+        case WIRE_I64:
+        case WIRE_U64:
+                return *(const uint64_t *)at != 0;
+        case WIRE_VALUE:
+                return ((const struct pack_slice *)at)->length > 0;
+        case WIRE_WEIGHTS:
+                return true;
+        }
+        return false;
+}
+
+void wire_put_set(struct byte_buffer *b, const struct wire_field fields[], size_t field_count,
+                  const void *structure)
+{
+        const uint8_t *base = structure;
+        uint32_t count = 0;
+
+        for (size_t i = 0; i < field_count; i++)
+                count += is_set(fields[i].kind, base + fields[i].offset);
+        pack_put_map(b, count);
+        for (size_t i = 0; i < field_count; i++) {
+                if (is_set(fields[i].kind, base + fields[i].offset))
+                        wire_put(b, &fields[i], 1, structure);
+        }
+}

@@ -55,6 +55,10 @@ int wire_get(struct msgpack_reader *r, const struct wire_field fields[], size_t 
 void wire_put(struct byte_buffer *b, const struct wire_field fields[], size_t field_count,
               const void *structure);
 
+/** Append a map of the pairs that are not empty, false or zero: as Go reads what is absent. */
+void wire_put_set(struct byte_buffer *b, const struct wire_field fields[], size_t field_count,
+                  const void *structure);
+
 /** Append a name of a pair. */
 static inline void wire_put_name(struct byte_buffer *b, const char *name)
 {

@@ -41,7 +41,8 @@ static void describe(const struct member_group *group, struct member_info *info)
         snprintf(info->datacenter, sizeof(info->datacenter), "%s", config->datacenter);
         snprintf(info->segment, sizeof(info->segment), "%s", config->gossip.segment);
         snprintf(info->node_id, sizeof(info->node_id), "%s", group->members->options.node_id);
-        snprintf(info->build, sizeof(info->build), "%s:", LICTOR_CONSUL_API_VERSION);
+        snprintf(info->build, sizeof(info->build), "%s:" MEMBER_BUILD_REVISION,
+                 LICTOR_CONSUL_API_VERSION);
 }
 
 static void set_timing(const struct config_pool *from, struct serf_options *serf)

@@ -153,6 +153,13 @@ void member_tags_get(struct pack_slice meta, struct member_info *out)
         out->nonvoter = tags_find(meta, "nonvoter", &value);
 }
 
+bool member_is_ours(const struct member_info *info)
+{
+        const char *revision = strchr(info->build, ':');
+
+        return revision != NULL && strcmp(revision + 1, MEMBER_BUILD_REVISION) == 0;
+}
+
 void member_build_version(const struct member_info *info, char *out, size_t size)
 {
         snprintf(out, size, "%.*s", (int)strcspn(info->build, ":"), info->build);

@@ -15,6 +15,9 @@ enum member_role {
         MEMBER_SERVER,
 };
 
+/* The revision in our servers' build tag, which tells them from Consul's. */
+#define MEMBER_BUILD_REVISION "lictor"
+
 /* Texts are NUL-terminated, "" when the tag is missing. */
 struct member_info {
         enum member_role role;
@@ -40,6 +43,9 @@ void member_tags_put(const struct member_info *info, bool wan, struct byte_buffe
 
 /** Read what is known of them; what is damaged or too long counts as missing. */
 void member_tags_get(struct pack_slice meta, struct member_info *out);
+
+/** Whether it is an agent of this program, as its build tag says; otherwise it is Consul's. */
+bool member_is_ours(const struct member_info *info);
 
 /** The version in a build tag, "1.10.12", without what follows. @out  size bytes. */
 void member_build_version(const struct member_info *info, char *out, size_t size);

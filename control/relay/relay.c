@@ -12,6 +12,8 @@
 
 #define TICK_MS    50u
 #define SHUFFLE_MS 120000u
+/* How often calls are looked at for being late. */
+#define LATE_MS 500u
 /* How old the list of servers may be that a call is answered by. */
 #define LOOK_MS 200u
 /* Reads are tried again after up to this part of the time they are held. */
@@ -203,6 +205,10 @@ static void on_tick(uv_timer_t *timer)
                 try_call(call);
         }
         relay_link_tick(relay, now_ms);
+        if (now_ms >= relay->late_ms) {
+                relay->late_ms = now_ms + LATE_MS;
+                relay_link_expire(relay, now_ms);
+        }
         if (now_ms >= relay->shuffle_ms) {
                 relay->shuffle_ms = now_ms + SHUFFLE_MS + random_below(relay, SHUFFLE_MS);
                 for (struct relay_area *area = relay->areas; area != NULL; area = area->next)
@@ -225,6 +231,10 @@ struct relay_call *relay_start(struct relay *relay, const struct relay_question 
         *call = (struct relay_call){.relay = relay,
                                     .area = area,
                                     .node.id = ++relay->next_id,
+                                    .deadline_ms =
+                                        question->timeout_ms > 0
+                                            ? uv_now(relay->options.loop) + question->timeout_ms
+                                            : UINT64_MAX,
                                     .events = *events,
                                     .kind = (uint8_t)question->kind,
                                     .repeatable = question->repeatable,
@@ -247,14 +257,25 @@ struct relay_call *relay_start(struct relay *relay, const struct relay_question 
         return call;
 }
 
+static void tell_cancelled(const struct relay_call *call)
+{
+        const struct relay_link *link = call->link;
+
+        if (link != NULL && link->stream != NULL && call->sent)
+                call->relay->options.transport->cancel(link->stream, call->node.id);
+}
+
+void relay_call_expire(struct relay_call *call, uint64_t now_ms)
+{
+        if (now_ms < call->deadline_ms)
+                return;
+        tell_cancelled(call);
+        end_soon(call, RELAY_LOST);
+}
+
 void relay_cancel(struct relay_call *take_call)
 {
-        struct relay_link *link = take_call->link;
-
-        if (link != NULL && link->stream != NULL && take_call->sent) {
-                relay_stream_cancel(link->stream, take_call->node.id);
-                relay_stream_send(link->stream, RELAY_CANCEL, take_call->node.id, NULL, 0);
-        }
+        tell_cancelled(take_call);
         remove_call(take_call);
         free(take_call);
 }
@@ -399,6 +420,8 @@ struct relay *relay_create(const struct relay_options *options)
                 return NULL;
         }
         relay->options = *options;
+        if (options->transport == NULL)
+                relay->options.transport = &relay_own_transport;
         relay->proposer.propose = propose;
         if (getrandom(&relay->random, sizeof(relay->random), 0) < 0)
                 relay->random = uv_hrtime();

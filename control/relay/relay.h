@@ -14,6 +14,7 @@
 #include "control/fsm/propose.h"
 #include "control/log/log.h"
 #include "control/relay/relay_codec.h"
+#include "control/relay/relay_stream.h"
 #include "control/relay/rotation.h"
 
 #define RELAY_NO_SERVERS_TEXT "No known Consul servers"
@@ -26,8 +27,21 @@ struct relay_call;
 /** Takes one server's address, "ip:port" of its server port. */
 typedef void (*relay_server_fn)(void *arg, const char *address);
 
+/*
+ * How calls travel on a connection: as relay_stream.h says of each function, but that create also
+ * says what comes first, and that cancel tells the other side. What any bytes of the other side's
+ * show is told as a PONG at least.
+ */
+struct relay_transport {
+        void *(*create)(uv_tcp_t *take_tcp, const struct relay_stream_events *events);
+        int (*send)(void *stream, enum relay_kind kind, uint64_t id, const void *bytes, size_t len);
+        void (*cancel)(void *stream, uint64_t id);
+        void (*close)(void *take_stream);
+};
+
 struct relay_options {
-        uv_loop_t *loop; /* borrowed, as all below */
+        uv_loop_t *loop;                         /* borrowed, as all below */
+        const struct relay_transport *transport; /* NULL: our own servers' */
         const struct log *log;
         uint64_t hold_ms; /* how long a read is tried again */
         double rate;      /* calls a second; 0: no limit */
@@ -66,9 +80,10 @@ struct relay_events {
 struct relay_question {
         enum relay_kind kind;
         const char *datacenter; /* "": this agent's own */
-        bool repeatable;   /* it changes nothing: when the connection breaks it is asked again */
-        bool unlimited;    /* the rate is not for it */
-        const void *bytes; /* copied */
+        bool repeatable;     /* it changes nothing: when the connection breaks it is asked again */
+        bool unlimited;      /* the rate is not for it */
+        uint64_t timeout_ms; /* from now on, then it is LOST; 0: as long as the server is there */
+        const void *bytes;   /* copied */
         size_t len;
 };
 

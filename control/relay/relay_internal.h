@@ -3,7 +3,6 @@
 
 #include "control/relay/id_table.h"
 #include "control/relay/relay.h"
-#include "control/relay/relay_stream.h"
 
 struct relay_link;
 
@@ -24,6 +23,7 @@ struct relay_call {
         size_t attempts;                 /* to find a server, of this round */
         uint64_t hold_until_ms;          /* 0: no connection has broken yet */
         uint64_t again_ms;               /* in relay->waiting: when */
+        uint64_t deadline_ms;            /* UINT64_MAX: none */
         struct relay_events events;
         uint8_t kind;
         bool repeatable, sent;
@@ -37,8 +37,8 @@ struct relay_link {
         struct relay *relay;
         struct relay_link *next;
         char address[ROTATION_ADDRESS_MAX];
-        struct relay_stream *stream; /* NULL: not connected yet */
-        struct dial *connecting;     /* NULL: connected, or failed */
+        void *stream;            /* the transport's; NULL: not connected yet */
+        struct dial *connecting; /* NULL: connected, or failed */
         struct relay_call *calls;
         uint64_t active_ms; /* when something was heard, or it was made */
         uint64_t used_ms;   /* when a call was last on it */
@@ -56,7 +56,7 @@ struct relay {
         struct id_table calls;
         uint64_t next_id, random;
         uv_timer_t tick, ending_timer;
-        uint64_t shuffle_ms;
+        uint64_t shuffle_ms, late_ms; /* when to shuffle, and to look for calls that are late */
         struct relay_stats stats;
         unsigned open_timers;
         bool closing;
@@ -64,6 +64,9 @@ struct relay {
         void *closed_arg;
         struct log_limit complaints;
 };
+
+/** That of our own servers. */
+extern const struct relay_transport relay_own_transport;
 
 /** The connection to a server, made when there is none. NULL without memory. */
 struct relay_link *relay_link_find(struct relay *relay, const char *address);
@@ -77,6 +80,9 @@ void relay_link_drop(struct relay_link *take_link, const char *what);
 /** Look after time-outs. */
 void relay_link_tick(struct relay *relay, uint64_t now_ms);
 
+/** End the calls that are late. */
+void relay_link_expire(struct relay *relay, uint64_t now_ms);
+
 /** A message came. returns false when no server sends that. */
 bool relay_take_message(struct relay *relay, enum relay_kind kind, uint64_t id,
                         const uint8_t *bytes, size_t len, const char *address);
@@ -87,5 +93,8 @@ void relay_call_failed(struct relay_call *call);
 void relay_server_failed(struct relay *relay, const char *address);
 
 void relay_call_unlink(struct relay_call *call);
+
+/** End a call if it has waited for long enough. */
+void relay_call_expire(struct relay_call *call, uint64_t now_ms);
 
 #endif

@@ -23,7 +23,8 @@ void relay_link_drop(struct relay_link *take_link, const char *what)
         while (*at != take_link)
                 at = &(*at)->next;
         *at = take_link->next;
-        relay_stream_close(take_link->stream);
+        if (take_link->stream != NULL)
+                relay->options.transport->close(take_link->stream);
         dial_cancel(take_link->connecting);
         if (in_use && !relay->closing) {
                 relay_server_failed(relay, take_link->address);
@@ -60,8 +61,8 @@ static void on_ended(void *arg, const char *what)
 
 static int send_call(struct relay_link *link, struct relay_call *call)
 {
-        int ret = relay_stream_send(link->stream, (enum relay_kind)call->kind, call->node.id,
-                                    call->bytes, call->len);
+        int ret = link->relay->options.transport->send(link->stream, (enum relay_kind)call->kind,
+                                                       call->node.id, call->bytes, call->len);
 
         call->sent = call->sent || ret == 0;
         return ret;
@@ -74,11 +75,11 @@ static void open_link(struct relay_link *link, uv_tcp_t *take_tcp)
                                                    .ended = on_ended,
                                                    .message_max = RELAY_ANSWER_MAX,
                                                    .partial_max = RELAY_ANSWER_MAX};
-        int ret = -ENOMEM;
+        int ret = 0;
 
-        link->stream = relay_stream_create(take_tcp, &events);
-        if (link->stream != NULL)
-                ret = relay_stream_begin(link->stream);
+        link->stream = link->relay->options.transport->create(take_tcp, &events);
+        if (link->stream == NULL)
+                ret = -ENOMEM;
         for (struct relay_call *call = link->calls; ret == 0 && call != NULL; call = call->next)
                 ret = send_call(link, call);
         if (ret < 0)
@@ -134,6 +135,38 @@ void relay_link_put(struct relay_link *link, struct relay_call *call)
                 send_call(link, call);
 }
 
+// --- Our own servers' transport.
+
+static void *create_own(uv_tcp_t *take_tcp, const struct relay_stream_events *events)
+{
+        struct relay_stream *stream = relay_stream_create(take_tcp, events);
+
+        if (stream == NULL || relay_stream_begin(stream) == 0)
+                return stream;
+        relay_stream_close(stream);
+        return NULL;
+}
+
+static int send_own(void *stream, enum relay_kind kind, uint64_t id, const void *bytes, size_t len)
+{
+        return relay_stream_send(stream, kind, id, bytes, len);
+}
+
+static void cancel_own(void *stream, uint64_t id)
+{
+        relay_stream_cancel(stream, id);
+        relay_stream_send(stream, RELAY_CANCEL, id, NULL, 0);
+}
+
+static void close_own(void *take_stream)
+{
+        relay_stream_close(take_stream);
+}
+
+const struct relay_transport relay_own_transport = {create_own, send_own, cancel_own, close_own};
+
+// --- Time.
+
 static const char *verdict(struct relay_link *link, uint64_t now_ms)
 {
         uint64_t silent_ms = now_ms - link->active_ms;
@@ -146,9 +179,24 @@ static const char *verdict(struct relay_link *link, uint64_t now_ms)
         }
         if (silent_ms > PING_MS && !link->pinged) {
                 link->pinged = true;
-                relay_stream_send(link->stream, RELAY_PING, 0, NULL, 0);
+                link->relay->options.transport->send(link->stream, RELAY_PING, 0, NULL, 0);
         }
         return silent_ms > SILENT_MS ? "it says nothing" : NULL;
+}
+
+static void expire_calls(struct relay_call *first, uint64_t now_ms)
+{
+        for (struct relay_call *call = first, *next; call != NULL; call = next) {
+                next = call->next;
+                relay_call_expire(call, now_ms);
+        }
+}
+
+void relay_link_expire(struct relay *relay, uint64_t now_ms)
+{
+        for (struct relay_link *link = relay->links; link != NULL; link = link->next)
+                expire_calls(link->calls, now_ms);
+        expire_calls(relay->waiting, now_ms);
 }
 
 void relay_link_tick(struct relay *relay, uint64_t now_ms)

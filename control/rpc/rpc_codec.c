@@ -106,19 +106,41 @@ static int pass_value(struct rpc_reader *reader, size_t size_max)
         return 0;
 }
 
-static int read_head(const struct rpc_reader *reader, struct rpc_request *out)
+static struct msgpack_reader head_of(const struct rpc_reader *reader)
+{
+        return (struct msgpack_reader){reader->buffer.bytes + reader->start,
+                                       reader->buffer.bytes + reader->head_end};
+}
+
+static int read_call_head(const struct rpc_reader *reader, void *out)
 {
         static const struct pack_field fields[] = {
             PACK_FIELD(struct rpc_request, method, "ServiceMethod", PACK_RAW),
             PACK_FIELD(struct rpc_request, seq, "Seq", PACK_U64),
         };
-        struct msgpack_reader r = {reader->buffer.bytes + reader->start,
-                                   reader->buffer.bytes + reader->head_end};
+        struct msgpack_reader r = head_of(reader);
+        struct rpc_request *request = out;
 
-        *out = (struct rpc_request){0};
+        *request = (struct rpc_request){0};
         if (pack_peek(&r) != PACK_IS_MAP ||
-            pack_get_struct(&r, fields, sizeof(fields) / sizeof(fields[0]), out) < 0 ||
-            out->method.length > RPC_METHOD_MAX)
+            pack_get_struct(&r, fields, sizeof(fields) / sizeof(fields[0]), request) < 0 ||
+            request->method.length > RPC_METHOD_MAX)
+                return -EBADMSG;
+        return 0;
+}
+
+static int read_answer_head(const struct rpc_reader *reader, void *out)
+{
+        static const struct pack_field fields[] = {
+            PACK_FIELD(struct rpc_answer, seq, "Seq", PACK_U64),
+            PACK_FIELD(struct rpc_answer, error, "Error", PACK_RAW),
+        };
+        struct msgpack_reader r = head_of(reader);
+        struct rpc_answer *answer = out;
+
+        *answer = (struct rpc_answer){0};
+        if (pack_peek(&r) != PACK_IS_MAP ||
+            pack_get_struct(&r, fields, sizeof(fields) / sizeof(fields[0]), answer) < 0)
                 return -EBADMSG;
         return 0;
 }
@@ -130,13 +152,16 @@ static void drop_taken(struct rpc_reader *reader)
                 rpc_reader_fini(reader);
 }
 
-int rpc_reader_next(struct rpc_reader *reader, struct rpc_request *out)
+// The next whole pair of values. @body  of the two the second.
+static int next_pair(struct rpc_reader *reader, size_t head_max,
+                     int (*read_head)(const struct rpc_reader *reader, void *out), void *out,
+                     struct pack_slice *body)
 {
         int ret = 0;
 
         if (!reader->in_args) {
                 drop_taken(reader);
-                ret = pass_value(reader, RPC_HEAD_MAX);
+                ret = pass_value(reader, head_max);
                 if (ret <= 0)
                         return ret;
                 reader->head_end = reader->at;
@@ -151,11 +176,38 @@ int rpc_reader_next(struct rpc_reader *reader, struct rpc_request *out)
         ret = read_head(reader, out);
         if (ret < 0)
                 return ret;
-        out->args = (struct pack_slice){reader->buffer.bytes + reader->head_end,
-                                        (uint32_t)(reader->at - reader->head_end)};
+        *body = (struct pack_slice){reader->buffer.bytes + reader->head_end,
+                                    (uint32_t)(reader->at - reader->head_end)};
         reader->start = reader->at;
         reader->in_args = false;
         return 1;
+}
+
+int rpc_reader_next(struct rpc_reader *reader, struct rpc_request *out)
+{
+        struct pack_slice args = {NULL, 0};
+        int ret = next_pair(reader, RPC_HEAD_MAX, read_call_head, out, &args);
+
+        out->args = args;
+        return ret;
+}
+
+int rpc_reader_next_answer(struct rpc_reader *reader, struct rpc_answer *out)
+{
+        struct pack_slice result = {NULL, 0};
+        int ret = next_pair(reader, RPC_ANSWER_HEAD_MAX, read_answer_head, out, &result);
+
+        out->result = result;
+        return ret;
+}
+
+void rpc_put_call_head(struct byte_buffer *b, struct pack_slice method, uint64_t seq)
+{
+        pack_put_map(b, 2);
+        pack_put_text(b, "ServiceMethod");
+        pack_put_raw(b, method);
+        pack_put_text(b, "Seq");
+        pack_put_uint(b, seq);
 }
 
 void rpc_put_answer_head(struct byte_buffer *b, struct pack_slice method, uint64_t seq,

@@ -12,8 +12,9 @@
 
 #include "control/pack/pack.h"
 
-#define RPC_HEAD_MAX   1024u
-#define RPC_METHOD_MAX 256u
+#define RPC_HEAD_MAX        1024u
+#define RPC_METHOD_MAX      256u
+#define RPC_ANSWER_HEAD_MAX 65536u /* whose error may be long */
 
 /* Takes the values of a stream apart. Zeroed, with args_max set: nothing has come. */
 struct rpc_reader {
@@ -32,6 +33,13 @@ struct rpc_request {
         struct pack_slice args;
 };
 
+/* What comes back. */
+struct rpc_answer {
+        uint64_t seq;
+        struct pack_slice error; /* empty: it succeeded */
+        struct pack_slice result;
+};
+
 /** Free what it keeps; it may be used again. */
 void rpc_reader_fini(struct rpc_reader *reader);
 
@@ -45,8 +53,14 @@ void rpc_reader_append(struct rpc_reader *reader, const uint8_t *bytes, size_t l
  */
 int rpc_reader_next(struct rpc_reader *reader, struct rpc_request *out);
 
+/** Likewise of a stream of answers. returns  as rpc_reader_next. */
+int rpc_reader_next_answer(struct rpc_reader *reader, struct rpc_answer *out);
+
 /** Bytes kept, of a call that is not whole or that was not asked for. */
 size_t rpc_reader_len(const struct rpc_reader *reader);
+
+/** Append the head of a call; the arguments follow. */
+void rpc_put_call_head(struct byte_buffer *b, struct pack_slice method, uint64_t seq);
 
 /** Append the head of an answer; the result follows. @error  "" for none. */
 void rpc_put_answer_head(struct byte_buffer *b, struct pack_slice method, uint64_t seq,

@@ -326,3 +326,56 @@ Test(consul_args, a_call_and_its_outcome_survive_their_way_to_another_datacenter
                      -EBADMSG, "a success has a value");
         byte_buffer_fini(&b);
 }
+
+Test(consul_args, a_query_that_was_put_is_read)
+{
+        const char *tags[] = {"a", "b"};
+        struct byte_buffer b = BYTE_BUFFER_INIT;
+        struct arena arena = ARENA_INIT;
+        struct consul_query in = CONSUL_QUERY_INIT, out;
+
+        in.datacenter = "dc2";
+        in.service_name = "web";
+        in.tags = (struct text_list){tags, 2};
+        in.tag_filter = in.stale = true;
+        in.source = (struct consul_source){"dc1", "n1"};
+        in.event_payload = pack_slice_of("bytes");
+        in.min_index = UINT64_MAX;
+        in.max_wait_ns = 5;
+        in.token = "secret";
+        consul_query_put(&b, &in);
+        cr_assert_eq(consul_query_get((struct pack_slice){b.bytes, (uint32_t)b.len}, &arena, &out),
+                     0);
+        cr_expect_str_eq(out.datacenter, "dc2");
+        cr_expect_str_eq(out.service_name, "web");
+        cr_expect_eq(out.tags.count, 2);
+        cr_expect_str_eq(out.source.node, "n1");
+        cr_expect(pack_slice_equal(out.event_payload, in.event_payload));
+        cr_expect_eq(out.min_index, UINT64_MAX);
+        cr_expect_eq(out.max_wait_ns, 5);
+        cr_expect_str_eq(out.token, "secret");
+        cr_expect(out.tag_filter && out.stale && !out.consistent);
+        byte_buffer_fini(&b);
+        arena_fini(&arena);
+}
+
+Test(consul_args, a_registration_that_was_put_is_read)
+{
+        struct byte_buffer b = BYTE_BUFFER_INIT;
+        struct arena arena = ARENA_INIT;
+        struct command in, out;
+
+        cr_assert_eq(consul_register_get(registration, "dc1", &arena, &in), 0);
+        consul_register_put(&b, "dc1", &in.reg);
+        cr_assert_eq(
+            consul_register_get((struct pack_slice){b.bytes, (uint32_t)b.len}, "dc1", &arena, &out),
+            0);
+        cr_expect(catalog_node_equal(&in.reg.node, &out.reg.node));
+        cr_assert(out.reg.has_service);
+        cr_expect(catalog_service_equal(&in.reg.service, &out.reg.service));
+        cr_assert_eq(out.reg.check_count, 1);
+        cr_expect(catalog_check_equal(&in.reg.checks[0], &out.reg.checks[0]));
+        cr_expect_eq(in.reg.skip_node_update, out.reg.skip_node_update);
+        byte_buffer_fini(&b);
+        arena_fini(&arena);
+}

@@ -75,6 +75,22 @@ Test(member_tags, a_server_has_those_consul_gives_it)
         byte_buffer_fini(&wan);
 }
 
+Test(member_tags, our_servers_are_told_from_consul_s_by_their_build)
+{
+        static const struct {
+                const char *build;
+                bool is_ours;
+        } rows[] = {{"1.10.12:lictor", true}, {"1.10.12:", false}, {"1.10.12:6c9e9d8b", false},
+                    {"1.10.12", false},       {"lictor", false},   {"", false}};
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                struct member_info info = {.role = MEMBER_SERVER};
+
+                snprintf(info.build, sizeof(info.build), "%s", rows[i].build);
+                cr_expect_eq(member_is_ours(&info), rows[i].is_ours, "%s", rows[i].build);
+        }
+}
+
 Test(member_tags, what_was_put_is_read)
 {
         struct byte_buffer meta = BYTE_BUFFER_INIT;

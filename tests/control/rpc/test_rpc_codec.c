@@ -182,3 +182,74 @@ Test(rpc_methods, names_are_found_and_others_are_told_as_go_tells_them)
         }
         rpc_methods_fini(&methods);
 }
+
+Test(rpc_codec, answers_are_read_however_they_are_cut)
+{
+        struct byte_buffer b = BYTE_BUFFER_INIT;
+
+        rpc_put_answer_head(&b, pack_slice_of("A.B"), 7, "");
+        pack_put_text(&b, "result");
+        rpc_put_answer_head(&b, pack_slice_of("A.B"), 8, "went wrong");
+        rpc_put_no_result(&b);
+        for (size_t piece = 1; piece <= b.len; piece++) {
+                struct rpc_reader reader = {.args_max = ARGS_MAX};
+                struct rpc_answer answer;
+                unsigned count = 0;
+
+                for (size_t at = 0; at < b.len; at += piece) {
+                        rpc_reader_append(&reader, b.bytes + at,
+                                          b.len - at < piece ? b.len - at : piece);
+                        while (rpc_reader_next_answer(&reader, &answer) == 1) {
+                                cr_expect_eq(answer.seq, 7 + count);
+                                cr_expect_eq(answer.error.length, count == 0 ? 0 : 10);
+                                cr_expect_eq(answer.result.length, count == 0 ? 7 : 1);
+                                count++;
+                        }
+                }
+                cr_expect_eq(count, 2, "by %zu", piece);
+                rpc_reader_fini(&reader);
+        }
+        byte_buffer_fini(&b);
+}
+
+Test(rpc_codec, what_is_no_answer_is_refused)
+{
+        static const struct {
+                const char *name, *bytes;
+                size_t len;
+        } rows[] = {
+            {"a head that is no map", "\x93\xa0\x01\xa0\xc0", 5},
+            {"an error that is a number",
+             "\x81\xa5"
+             "Error\x01\xc0",
+             9},
+            {"a byte that begins no value", "\x80\xc1", 2},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                struct rpc_reader reader = {.args_max = ARGS_MAX};
+                struct rpc_answer answer;
+
+                rpc_reader_append(&reader, (const uint8_t *)rows[i].bytes, rows[i].len);
+                cr_expect_eq(rpc_reader_next_answer(&reader, &answer), -EBADMSG, "%s",
+                             rows[i].name);
+                rpc_reader_fini(&reader);
+        }
+}
+
+Test(rpc_codec, a_call_that_was_put_is_read)
+{
+        struct rpc_reader reader = {.args_max = ARGS_MAX};
+        struct byte_buffer b = BYTE_BUFFER_INIT;
+        struct rpc_request request;
+
+        rpc_put_call_head(&b, pack_slice_of("A.B"), 70000);
+        pack_put_map(&b, 0);
+        rpc_reader_append(&reader, b.bytes, b.len);
+        cr_assert_eq(rpc_reader_next(&reader, &request), 1);
+        cr_expect_eq(request.seq, 70000);
+        cr_expect(pack_slice_equal(request.method, pack_slice_of("A.B")));
+        cr_expect_eq(request.args.length, 1);
+        rpc_reader_fini(&reader);
+        byte_buffer_fini(&b);
+}
