@@ -30,8 +30,8 @@ struct replica {
         uint64_t index;                            // of the latest answer; 0: none
         uint64_t heard_ms, contact_ms;
         bool current, known_leader, ever;
-        bool doubtful;   // the latest answer was older than one before
-        bool feed_stale; // any server may answer the question that is on its way
+        bool doubtful; // the latest answer was older than one before
+        bool any;      // the server asked answers for itself, as there may be no leader
         unsigned failures;
         uint64_t answers;
         struct log_limit complaints;
@@ -60,9 +60,8 @@ static void complain(struct replica *replica, const char *what, size_t count)
                          (unsigned long long)suppressed);
 }
 
-// Writes what came to the store. A server that is not asked for what its leader has may be behind
-// others: what it says then is not taken over, and the next answer has to be the leader's.
-// returns  0 or -EBADMSG.
+// Writes what came to the store. A server that answers for itself may be behind others: what it
+// says then is not taken over, and the leader is asked. returns  0 or -EBADMSG.
 static int apply(struct replica *replica, struct pack_slice body, bool was_stale)
 {
         const char *datacenter = upstream_datacenter(replica->options.upstream);
@@ -105,8 +104,11 @@ static void lose(struct replica *replica, const char *error)
         bool was_current = replica->current;
 
         replica->current = false;
-        if (!was_current)
+        if (!was_current) {
+                log_debug(replica->options.log, "client", "the catalog cannot be followed: %s",
+                          error);
                 return;
+        }
         log_warn(replica->options.log, "client", "the server followed is gone: %s", error);
         if (replica->options.lost != NULL)
                 replica->options.lost(replica->options.arg);
@@ -135,6 +137,8 @@ static void fail(struct replica *replica, const char *error)
                 delay_ms = (uint64_t)RETRY_MS << replica->failures;
         replica->failures++;
         lose(replica, error);
+        // With no leader any server's word will do, with no such server the leader's.
+        replica->any = !replica->any;
         // Agents whose server has gone do not come to the next one all at once.
         ask_later(replica, delay_ms / 2 + uv_hrtime() / 1000 % (delay_ms / 2 + 1));
 }
@@ -145,11 +149,13 @@ static void on_feed(void *arg, const char *error, struct pack_slice body)
         uint64_t begin_ns = uv_hrtime(), rest_ms;
 
         replica->feed = NULL;
-        if (error != NULL || apply(replica, body, replica->feed_stale) < 0) {
+        if (error != NULL || apply(replica, body, replica->any) < 0) {
                 fail(replica, error != NULL ? error : "its answer cannot be read");
                 return;
         }
-        become_current(replica);
+        if (!replica->doubtful)
+                become_current(replica);
+        replica->any = replica->any && !replica->doubtful && !replica->known_leader;
         rest_ms = REST_MIN_MS + (uv_hrtime() - begin_ns) / 1000000 * REST_FACTOR;
         ask_later(replica, rest_ms < REST_MAX_MS ? rest_ms : REST_MAX_MS);
 }
@@ -176,7 +182,8 @@ static void ask_feed(struct replica *replica)
         // After a failure the first answer comes at once, and shows that the copy is current.
         if (follows)
                 query.min_index = replica->index > 0 ? replica->index : 1;
-        query.stale = replica->feed_stale = follows || !replica->ever;
+        // Followers hear late of what is new: up to 250 ms.
+        query.stale = replica->any;
         replica->feed =
             ask(replica, &query, "Internal.NodeDump", follows ? 0 : UPSTREAM_ANSWER_MS, on_feed);
         if (replica->feed == NULL)
@@ -198,8 +205,15 @@ static void on_beat(void *arg, const char *error, struct pack_slice body)
 
         replica->beat = NULL;
         // The feed notices by itself what is wrong.
-        if (error == NULL && replica->current && consul_meta_get(body, &meta) == 0)
-                note_contact(replica, &meta);
+        if (error != NULL || !replica->current || consul_meta_get(body, &meta) < 0)
+                return;
+        note_contact(replica, &meta);
+        if (!meta.known_leader || !replica->any || replica->feed == NULL)
+                return;
+        upstream_cancel(replica->feed);
+        replica->feed = NULL;
+        replica->any = false;
+        ask_feed(replica);
 }
 
 static void on_beat_timer(uv_timer_t *timer)
