@@ -67,6 +67,7 @@ struct local_state {
         bool loading; // what the data directory remembers
         bool node_pushed;
         bool node_in_flight;
+        bool row_is_anothers; // in the catalog, at the last look
         bool scripts_local, scripts_remote;
         uint64_t output_interval_ms;
 
@@ -161,6 +162,8 @@ void local_push_all(struct local_state *local);
 // local_sync.c: comparing with the catalog, and pushing what differs.
 // How many times the base interval a comparison may be put off in a cluster of this size.
 unsigned local_sync_scale(size_t node_count);
+// Compare after a short wait, which doubles when it comes again.
+void local_sync_soon(struct local_state *local);
 // The next wait after a failure; it doubles.
 uint64_t local_retry_delay_ms(struct local_state *local);
 // How long a change of output alone is held back.

@@ -38,8 +38,8 @@ static void on_retry(uv_timer_t *timer)
         local_push_all(timer->data);
 }
 
-// Whether the catalog has it now; if not, it is offered again later.
-static bool note_result(struct push *push, const struct fsm_result *result)
+// Whether the catalog has it now; if not, it is offered again later. @failed  for the log.
+static bool note_result(struct push *push, const struct fsm_result *result, const char *failed)
 {
         struct local_state *local = push->local;
 
@@ -47,8 +47,7 @@ static bool note_result(struct push *push, const struct fsm_result *result)
                 local->retry_ms = LOCAL_RETRY_MS;
                 return true;
         }
-        log_warn(local->options.log, "agent", "Syncing with the catalog failed: error=\"%s\"",
-                 result->error.text);
+        log_warn(local->options.log, "agent", "%s: error=\"%s\"", failed, result->error.text);
         // One wait for all that fails together.
         if (!local->closing && !uv_is_active((uv_handle_t *)&local->retry_timer))
                 uv_timer_start(&local->retry_timer, on_retry, local_retry_delay_ms(local), 0);
@@ -91,7 +90,7 @@ static void on_service_pushed(void *arg, const struct fsm_result *result)
         struct push *push = arg;
         struct local_state *local = push->local;
 
-        if (note_result(push, result)) {
+        if (note_result(push, result, "Syncing service failed.")) {
                 struct local_service_entry *service = local_find_service(local, push->service_id);
 
                 if (service != NULL)
@@ -107,7 +106,7 @@ static void on_check_pushed(void *arg, const struct fsm_result *result)
 {
         struct push *push = arg;
 
-        if (note_result(push, result)) {
+        if (note_result(push, result, "Syncing check failed.")) {
                 struct local_check_entry *entry = local_find_check(push->local, push->check_id);
 
                 if (entry != NULL)
@@ -120,8 +119,8 @@ static void begin_register(const struct local_state *local, struct command *comm
 {
         *command = (struct command){.type = COMMAND_REGISTER};
         command->reg.node = local->node->node;
-        // Only a node the catalog does not know is written.
-        command->reg.skip_node_update = true;
+        // Until the node's row is known to be this agent's, the catalog is to compare it.
+        command->reg.skip_node_update = local->node_pushed;
         command->reg.service = (struct catalog_service)CATALOG_SERVICE_INIT;
 }
 
@@ -203,7 +202,7 @@ static void on_removal_pushed(void *arg, const struct fsm_result *result)
         struct push *push = arg;
 
         // What has been registered again meanwhile must not be removed later.
-        if (!note_result(push, result) &&
+        if (!note_result(push, result, "Deregistering failed.") &&
             local_find_service(push->local, push->service_id) == NULL &&
             local_find_check(push->local, push->check_id) == NULL &&
             remember_removal(push->local, push->service_id, push->check_id) < 0)
@@ -216,10 +215,15 @@ void local_push_removal(struct local_state *local, const char *service_id, const
                         local_done_fn done, void *arg)
 {
         struct push *push = make_push(local, service_id, check_id, done, arg);
+        const struct fsm_result nothing_to_do = {.error = {""}};
         struct command command = {.type = COMMAND_DEREGISTER};
 
         if (push == NULL)
                 return;
+        if (local->row_is_anothers) {
+                finish(push, &nothing_to_do);
+                return;
+        }
         command.dereg = (struct command_deregister){
             .node = local->node->node.name,
             .service_id = push->service_id,
@@ -231,9 +235,17 @@ void local_push_removal(struct local_state *local, const char *service_id, const
 static void on_node_pushed(void *arg, const struct fsm_result *result)
 {
         struct push *push = arg;
+        struct local_state *local = push->local;
 
-        push->local->node_in_flight = false;
-        push->local->node_pushed = note_result(push, result);
+        local->node_in_flight = false;
+        local->node_pushed = note_result(push, result, "Syncing node info failed.");
+        if (local->node_pushed) {
+                // What its last owner had goes.
+                if (local->row_is_anothers)
+                        local_sync_soon(local);
+                local->row_is_anothers = false;
+                local_push_all(local);
+        }
         finish(push, result);
 }
 
@@ -273,8 +285,12 @@ void local_push_all(struct local_state *local)
 {
         if (local->closing)
                 return;
-        if (!local->node_pushed && !local->node_in_flight)
-                local_push_node(local);
+        // A node of this name that is another's stays as it is, with all it has.
+        if (!local->node_pushed) {
+                if (!local->node_in_flight)
+                        local_push_node(local);
+                return;
+        }
         push_removals(local);
         for (size_t i = 0; i < local->service_count; i++) {
                 if (local->services[i]->pushed != local->services[i]->generation)

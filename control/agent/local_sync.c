@@ -53,6 +53,12 @@ static void on_sync_timer(uv_timer_t *timer)
         local_sync(timer->data);
 }
 
+void local_sync_soon(struct local_state *local)
+{
+        if (!local->closing)
+                uv_timer_start(&local->sync_timer, on_sync_timer, local_retry_delay_ms(local), 0);
+}
+
 static void schedule(struct local_state *local)
 {
         uint64_t spread_ms = (uint64_t)local_sync_scale(local->cluster_size) * LOCAL_SYNC_MS;
@@ -87,10 +93,16 @@ static void compare_check(struct local_check_entry *entry, const struct catalog_
         entry->pushed = catalog_check_equal(&own, known) ? entry->generation : 0;
 }
 
-static void compare_services(struct local_state *local, const struct local_catalog_view *view)
+static void take_for_unknown(struct local_state *local)
 {
         for (size_t i = 0; i < local->service_count; i++)
                 local->services[i]->pushed = 0;
+        for (size_t i = 0; i < local->check_count; i++)
+                local->checks[i]->pushed = 0;
+}
+
+static void compare_services(struct local_state *local, const struct local_catalog_view *view)
+{
         for (size_t i = 0; i < view->service_count; i++) {
                 const struct catalog_service *known = view->services[i];
                 struct local_service_entry *entry = local_find_service(local, known->id);
@@ -104,8 +116,6 @@ static void compare_services(struct local_state *local, const struct local_catal
 
 static void compare_checks(struct local_state *local, const struct local_catalog_view *view)
 {
-        for (size_t i = 0; i < local->check_count; i++)
-                local->checks[i]->pushed = 0;
         for (size_t i = 0; i < view->check_count; i++) {
                 const struct catalog_check *known = view->checks[i];
                 struct local_check_entry *entry = local_find_check(local, known->id);
@@ -129,15 +139,21 @@ static void on_catalog_read(void *arg, int error, const struct local_catalog_vie
         if (error < 0) {
                 log_warn(local->options.log, "agent", "Reading the catalog failed: error=\"%s\"",
                          error == -EAGAIN ? "no server answers for it yet" : strerror(-error));
-                uv_timer_start(&local->sync_timer, on_sync_timer, local_retry_delay_ms(local), 0);
+                local_sync_soon(local);
                 goto release;
         }
         if (view->node == NULL || !catalog_node_equal(&local->node->node, view->node))
                 local->node_pushed = false;
-        compare_services(local, view);
-        compare_checks(local, view);
-        local_push_all(local);
+        // What is in a row of another ID is not this agent's to judge before it has the row.
+        local->row_is_anothers =
+            view->node != NULL && strcmp(view->node->id, local->node->node.id) != 0;
+        take_for_unknown(local);
+        if (!local->row_is_anothers) {
+                compare_services(local, view);
+                compare_checks(local, view);
+        }
         schedule(local);
+        local_push_all(local);
 release:
         local_release(local);
 }

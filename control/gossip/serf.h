@@ -61,6 +61,10 @@ struct serf_hooks {
                             uint32_t sequence);
         void (*conflict)(void *arg, const struct swim_node *node, const struct swim_address *other);
         bool (*admits)(void *arg, const struct gossip_alive *alive);
+        /* What is against joining a group, by the rows of its push/pull; NULL: nothing. Borrowed
+           until the next call. */
+        const char *(*group_fault)(void *arg, const struct gossip_node_state rows[],
+                                   uint32_t count);
 
         void (*member_event)(void *arg, enum serf_member_event event,
                              const struct serf_member *member);
@@ -109,7 +113,8 @@ void serf_stream_acked(struct serf *s, uint32_t sequence, uint64_t now_us);
  * A push/pull's whole message: head, rows and user state; and the other side's, its type byte
  * behind.
  * @join  whether this exchange joins two groups.
- * returns  0 or -EBADMSG; what was read before the damage is merged.
+ * returns  0; -EBADMSG: what was read before the damage is merged; -EPERM: groups that may not be
+ *          joined, nothing is merged.
  */
 void serf_put_state(const struct serf *s, bool join, struct byte_buffer *out);
 int serf_merge_state(struct serf *s, struct pack_slice body, uint64_t now_us);

@@ -239,6 +239,24 @@ static void merge_user_state(struct serf *s, struct pack_slice bytes, bool join)
                         return;
 }
 
+// Whether nothing is against joining those whose rows begin here.
+static bool may_join(const struct serf *s, struct msgpack_reader r, uint32_t row_count)
+{
+        struct byte_buffer rows = BYTE_BUFFER_INIT;
+        struct gossip_node_state row;
+        const char *fault;
+        uint32_t count = 0;
+
+        // Damage is for the merge to find, and ends it there.
+        while (count < row_count && gossip_get_node_state(&r, &row) == 0) {
+                byte_buffer_append(&rows, &row, sizeof(row));
+                count++;
+        }
+        fault = s->hooks.group_fault(s->hooks.arg, (const void *)rows.bytes, count);
+        byte_buffer_fini(&rows);
+        return fault == NULL;
+}
+
 int serf_merge_state(struct serf *s, struct pack_slice body, uint64_t now_us)
 {
         struct msgpack_reader r = pack_reader_of(body);
@@ -248,6 +266,8 @@ int serf_merge_state(struct serf *s, struct pack_slice body, uint64_t now_us)
         s->now_us = now_us;
         if (gossip_get_push_pull(&r, &head) < 0)
                 return -EBADMSG;
+        if (head.join && s->hooks.group_fault && !may_join(s, r, head.node_count))
+                return -EPERM;
         for (uint32_t i = 0; i < head.node_count; i++) {
                 if (gossip_get_node_state(&r, &row) < 0)
                         return -EBADMSG;

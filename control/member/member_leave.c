@@ -15,7 +15,8 @@ static struct member_group *leaving_group(struct members *members)
         for (unsigned i = 0; i < MEMBER_POOL_COUNT; i++) {
                 struct member_group *group = &members->groups[order[i]];
 
-                if (group->pool != NULL && !group->left)
+                // Under a contested name the other one would be taken to have left.
+                if (group->pool != NULL && !group->left && !member_group_contested(group))
                         return group;
         }
         return NULL;

@@ -21,8 +21,10 @@ void members_release(struct members *members)
 {
         if (--members->references > 0)
                 return;
-        for (int i = 0; i < MEMBER_POOL_COUNT; i++)
+        for (int i = 0; i < MEMBER_POOL_COUNT; i++) {
                 free(members->groups[i].allowed);
+                member_ids_fini(&members->groups[i].ids);
+        }
         free(members);
 }
 
@@ -124,6 +126,8 @@ static void on_member_event(void *arg, enum serf_member_event event,
         if (may_log(group))
                 log_info(group->members->options.log, group->module, "%s: %.*s %s", words[event],
                          (int)member->name.length, (const char *)member->name.bytes, address);
+        if (event == SERF_MEMBER_JOINED || event == SERF_MEMBER_UPDATED)
+                member_group_note_id(group, member);
         group->changed = true;
         members_wake(group->members);
 }
@@ -160,76 +164,6 @@ static int on_keys_changed(void *arg, const struct keyring *ring)
 
         (void)ring;
         return member_group_keep_keys(group);
-}
-
-static void on_conflict(void *arg, const struct swim_node *node, const struct swim_address *other)
-{
-        struct member_group *group = arg;
-        const struct log *log = group->members->options.log;
-        char mine[64], theirs[64];
-        uint64_t held;
-
-        if (!log_limit_allow(&group->conflicts, uv_now(group->members->options.loop), &held))
-                return;
-        member_address_text(&node->address, mine);
-        member_address_text(other, theirs);
-        if (pack_slice_equal(node->name, pack_slice_of(group->node_name)))
-                log_error(log, group->module,
-                          "Node name conflicts with another node at %s. Names must be unique! "
-                          "(Resolution enabled: false)",
-                          theirs);
-        else
-                log_warn(log, group->module, "Name conflict for '%.*s' both %s and %s are claiming",
-                         (int)node->name.length, (const char *)node->name.bytes, mine, theirs);
-}
-
-// Why somebody cannot be a member here; NULL when nothing is against it.
-static const char *fault_of(const struct member_group *group, const struct gossip_alive *alive,
-                            const struct member_info *info, char *text, size_t size)
-{
-        const struct members_options *options = &group->members->options;
-        int length = (int)alive->node.length;
-        const char *name = (const char *)alive->node.bytes;
-        bool own = pack_slice_equal(alive->node, pack_slice_of(group->node_name));
-
-        if (group->which == MEMBER_WAN) {
-                if (info->role == MEMBER_SERVER)
-                        return NULL;
-                snprintf(text, size, "Member '%.*s' is not a server", length, name);
-                return text;
-        }
-        if (!own && strcmp(info->node_id, options->node_id) == 0)
-                snprintf(text, size,
-                         "Member '%.*s' has conflicting node ID '%s' with this agent's ID", length,
-                         name, info->node_id);
-        else if (info->role != MEMBER_STRANGER &&
-                 strcmp(info->datacenter, options->config->datacenter) != 0)
-                snprintf(text, size, "Member '%.*s' part of wrong datacenter '%s'", length, name,
-                         info->datacenter);
-        else if (strcmp(info->segment, options->config->gossip.segment) != 0)
-                snprintf(text, size, "Member '%.*s' part of wrong segment '%s' (expected '%s')",
-                         length, name, info->segment, options->config->gossip.segment);
-        else
-                return NULL;
-        return text;
-}
-
-static bool on_admits(void *arg, const struct gossip_alive *alive)
-{
-        struct member_group *group = arg;
-        struct member_info info;
-        const char *fault;
-        char text[600];
-        uint64_t held;
-
-        member_tags_get(alive->meta, &info);
-        fault = fault_of(group, alive, &info, text, sizeof(text));
-        if (fault == NULL)
-                return true;
-        if (log_limit_allow(&group->refusals, uv_now(group->members->options.loop), &held))
-                log_error(group->members->options.log, group->module,
-                          "ignoring a member: error=\"%s\" more=%lu", fault, (unsigned long)held);
-        return false;
 }
 
 // Who comes and goes may ask to be forgotten sooner.
@@ -278,8 +212,9 @@ static int start_group(struct members *members, enum member_pool which, char *er
                 ret = member_group_settings(group, &options, &meta, error, error_size);
         if (ret == 0) {
                 options.hooks = (struct serf_hooks){.arg = group,
-                                                    .conflict = on_conflict,
-                                                    .admits = on_admits,
+                                                    .conflict = member_group_conflict,
+                                                    .admits = member_group_admits,
+                                                    .group_fault = member_group_fault,
                                                     .member_event = on_member_event,
                                                     .user_event = on_user_event,
                                                     .answer = on_answer,
@@ -312,7 +247,7 @@ static uv_timer_t *timer_at(struct members *members, unsigned i)
         return i < sizeof(timers) / sizeof(timers[0]) ? timers[i] : NULL;
 }
 
-static void init_group(struct members *members, enum member_pool which)
+static int init_group(struct members *members, enum member_pool which)
 {
         const struct config_gossip *gossip = &members->options.config->gossip;
         struct member_group *group = &members->groups[which];
@@ -321,6 +256,7 @@ static void init_group(struct members *members, enum member_pool which)
         group->which = which;
         group->config = which == MEMBER_LAN ? &gossip->lan : &gossip->wan;
         group->refusals.interval_ms = group->conflicts.interval_ms = REFUSAL_INTERVAL_MS;
+        return member_ids_init(&group->ids);
 }
 
 int members_create(struct members **out, const struct members_options *options, char *error,
@@ -339,9 +275,11 @@ int members_create(struct members **out, const struct members_options *options, 
                 timer->data = members;
                 members_hold(members);
         }
-        init_group(members, MEMBER_LAN);
-        init_group(members, MEMBER_WAN);
-        ret = start_group(members, MEMBER_LAN, error, error_size);
+        ret = init_group(members, MEMBER_LAN);
+        if (ret == 0)
+                ret = init_group(members, MEMBER_WAN);
+        if (ret == 0)
+                ret = start_group(members, MEMBER_LAN, error, error_size);
         if (ret == 0 && options->config->server && options->config->ports.serf_wan > 0)
                 ret = start_group(members, MEMBER_WAN, error, error_size);
         if (ret < 0) {

@@ -3,7 +3,9 @@
 
 #include <limits.h>
 
+#include "control/member/admission.h"
 #include "control/member/member_event.h"
+#include "control/member/member_ids.h"
 #include "control/member/members.h"
 
 #define KEY_QUERY_MAX 8u
@@ -35,9 +37,12 @@ struct member_group {
         bool retrying;
         uv_timer_t retry_timer;
         struct log_limit refusals, conflicts;
-        struct pool_network *allowed; /* who may gossip; NULL: everybody */
-        uint64_t quiet_from_ms;       /* of lines about members: when the present interval ends */
-        unsigned lines;               /* written in it */
+        struct member_ids ids;          /* of the LAN pool's members */
+        uint64_t contested_until_ms;    /* another bears this agent's name */
+        char fault[ADMISSION_TEXT_MAX]; /* against a group that was to be joined */
+        struct pool_network *allowed;   /* who may gossip; NULL: everybody */
+        uint64_t quiet_from_ms;         /* of lines about members: when the present interval ends */
+        unsigned lines;                 /* written in it */
         unsigned lines_held;
 };
 
@@ -73,6 +78,16 @@ int member_group_keep_keys(struct member_group *group);
 void member_group_recall(struct member_group *group);
 /** Write down who is alive. */
 void member_group_remember(struct member_group *group);
+
+/** The pool's hooks (serf.h) that say who may be a member; @arg is the group. */
+bool member_group_admits(void *arg, const struct gossip_alive *alive);
+const char *member_group_fault(void *arg, const struct gossip_node_state rows[], uint32_t count);
+void member_group_conflict(void *arg, const struct swim_node *node,
+                           const struct swim_address *other);
+/** A member came or changed: remember who has its node ID. */
+void member_group_note_id(struct member_group *group, const struct serf_member *member);
+/** Whether another member was found lately that bears this agent's name. */
+bool member_group_contested(const struct member_group *group);
 
 /** As members_join. @first_only  one that is reached is enough. */
 int member_group_join(struct member_group *group, const char *const addresses[], size_t count,

@@ -108,6 +108,19 @@ void pool_refuse(struct pool *pool, int error, const struct sockaddr *from)
                  (unsigned long)suppressed);
 }
 
+void pool_refuse_group(struct pool *pool, const struct sockaddr *from)
+{
+        char text[ADDRESS_TEXT_MAX];
+        uint64_t suppressed;
+
+        if (!log_limit_allow(&pool->refusal_limit, uv_now(pool->options.loop), &suppressed))
+                return;
+        address_text(from, text, sizeof(text));
+        log_error(pool->options.log, pool->options.module,
+                  "Failed push/pull merge: %s from=%s more=%lu", pool->group_fault, text,
+                  (unsigned long)suppressed);
+}
+
 /* ---- Packets ---- */
 
 static void on_send(void *arg, const struct swim_address *to, struct pack_slice packet,
@@ -227,6 +240,15 @@ static bool on_admits(void *arg, const struct gossip_alive *alive)
         return admitted;
 }
 
+static const char *on_group_fault(void *arg, const struct gossip_node_state rows[], uint32_t count)
+{
+        struct pool *pool = arg;
+        const struct serf_hooks *upper = &pool->options.hooks;
+
+        pool->group_fault = upper->group_fault ? upper->group_fault(upper->arg, rows, count) : NULL;
+        return pool->group_fault;
+}
+
 static void on_member_event(void *arg, enum serf_member_event event,
                             const struct serf_member *member)
 {
@@ -340,6 +362,7 @@ static int create_serf(struct pool *pool)
             .stream_ping = on_stream_ping,
             .conflict = on_conflict,
             .admits = on_admits,
+            .group_fault = on_group_fault,
             .member_event = on_member_event,
             .user_event = on_user_event,
             .query = on_query,

@@ -25,6 +25,7 @@ struct pool {
         void *closed_arg;
         struct pool_counters counters;
         uint64_t members_refused; /* by the hook that admits them */
+        const char *group_fault;  /* against the group that was to be joined last; borrowed */
         struct log_limit refusal_limit;
         struct byte_buffer wire, opened, unpacked;
         uint8_t received[PACKET_MAX];
@@ -43,6 +44,8 @@ void pool_streams_close(struct pool *pool);
 void pool_handle_closed(struct pool *pool);
 /* Counts what was refused, with a line in the log once in a while. */
 void pool_refuse(struct pool *pool, int error, const struct sockaddr *from);
+/* As pool_refuse, of whoever asked to join with a group_fault. */
+void pool_refuse_group(struct pool *pool, const struct sockaddr *from);
 /* Whether an address is in an allowed network. */
 bool pool_allows(const struct pool *pool, const struct swim_address *address);
 /* returns 0 or -EIO. */

@@ -172,6 +172,19 @@ static bool is_join(struct pack_slice body)
         return gossip_get_push_pull(&r, &head) == 0 && head.join;
 }
 
+/* Takes over what the other side knows. A group that may not be joined ends the exchange. */
+static int merge(struct stream *t, struct pack_slice body)
+{
+        int ret = serf_merge_state(t->pool->serf, body, pool_now_us(t->pool));
+
+        if (ret != -EPERM)
+                return ret;
+        if (t->purpose == PURPOSE_ANSWER)
+                pool_refuse_group(t->pool, (const struct sockaddr *)&t->peer);
+        end(t, -EPERM, t->pool->group_fault);
+        return 0;
+}
+
 /* The other side asked. */
 static int answer(struct stream *t, uint8_t type, struct pack_slice body)
 {
@@ -182,7 +195,7 @@ static int answer(struct stream *t, uint8_t type, struct pack_slice body)
         case GOSSIP_PUSH_PULL:
                 // Ours as it was before theirs, as both do it.
                 ret = send_state(t, is_join(body));
-                return ret < 0 ? ret : serf_merge_state(t->pool->serf, body, pool_now_us(t->pool));
+                return ret < 0 ? ret : merge(t, body);
         case GOSSIP_PING:
                 return answer_ping(t, body);
         case GOSSIP_USER:
@@ -217,12 +230,10 @@ static int take_answer(struct stream *t, uint8_t type, struct pack_slice body)
         if (type == GOSSIP_ERROR)
                 return take_error(t, body);
         if (t->purpose == PURPOSE_PUSH_PULL && type == GOSSIP_PUSH_PULL) {
-                ret = serf_merge_state(t->pool->serf, body, now_us);
-                if (ret == 0 && t->join && t->pool->members_refused > refused) {
+                ret = merge(t, body);
+                if (ret == 0 && t->join && t->pool->members_refused > refused)
                         end(t, -EPERM, "members there cannot be members here");
-                        return 0;
-                }
-                if (ret == 0 && t->join)
+                if (ret == 0 && t->join && !t->closing)
                         serf_announce_join(t->pool->serf, now_us);
         } else if (t->purpose == PURPOSE_PING && type == GOSSIP_ACK) {
                 ret = gossip_get_ack(&r, &ack);

@@ -18,8 +18,7 @@ struct duties {
         bool reconcile_due;      /* members changed, or the last look found something to do */
         uint64_t reconcile_next_ms, reconcile_after_ms;
         uint64_t coordinate_next_ms, coordinate_cycle_ms;
-        struct log_limit twins; /* members that share an ID */
-        size_t coordinate_at;   /* the member to go on with */
+        size_t coordinate_at; /* the member to go on with */
         unsigned coordinate_writes;
         unsigned reference_count;
         bool closing;

@@ -1,17 +1,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "control/server/duties.h"
 #include "control/store/store.h"
 
-#define CONSUL_SERVICE    "consul"
-#define ALIVE_CHECK       "serfHealth"
-#define WRITES_MAX        256u   /* on their way at a time */
-#define INTERVAL_MS       60000u /* between looks although nothing seems to have changed */
-#define TWINS_INTERVAL_MS 60000u
-#define RETRY_MS          2000u /* after a write that failed */
+#define CONSUL_SERVICE "consul"
+#define ALIVE_CHECK    "serfHealth"
+#define WRITES_MAX     256u   /* on their way at a time */
+#define INTERVAL_MS    60000u /* between looks although nothing seems to have changed */
+#define RETRY_MS       2000u  /* after a write that failed */
 /* A node in the catalog that gossip has not shown by then is taken for failed, and in the end for
  * gone: whoever leads first after all have been restarted has yet to hear of the others. */
 #define UNMET_AFTER_MS 15000u
@@ -181,30 +179,6 @@ static void deregister(struct duties *duties, const char *name, const char *why)
         write_catalog(duties, &command);
 }
 
-// Whether a node that is a member, too, has this one's ID: the catalog would have them by turns.
-static bool is_twin(struct duties *duties, const struct shown *shown)
-{
-        const struct server *server = duties->server;
-        const struct serf *serf = members_serf(server->options.members, MEMBER_LAN);
-        const struct node_record *holder =
-            *shown->info.node_id ? store_node_get_by_id(server->options.store, shown->info.node_id)
-                                 : NULL;
-        const struct serf_member *other;
-        uint64_t held;
-
-        if (holder == NULL || strcasecmp(holder->node.name, shown->name) == 0)
-                return false;
-        other = serf_member_find(serf, pack_slice_of(holder->node.name));
-        if (other == NULL || other->status != SERF_ALIVE)
-                return false;
-        duties->twins.interval_ms = TWINS_INTERVAL_MS;
-        if (log_limit_allow(&duties->twins, uv_now(server->options.loop), &held))
-                log_warn(server->options.log, "server",
-                         "Member '%s' has conflicting node ID '%s' with member '%s': more=%lu",
-                         shown->name, shown->info.node_id, holder->node.name, (unsigned long)held);
-        return true;
-}
-
 static void reconcile_member(struct duties *duties, const struct serf_member *member)
 {
         const struct server *server = duties->server;
@@ -224,7 +198,7 @@ static void reconcile_member(struct duties *duties, const struct serf_member *me
                    (node == NULL || strcmp(node->node.id, shown.info.node_id) != 0)) {
                 // Failed before anybody here knew it.
                 return;
-        } else if (!is_registered(store, &shown) && !is_twin(duties, &shown)) {
+        } else if (!is_registered(store, &shown)) {
                 register_member(duties, &shown);
         }
 }

@@ -119,7 +119,10 @@ struct raft_node_options {
  */
 void raft_node_options_init(struct raft_node_options *options, unsigned multiplier);
 
-/** The id of the server with this UUID text: its first 8 bytes; RAFT_NO_SERVER when malformed. */
+/**
+ * The id of the server with this UUID text: its first 8 bytes, the last when those are all zero;
+ * RAFT_NO_SERVER when malformed.
+ */
 raft_server_id raft_server_id_of(const char *node_id);
 
 /**

@@ -17,7 +17,7 @@ static int hex_value(char c)
 
 raft_server_id raft_server_id_of(const char *node_id)
 {
-        raft_server_id id = 0;
+        raft_server_id halves[2] = {0};
         unsigned digits = 0;
 
         if (strlen(node_id) != UUID_LENGTH)
@@ -28,8 +28,9 @@ raft_server_id raft_server_id_of(const char *node_id)
 
                 if (dash ? node_id[i] != '-' : value < 0)
                         return RAFT_NO_SERVER;
-                if (!dash && digits++ < 16)
-                        id = id << 4 | (unsigned)value;
+                if (!dash)
+                        halves[digits / 16] = halves[digits / 16] << 4 | (unsigned)value;
+                digits += !dash;
         }
-        return id;
+        return halves[0] != 0 ? halves[0] : halves[1];
 }

@@ -103,7 +103,7 @@ class Hostile(GossipCase):
                    for n in range(4000))
         # One line a member up to a bound, then how many more.
         self.check(400, 40000)
-        refused = self.server.log().count("ignoring a member")
+        refused = self.server.log().count("ignoring alive message for")
         self.assertTrue(1 <= refused <= 3, refused)
 
     def test_a_flood_of_events_and_replays(self):

@@ -106,40 +106,78 @@ class SameIdentity(GossipCase):
     def setUp(self):
         super().setUp()
         self.server = self.start(Agent("node1"))
-        self.first = self.start(client("a", {"retry_join": [self.server.lan]}))
-        self.until(lambda: self.server.health("a").get("serfHealth") == "passing")
+        self.first = self.start(client("a", {"retry_join": [self.server.lan],
+                                             "services": [{"name": "web"}]}))
         self.ident = self.first.get("/v1/agent/self")[1]["Config"]["NodeID"]
+        self.whole = {"nodes": {"a": self.ident}, "a": ["web"], "health": "passing"}
+        self.until(lambda: self.seen() == self.whole)
 
-    def settled(self, *texts):
-        """The catalog's nodes and their IDs, once nothing changes; few lines tell of it."""
-        def index():
-            return self.server.request("GET", "/v1/catalog/nodes")[2]["X-Consul-Index"]
+    def seen(self):
+        """What the catalog has of agents other than the server, and of node a."""
+        nodes = {n["Node"]: n["ID"] for n in self.server.get("/v1/catalog/nodes")[1]}
+        nodes.pop("node1")
+        node = self.server.get("/v1/catalog/node/a")[1] or {"Services": {}}
+        return {"nodes": nodes, "a": sorted(node["Services"]),
+                "health": self.server.health("a").get("serfHealth")}
 
-        def rests():
-            before = index()
-            time.sleep(1)
-            return index() == before
-        self.until(rests)
+    def second(self, name, **config):
+        return self.start(client(name, {"retry_join": [self.server.lan],
+                                        "services": [{"name": "db"}], **config}))
+
+    def stays_whole(self, for_s=1.5):
+        """That nothing is written for a while, and few lines tell of the conflict."""
+        end = time.monotonic() + for_s
+        while time.monotonic() < end:
+            self.assertEqual(self.seen(), self.whole)
+            time.sleep(0.05)
         lines = self.server.log().splitlines()
-        for text in texts:
-            count = len([line for line in lines if text in line])
-            self.assertTrue(1 <= count < 8, f"{text}: {count}")
-        return {n["Node"]: n["ID"] for n in self.server.get("/v1/catalog/nodes")[1]}
+        for text in ("Name conflict for", "has conflicting node ID", "member joined"):
+            self.assertLess(len([line for line in lines if text in line]), 8, text)
 
     def test_a_second_node_of_a_name_does_not_take_the_place_of_the_first(self):
-        self.start(client("a", {"retry_join": [self.server.lan]}))
+        double = self.second("a")
         self.until(lambda: "Name conflict for 'a'" in self.server.log())
-        listed = self.settled("Name conflict for", "member joined")
-        self.assertEqual((sorted(listed), listed["a"]), (["a", "node1"], self.ident))
+        self.until(lambda: "Names must be unique" in double.log())
+        self.until(lambda: f"Node name a is reserved by node {self.ident}" in double.log())
+        self.stays_whole()
+        double.request("PUT", "/v1/agent/service/deregister/db")
+        double.signal(signal.SIGINT)  # leaves, but not under a name that is another's
+        double.wait()
+        self.stays_whole(1.0)
         members = {m["Name"]: m["Port"] for m in self.server.get("/v1/agent/members")[1]}
         self.assertEqual(members["a"], self.first.config["ports"]["serf_lan"])
 
-    def test_two_nodes_of_one_id_are_not_in_the_catalog_by_turns(self):
-        self.start(client("b", {"node_id": self.ident, "retry_join": [self.server.lan]}))
-        self.until(lambda: "has conflicting node ID" in self.server.log())
-        listed = self.settled("has conflicting node ID", "member joined")
-        del listed["node1"]
-        self.assertEqual(list(listed.values()), [self.ident])  # one of the two
+    def test_a_second_node_of_an_id_does_not_take_the_place_of_the_first(self):
+        twin = self.second("b", node_id=self.ident)
+        fault = f"has conflicting node ID '{self.ident}' with"
+        self.until(lambda: f"Member 'a' {fault} this agent's ID" in twin.log())
+        self.until(lambda: f"Member 'b' {fault} member 'a'" in self.server.log())
+        self.stays_whole()
+        status, text, _ = twin.request("PUT", f"/v1/agent/join/{self.server.lan}")
+        self.assertEqual(status, 500)
+        self.assertIn(f"Member 'a' {fault} this agent's ID", text)
+        self.assertEqual(sorted(self.server.members()), ["a", "node1"])
+
+    def test_a_node_that_died_or_left_comes_back_under_a_new_name_with_its_id(self):
+        self.first.kill()
+        second = self.second("b", node_id=self.ident)
+        self.until(lambda: self.seen()["nodes"] == {"b": self.ident})
+        self.until(lambda: "db" in self.server.get("/v1/catalog/node/b")[1]["Services"])
+        second.signal(signal.SIGINT)
+        second.wait()
+        self.second("c", node_id=self.ident)
+        self.until(lambda: self.seen()["nodes"] == {"c": self.ident})
+        self.until(lambda: self.server.health("c").get("serfHealth") == "passing")
+
+    def test_who_registers_a_node_by_hand_may_rename_it_as_in_consul(self):
+        path, other = "/v1/catalog/register", "99999999" + self.ident[8:]
+        body = {"Node": "a", "ID": other, "Address": "127.0.0.9"}
+        self.assertEqual(self.server.request("PUT", path, body)[:2], (
+            500, f'failed inserting node: Error while renaming Node ID: "{other}": Node name a is '
+                 f"reserved by node {self.ident} with name a (127.0.0.1)"))
+        self.stays_whole(0.1)
+        self.server.put(path, {**body, "Node": "b", "ID": self.ident})
+        self.assertEqual(self.seen()["nodes"], {"b": self.ident})
 
 
 class Stale(GossipCase):

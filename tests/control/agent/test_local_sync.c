@@ -104,6 +104,61 @@ Test(local_sync, what_the_agent_does_not_know_goes)
         local_fixture_stop(&f);
 }
 
+// The row is given to a node of this name and another ID, which has a service.
+static void take_name(struct local_fixture *f, const char *theirs, const char *health)
+{
+        struct catalog_check alive = CATALOG_CHECK_INIT;
+        struct command command;
+
+        deregister_behind(f, "", "");
+        command = registration(f);
+        command.reg.node.id = "99999999-2222-3333-4444-555555555555";
+        command.reg.has_service = true;
+        command.reg.service.id = theirs;
+        command.reg.service.name = "theirs";
+        alive.id = "serfHealth";
+        alive.name = "Serf Health Status";
+        alive.status = health;
+        command.reg.checks = &alive;
+        command.reg.check_count = 1;
+        apply(f, &command);
+}
+
+Test(local_sync, the_row_of_a_living_node_of_the_same_name_is_left_alone)
+{
+        struct local_fixture f;
+
+        start(&f);
+        take_name(&f, "db", "passing");
+        for (int i = 0; i < 3; i++) {
+                local_sync(f.local);
+                local_deregister_service(f.local, "db", NULL, NULL);
+                local_fixture_service(&f, "{\"Name\":\"late\"}");
+                local_push_all(f.local);
+        }
+        cr_expect_eq(store_node_get(f.store, "node1")->node.id[0], '9');
+        cr_expect_not_null(store_service_get(f.store, "node1", "db"));
+        cr_expect_null(store_service_get(f.store, "node1", "web"));
+        cr_expect_null(store_service_get(f.store, "node1", "late"));
+        cr_expect_str_eq(local_fixture_catalog(&f, "disk"), "-");
+        cr_expect(uv_is_active((uv_handle_t *)&f.local->retry_timer), "it is tried again");
+        local_fixture_stop(&f);
+}
+
+Test(local_sync, the_row_of_a_dead_node_of_the_same_name_is_taken_over_whole)
+{
+        struct local_fixture f;
+
+        start(&f);
+        take_name(&f, "theirs", "critical");
+        local_sync(f.local);
+        cr_expect_eq(store_node_get(f.store, "node1")->node.id[0], '1');
+        cr_expect_not_null(store_service_get(f.store, "node1", "web"));
+        local_sync(f.local);
+        cr_expect_null(store_service_get(f.store, "node1", "theirs"));
+        local_fixture_stop(&f);
+}
+
 Test(local_sync, tags_may_be_changed_where_the_service_lets_them)
 {
         static const char *const tags[] = {"b", "c"};

@@ -5,7 +5,7 @@
 #include "raft/node/node_internal.h"
 #include "tests/raft/node/cluster.h"
 
-Test(raft_node, a_uuid_names_a_server_by_its_first_eight_bytes)
+Test(raft_node, a_uuid_names_a_server_by_its_first_eight_bytes_that_say_something)
 {
         static const struct {
                 const char *text;
@@ -13,7 +13,8 @@ Test(raft_node, a_uuid_names_a_server_by_its_first_eight_bytes)
         } cases[] = {
             {"01234567-89ab-cdef-0000-000000000000", 0x0123456789abcdef},
             {"01234567-89AB-CDEF-ffff-ffffffffffff", 0x0123456789abcdef},
-            {"00000000-0000-0000-0000-000000000001", RAFT_NO_SERVER},
+            {"00000000-0000-0000-0000-000000000001", 1},
+            {"00000000-0000-0000-0000-000000000000", RAFT_NO_SERVER},
             {"", RAFT_NO_SERVER},
             {"0123456789ab-cdef-0000-000000000000-", RAFT_NO_SERVER},
             {"g1234567-89ab-cdef-0000-000000000000", RAFT_NO_SERVER},
