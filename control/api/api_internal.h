@@ -294,6 +294,8 @@ void api_health_connect(struct http_request *request, void *app);
 void api_health_state(struct http_request *request, void *app);
 
 void api_txn(struct http_request *request, void *app);
+// Whether a transaction, which has not been looked at yet, changes nothing.
+bool api_txn_only_reads(const struct api *api, const struct http_request *request);
 
 void api_kv_get(struct http_request *request, void *app);
 void api_kv_put(struct http_request *request, void *app);

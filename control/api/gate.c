@@ -16,6 +16,15 @@ static bool takes_lock(struct http_request *request, const struct http_route *ro
                http_request_param(request, "acquire") != NULL;
 }
 
+// What takes a lock or may do so is never content with an old state.
+static bool may_be_stale(const struct api *api, struct http_request *request,
+                         const struct http_route *route)
+{
+        if (!api_allows_stale(request) || takes_lock(request, route))
+                return false;
+        return strcmp(route->pattern, API_TXN_PATH) != 0 || api_txn_only_reads(api, request);
+}
+
 // What is read here is the cluster's, and as fresh as the request asks for; the rest is the agent's
 // own, or a change, which the log puts in its place.
 static bool reads_cluster(struct http_request *request, const struct http_route *route)
@@ -47,7 +56,8 @@ static bool reads_cluster(struct http_request *request, const struct http_route 
 }
 
 // max_stale is a limit: what is older is asked of the leader.
-static enum server_consistency consistency_of(const struct api *api, struct http_request *request)
+static enum server_consistency consistency_of(const struct api *api, struct http_request *request,
+                                              const struct http_route *route)
 {
         const char *max_stale = http_request_param(request, "max_stale");
         struct server_contact contact;
@@ -55,7 +65,7 @@ static enum server_consistency consistency_of(const struct api *api, struct http
 
         if (http_request_param(request, "consistent") != NULL)
                 return SERVER_READ_CONSISTENT;
-        if (!api_allows_stale(request) || http_request_param(request, "acquire") != NULL)
+        if (!may_be_stale(api, request, route))
                 return SERVER_READ_DEFAULT;
         server_contact(api->agent->server, &contact);
         if (max_stale != NULL && duration_parse(max_stale, &limit_ns) == 0 && limit_ns > 0 &&
@@ -170,7 +180,7 @@ void api_dispatch(struct http_request *request, const struct http_route *route, 
         }
         *waiting = (struct waiting){.request = request, .route = route, .app = app};
         http_request_on_cancel(request, forget_request, waiting);
-        server_read(api->agent->server, consistency_of(api, request), on_readable, waiting);
+        server_read(api->agent->server, consistency_of(api, request, route), on_readable, waiting);
 }
 
 bool api_reads_at_once(const struct api *api)

@@ -169,6 +169,30 @@ static bool check_sizes(const struct api *api, struct http_request *request,
         return true;
 }
 
+bool api_txn_only_reads(const struct api *api, const struct http_request *request)
+{
+        struct scratch *scratch = scratch_create();
+        char error[JSON_SCHEMA_ERROR_MAX];
+        struct command command;
+        json_t *body = NULL;
+        int ret = -ENOMEM;
+        const char *text;
+        size_t len;
+        bool reads;
+
+        text = http_request_body(request, &len);
+        if (scratch != NULL)
+                ret = api_parse_txn(text, len, &body, error);
+        if (ret == 0)
+                ret =
+                    api_decode_txn(body, api->agent->config->datacenter, scratch, &command, error);
+        // What cannot be read will be refused.
+        reads = ret == -EINVAL || (ret == 0 && only_reads(&command.txn));
+        json_decref(body);
+        scratch_destroy(scratch);
+        return reads;
+}
+
 static void decode_and_run(struct api *api, struct http_request *request, const json_t *body)
 {
         struct scratch *scratch = scratch_create();

@@ -59,8 +59,8 @@ class Servers(TestCase):
                          ["Results"][0]["KV"]["LockIndex"], 1)
 
     def delay_locks(self, f, follower, leader):
-        # However far behind the follower is that is asked.
-        for i in range(8):
+        # However far behind the follower is that is asked, and content to be.
+        for i in range(12):
             key = f"delayed-{i}"
             first, second = (f.ask("Session.Apply", Op="create", Session={
                 "Node": leader.name, "LockDelay": 15 * S}) for _ in range(2))
@@ -68,11 +68,17 @@ class Servers(TestCase):
             self.assertIs(f.ask("KVS.Apply", Op="lock", DirEnt=lock), True)
             leader.request("PUT", f"/v1/session/destroy/{first}", host=leader.address)
             lock["Session"] = second
-            if i % 2 == 0:
+            if i % 3 == 0:
                 self.assertIs(f.ask("KVS.Apply", Op="lock", DirEnt=lock), False)
-            else:
+            elif i % 3 == 1:
                 self.assertEqual(follower.request("PUT", f"/v1/kv/{key}?acquire={second}&stale",
                                                   host=follower.address)[:2], (200, False))
+            else:
+                ops = [{"KV": {"Verb": "lock", "Key": key, "Value": "", "Session": second}}]
+                status, body, _ = follower.request("PUT", "/v1/txn?stale", ops,
+                                                   host=follower.address)
+                self.assertEqual((status, body["Results"], body["Errors"]), (409, None, [
+                    {"OpIndex": 0, "What": f'failed to lock key "{key}" due to lock delay'}]))
 
     def wait_through_another(self, f, o):
         index = f.ask("Health.ServiceNodes", ServiceName="db")["Index"]
