@@ -101,8 +101,9 @@ int api_cache_create(struct api *api);
 void api_cache_destroy(struct api_cache *take_cache);
 // Forget everything: for what changes answers without changing the store.
 void api_cache_clear(struct api_cache *cache);
-// Keep the answer just given to a read, if its like comes often and it may be kept.
-void api_cache_keep(const struct api_read *read, uint64_t index, size_t size);
+// Keep the answer just given to a read, if its like comes often and it may be kept. @size  of its
+// body.
+void api_cache_keep(const struct api_read *read, size_t size);
 // Adds what a read with ?cached says of the cache: a miss the first time, a hit from then on.
 void api_reply_cached(const struct api *api, struct http_request *request);
 // http_server_config.recall

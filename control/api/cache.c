@@ -11,13 +11,17 @@
 // a blocking query would, and the first that fires drops it. So an answer is never older than the
 // store.
 
-// Powers of two. A dashboard asks a few hundred questions, a service mesh a thousand.
-#define SET_COUNT  512u
-#define WAYS       4u
-#define SEEN_COUNT 4096u
+// Powers of two. A dashboard asks a few hundred questions, a service mesh a thousand, programs that
+// read their configuration some thousands of keys.
+#define SET_COUNT   2048u
+#define WAYS        4u
+#define SEEN_WAYS   8u
+#define ASKED_COUNT 4096u
 // Bigger answers are sent so seldom that writing them again does not show.
 #define ANSWER_MAX (256u << 10)
 #define TOTAL_MAX  (32u << 20)
+// What headers and watches of an answer take, about.
+#define ANSWER_OVERHEAD 1536u
 
 struct kept {
         struct api_read read; // holds the watches; its request is gone
@@ -37,8 +41,9 @@ struct api_cache {
         size_t total; // bytes
         struct kept *sets[SET_COUNT][WAYS];
         uint8_t next_way[SET_COUNT];
-        uint32_t seen[SEEN_COUNT];  // of questions that were asked once
-        uint32_t asked[SEEN_COUNT]; // of those with ?cached
+        uint32_t seen[SET_COUNT][SEEN_WAYS]; // marks of questions that were asked once
+        uint8_t next_seen[SET_COUNT];
+        uint32_t asked[ASKED_COUNT]; // of those with ?cached
 };
 
 int api_cache_create(struct api *api)
@@ -135,7 +140,8 @@ struct http_answer *api_cache_recall(void *app, const char *target, bool gzip)
 // Whether the answer follows from the target and from what the read's watches cover.
 static bool may_keep(const struct api_read *read)
 {
-        static const char *const known[] = {"passing", "tag", "filter", "dc", "stale", "pretty"};
+        static const char *const known[] = {"passing", "tag",  "filter",    "dc",    "stale",
+                                            "raw",     "keys", "separator", "pretty"};
         const struct http_request *request = read->request;
         size_t count = 0;
 
@@ -152,19 +158,22 @@ static bool may_keep(const struct api_read *read)
 // What is asked once costs one word; what is asked again is kept.
 static bool comes_often(struct api_cache *cache, uint64_t hash)
 {
-        uint32_t *seen = &cache->seen[hash % SEEN_COUNT];
+        size_t set = hash % SET_COUNT;
         uint32_t mark = (uint32_t)(hash >> 32);
-        bool is_known = *seen == mark;
 
-        *seen = mark;
-        return is_known;
+        for (size_t way = 0; way < SEEN_WAYS; way++) {
+                if (cache->seen[set][way] == mark)
+                        return true;
+        }
+        cache->seen[set][cache->next_seen[set]++ % SEEN_WAYS] = mark;
+        return false;
 }
 
 // Whether a question with ?cached was asked before, which it now has been.
 static bool was_asked(struct api_cache *cache, const char *target)
 {
         uint64_t hash = XXH3_64bits_withSeed(target, strlen(target), ~cache->seed);
-        uint32_t *asked = &cache->asked[hash % SEEN_COUNT];
+        uint32_t *asked = &cache->asked[hash % ASKED_COUNT];
         bool was = *asked == (uint32_t)(hash >> 32);
 
         *asked = (uint32_t)(hash >> 32);
@@ -198,7 +207,7 @@ static struct kept **find_place(struct api_cache *cache, uint64_t hash)
         return place;
 }
 
-void api_cache_keep(const struct api_read *read, uint64_t index, size_t size)
+void api_cache_keep(const struct api_read *read, size_t size)
 {
         struct api_cache *cache = read->api->cache;
         const char *target = http_request_target(read->request);
@@ -207,7 +216,7 @@ void api_cache_keep(const struct api_read *read, uint64_t index, size_t size)
         uint64_t hash = hash_of(cache, target, target_size - 1, gzip);
         struct kept *kept;
 
-        size += sizeof(*kept) + target_size + name_size;
+        size += sizeof(*kept) + target_size + name_size + ANSWER_OVERHEAD;
         if (size > ANSWER_MAX || !api_reads_at_once(read->api) || !may_keep(read) ||
             !comes_often(cache, hash))
                 return;
@@ -232,7 +241,7 @@ void api_cache_keep(const struct api_read *read, uint64_t index, size_t size)
         kept->hash = hash;
         kept->gzip = gzip;
         kept->size = size;
-        kept->index = index;
+        kept->index = index_of(kept);
         kept->applied = store_applied_index(read->api->agent->store);
         kept->place = find_place(cache, hash);
         *kept->place = kept;

@@ -35,6 +35,20 @@ static uint64_t key_index(const struct store *store, const char *key)
         return row != NULL ? row->head.modify_index : store_table_index(store, STORE_KV);
 }
 
+static void reply_raw(struct http_request *request, const struct kv_record *row)
+{
+        char *copy = malloc(row->value_len + 1u);
+
+        if (copy == NULL) {
+                http_reply_text(request, 500, "out of memory");
+                return;
+        }
+        memcpy(copy, kv_record_value(row), row->value_len);
+        http_reply_header(request, "X-Content-Type-Options", "nosniff");
+        http_reply_header(request, "Content-Security-Policy", "sandbox");
+        http_reply_bytes(request, 200, "text/plain", copy, row->value_len);
+}
+
 static void reply_key(const struct api_read *read)
 {
         const struct kv_record *row = store_kv_get(read->api->agent->store, read->name);
@@ -44,26 +58,16 @@ static void reply_key(const struct api_read *read)
         api_reply_index(read);
         if (row == NULL) {
                 http_reply_empty(request, 404);
-                return;
+        } else if (http_request_param(request, "raw") != NULL) {
+                reply_raw(request, row);
+        } else {
+                json_writer_init(&w, http_request_pretty(request));
+                json_writer_begin_array(&w);
+                api_write_kv(&w, row, true);
+                json_writer_end_array(&w);
+                http_reply_json(request, 200, &w);
         }
-        if (http_request_param(request, "raw") != NULL) {
-                char *copy = malloc(row->value_len + 1u);
-
-                if (copy == NULL) {
-                        http_reply_text(request, 500, "out of memory");
-                        return;
-                }
-                memcpy(copy, kv_record_value(row), row->value_len);
-                http_reply_header(request, "X-Content-Type-Options", "nosniff");
-                http_reply_header(request, "Content-Security-Policy", "sandbox");
-                http_reply_bytes(request, 200, "text/plain", copy, row->value_len);
-                return;
-        }
-        json_writer_init(&w, http_request_pretty(request));
-        json_writer_begin_array(&w);
-        api_write_kv(&w, row, true);
-        json_writer_end_array(&w);
-        http_reply_json(request, 200, &w);
+        api_cache_keep(read, row != NULL ? row->value_len * 4u / 3 : 0);
 }
 
 static void reply_tree(const struct api_read *read)
@@ -95,6 +99,7 @@ static void reply_keys(const struct api_read *read)
         const char *last = NULL;
         struct json_writer w;
         struct store_iter it;
+        size_t size;
 
         if (separator == NULL)
                 separator = http_request_param(read->request, "seperator");
@@ -112,12 +117,14 @@ static void reply_keys(const struct api_read *read)
         }
         json_writer_end_array(&w);
         api_reply_index(read);
+        size = w.len;
         if (last != NULL || prefix_len == 0) {
                 http_reply_json(read->request, 200, &w);
-                return;
+        } else {
+                json_writer_fini(&w);
+                http_reply_empty(read->request, 404);
         }
-        json_writer_fini(&w);
-        http_reply_empty(read->request, 404);
+        api_cache_keep(read, size);
 }
 
 static void watch_key(struct api_read *read)

@@ -87,7 +87,7 @@ void api_reply_read(const struct api_read *read)
         api_reply_index(read);
         size = w.len;
         http_reply_json(request, 200, &w);
-        api_cache_keep(read, current_index(read), size);
+        api_cache_keep(read, size);
 }
 
 static void answer(const struct api_read *read)

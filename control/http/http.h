@@ -204,7 +204,7 @@ void http_reply_text(struct http_request *request, unsigned status, const char *
     __attribute__((format(printf, 3, 4)));
 /**
  * The answer just given, headers included, to be recalled for others.
- * returns  a reference of the caller's, or NULL without memory.
+ * returns  a reference of the caller's, or NULL without memory and for an internal error.
  */
 struct http_answer *http_request_keep_answer(struct http_request *request);
 /** Give a reference back; NULL is let pass. */

@@ -64,6 +64,9 @@ struct http_answer *http_request_keep_answer(struct http_request *request)
 {
         struct http_answer *answer = request->answer;
 
+        // Without memory now is not without memory the next time.
+        if (request->status == MHD_HTTP_INTERNAL_SERVER_ERROR)
+                return NULL;
         if (answer == NULL && request->response != NULL) {
                 answer = malloc(sizeof(*answer));
                 if (answer == NULL)
