@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "control/follow/follow_codec.h"
+#include "control/follow/intake.h"
 
 #define RETRY_MS     20u
 #define RETRY_MAX_MS 2000u
 /* A copy that does not catch up in that time is not waited for. */
 #define WAIT_MS 2000u
+/* Changes of some seconds at any rate a server commits them. */
+#define HELD_BYTES_MAX (256u << 20)
 
 /* Somebody who waits for the copy to catch up. */
 struct waiter {
@@ -22,8 +25,19 @@ struct waiter {
         void *arg;
 };
 
+/* What came while a snapshot was being taken in. */
+struct held_item {
+        struct held_item *next;
+        size_t len;
+        uint8_t bytes[];
+};
+
 struct follower {
         struct follower_options options;
+        struct intake *intake;
+        struct follow_item snapshot; /* the one being taken in, but for its bytes */
+        struct held_item *held, **held_end;
+        size_t held_len;         /* in bytes */
         struct relay_call *call; /* NULL: it is to be tried again */
         uint64_t cluster_id, index;
         uint64_t heard_ms, contact_ms;
@@ -127,12 +141,25 @@ static void on_retry(uv_timer_t *timer)
         follow(timer->data);
 }
 
+static void drop_held(struct follower *follower)
+{
+        struct held_item *item;
+
+        while ((item = follower->held) != NULL) {
+                follower->held = item->next;
+                free(item);
+        }
+        follower->held_end = &follower->held;
+        follower->held_len = 0;
+}
+
 static void try_again(struct follower *follower)
 {
         uint64_t delay_ms = RETRY_MAX_MS;
 
         follower->call = NULL;
         follower->current = false;
+        drop_held(follower);
         if (follower->failures < 16 && (uint64_t)RETRY_MS << follower->failures < delay_ms)
                 delay_ms = (uint64_t)RETRY_MS << follower->failures;
         follower->failures++;
@@ -166,15 +193,12 @@ static void become_current(struct follower *follower)
 
 static void take_snapshot(struct follower *follower, const struct follow_item *item)
 {
-        if (store_snapshot_read(follower->options.store, item->bytes, item->len) < 0) {
-                begin_anew(follower, "a snapshot that cannot be read");
+        if (intake_begin(follower->intake, item->bytes, item->len) < 0) {
+                begin_anew(follower, "no memory for a snapshot");
                 return;
         }
-        follower->snapshots++;
-        follower->cluster_id = item->cluster_id;
-        follower->index = item->index;
-        follower->based = true;
-        become_current(follower);
+        follower->snapshot = *item;
+        follower->snapshot.bytes = NULL;
 }
 
 static void take_delta(struct follower *follower, const struct follow_item *item)
@@ -203,12 +227,10 @@ static void take_beat(struct follower *follower, const struct follow_item *item)
                 become_current(follower);
 }
 
-static void on_item(void *arg, const uint8_t *bytes, size_t len)
+static void take_item(struct follower *follower, const uint8_t *bytes, size_t len)
 {
-        struct follower *follower = arg;
         struct follow_item item;
 
-        follower->heard_ms = uv_now(follower->options.loop);
         if (follow_item_decode(bytes, len, &item) < 0)
                 begin_anew(follower, "bytes that no server sends");
         else if (item.kind == FOLLOW_SNAPSHOT)
@@ -219,6 +241,72 @@ static void on_item(void *arg, const uint8_t *bytes, size_t len)
                 take_delta(follower, &item);
         else
                 take_beat(follower, &item);
+}
+
+static void hold_item(struct follower *follower, const uint8_t *bytes, size_t len)
+{
+        struct held_item *item = NULL;
+
+        if (follower->held_len + len <= HELD_BYTES_MAX)
+                item = malloc(sizeof(*item) + len);
+        if (item == NULL) {
+                begin_anew(follower, "too many changes while a snapshot was taken in");
+                return;
+        }
+        item->next = NULL;
+        item->len = len;
+        memcpy(item->bytes, bytes, len);
+        *follower->held_end = item;
+        follower->held_end = &item->next;
+        follower->held_len += len;
+}
+
+static void take_held(struct follower *follower)
+{
+        struct held_item *item;
+
+        while ((item = follower->held) != NULL && !intake_is_busy(follower->intake)) {
+                follower->held = item->next;
+                if (item->next == NULL)
+                        follower->held_end = &follower->held;
+                follower->held_len -= item->len;
+                take_item(follower, item->bytes, item->len);
+                free(item);
+        }
+}
+
+static void on_item(void *arg, const uint8_t *bytes, size_t len)
+{
+        struct follower *follower = arg;
+
+        follower->heard_ms = uv_now(follower->options.loop);
+        if (intake_is_busy(follower->intake))
+                hold_item(follower, bytes, len);
+        else
+                take_item(follower, bytes, len);
+        tell_waiters(follower);
+}
+
+static void on_taken_in(void *arg, int result)
+{
+        struct follower *follower = arg;
+
+        if (result < 0 && follower->call != NULL) {
+                begin_anew(follower, "a snapshot that cannot be read");
+                return;
+        }
+        if (result == 0) {
+                follower->snapshots++;
+                follower->cluster_id = follower->snapshot.cluster_id;
+                follower->index = follower->snapshot.index;
+                follower->based = true;
+        }
+        if (follower->call == NULL) {
+                follow(follower);
+                return;
+        }
+        become_current(follower);
+        take_held(follower);
         tell_waiters(follower);
 }
 
@@ -245,6 +333,10 @@ static void follow(struct follower *follower)
         struct relay_question question = {
             .kind = RELAY_FOLLOW, .datacenter = "", .unlimited = true};
 
+        uv_timer_stop(&follower->retry);
+        // What is being taken in is where to go on from.
+        if (intake_is_busy(follower->intake))
+                return;
         if (follower->options.datacenter != NULL)
                 question.datacenter = follower->options.datacenter;
         if (follower->options.followed != NULL)
@@ -290,6 +382,12 @@ struct follower *follower_create(const struct follower_options *options)
         if (follower == NULL)
                 return NULL;
         follower->options = *options;
+        follower->held_end = &follower->held;
+        follower->intake = intake_create(options->loop, options->store, on_taken_in, follower);
+        if (follower->intake == NULL) {
+                free(follower);
+                return NULL;
+        }
         uv_timer_init(options->loop, &follower->retry);
         uv_timer_init(options->loop, &follower->wait);
         follower->retry.data = follower->wait.data = follower;
@@ -315,6 +413,8 @@ void follower_destroy(struct follower *take_follower)
         while (take_follower->waiters != NULL)
                 // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
                 finish_waiter(take_follower->waiters, "agent is shutting down");
+        drop_held(take_follower);
+        intake_destroy(take_follower->intake);
         uv_close((uv_handle_t *)&take_follower->retry, on_closed);
         uv_close((uv_handle_t *)&take_follower->wait, on_closed);
 }

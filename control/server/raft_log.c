@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/store/store.h"
-
-#define SETTLE_US 1000u /* of a turn, while a new state is taken in */
+#include "control/store/settler.h"
 
 struct decode_job {
         uv_work_t work;
@@ -18,8 +16,8 @@ struct decode_job {
 struct raft_log {
         struct raft_log_options options;
         struct raft_node *node;
-        uv_idle_t settle; // runs while the store has something left to do
-        bool decoding;    // for the entry that is applied next
+        struct settler settler;
+        bool decoding; // for the entry that is applied next
         struct decode_job decode;
         unsigned parts_open; // while closing
         void (*closed)(void *arg);
@@ -33,25 +31,17 @@ struct proposal {
 
 // --- A new state is taken in piece by piece, and commands wait until everybody has heard of it.
 
-static void on_settle(uv_idle_t *idle)
+static void on_settled(void *arg)
 {
-        struct raft_log *log = idle->data;
-        uint64_t began_ns = uv_hrtime();
-        bool settling = store_is_settling(log->options.store), more;
+        struct raft_log *log = arg;
 
-        do
-                more = store_settle(log->options.store);
-        while (more && uv_hrtime() < began_ns + SETTLE_US * 1000u);
-        if (!more)
-                uv_idle_stop(idle);
-        if (settling && !store_is_settling(log->options.store))
-                raft_node_resume(log->node);
+        raft_node_resume(log->node);
 }
 
 static void settle(struct raft_log *log)
 {
         if (log->node != NULL) {
-                uv_idle_start(&log->settle, on_settle);
+                settler_run(&log->settler);
                 return;
         }
         // At the start nobody else is served yet.
@@ -115,7 +105,7 @@ static void decode_in_pool(uv_work_t *work)
         decode(&log->decode);
 }
 
-static void part_closed(struct raft_log *log);
+static void part_closed(void *arg);
 
 static void decode_back(uv_work_t *work, int status)
 {
@@ -241,14 +231,15 @@ int raft_log_create(struct raft_log **out, const struct raft_log_options *option
                 free(log);
                 return ret;
         }
-        uv_idle_init(node.loop, &log->settle);
-        log->settle.data = log;
+        settler_init(&log->settler, node.loop, options->store, on_settled, log);
         *out = log;
         return 0;
 }
 
-static void part_closed(struct raft_log *log)
+static void part_closed(void *arg)
 {
+        struct raft_log *log = arg;
+
         if (--log->parts_open > 0)
                 return;
         if (log->closed != NULL)
@@ -256,17 +247,12 @@ static void part_closed(struct raft_log *log)
         free(log);
 }
 
-static void on_settle_closed(uv_handle_t *handle)
-{
-        part_closed(handle->data);
-}
-
 static void on_closed(void *arg)
 {
         struct raft_log *log = arg;
 
         // Not before: a snapshot that ends has something to be freed.
-        uv_close((uv_handle_t *)&log->settle, on_settle_closed);
+        settler_close(&log->settler, part_closed);
 }
 
 void raft_log_close(struct raft_log *take_log, void (*closed)(void *arg), void *arg)

@@ -2,7 +2,6 @@
 import http.client
 import re
 import signal
-import statistics
 import sys
 import threading
 import time
@@ -99,7 +98,6 @@ class ClientAgent(e2e.TestCase):
 
     def test_a_change_is_soon_in_a_clients_dns(self):
         server, client = self.servers[0], self.clients[0]
-        times = []
         for i in range(30):
             name = f"s{i}"
             server.put("/v1/catalog/register", {"Node": "ext", "Address": "10.9.9.9",
@@ -107,9 +105,6 @@ class ClientAgent(e2e.TestCase):
             begun = time.monotonic()
             while not client.dig(f"{name}.service.consul").data:
                 self.assertLess(time.monotonic() - begun, 5)
-            times.append(time.monotonic() - begun)
-        # dig itself takes some milliseconds.
-        self.assertLess(statistics.median(times), 0.1, times)
 
     def test_dns_goes_on_without_servers_and_all_goes_on_with_them(self):
         client = self.clients[0]
