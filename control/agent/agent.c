@@ -18,6 +18,7 @@
 #include "control/agent/metrics.h"
 #include "control/agent/remote.h"
 #include "control/agent/remote_query.h"
+#include "control/agent/wan_names.h"
 #include "control/api/api.h"
 #include "control/consul/service.h"
 #include "control/dns/dns_tcp.h"
@@ -436,6 +437,8 @@ void agent_stop(struct agent *agent)
         agent_stop_own(agent);
         consul_service_destroy(agent->consul);
         remote_serve_stop(agent->serving);
+        wan_names_destroy(agent->wan_names);
+        agent->wan_names = NULL;
         if (agent->api != NULL)
                 api_destroy(agent->api);
         dns_freshness_stop(agent->dns_freshness);

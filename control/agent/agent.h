@@ -20,6 +20,7 @@ struct store;
 struct fsm;
 struct relay;
 struct remote_serving;
+struct wan_names;
 struct consul_service;
 struct follower;
 struct consul_servers;
@@ -64,6 +65,7 @@ struct agent {
         struct relay *relay;                   /* calls to servers elsewhere */
         struct consul_servers *consul_servers; /* a client's side of Consul's; NULL for a server */
         struct remote_serving *serving;        /* of others' calls; NULL for a client */
+        struct wan_names *wan_names;           /* NULL until another datacenter wants one */
         struct consul_service *consul;         /* Consul's RPC; NULL for a client */
         struct log_proposer *proposer;         /* every change goes through it */
         struct lictor_dataplane *dataplane;

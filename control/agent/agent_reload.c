@@ -8,6 +8,7 @@
 #include "control/agent/dns_freshness.h"
 #include "control/agent/local.h"
 #include "control/agent/remote.h"
+#include "control/agent/wan_names.h"
 #include "control/dns/resolver.h"
 
 void agent_publisher_settings(const struct config *config, struct ttl_rule *rules,
@@ -18,7 +19,8 @@ void agent_publisher_settings(const struct config *config, struct ttl_rule *rule
                                              config->dns.service_ttls[i].ttl_s};
         *out = (struct publisher_config){.service_ttl = rules,
                                          .service_ttl_count = config->dns.service_ttl_count,
-                                         .only_passing = config->dns.only_passing};
+                                         .only_passing = config->dns.only_passing,
+                                         .translate_wan = config->translate_wan_addresses};
         config_zone(config, &out->zone);
         out->zone.datacenters = true;
 }
@@ -62,6 +64,9 @@ static int apply_again(struct agent *agent, char *error, size_t error_size)
                 ret = publisher_configure(agent->publisher, &settings);
                 dns_freshness_check(agent->dns_freshness);
                 datacenters_configure(agent->datacenters);
+                // They come back with the new settings.
+                wan_names_destroy(agent->wan_names);
+                agent->wan_names = NULL;
         }
         // Before DNS is up there is nothing to tell: it starts with the new settings.
         if (ret == 0 && agent->dns_resolver != NULL) {

@@ -104,6 +104,7 @@ static int settings_of(const struct datacenter *datacenter, struct publisher_con
                 return -ENOMEM;
         agent_publisher_settings(config, rules, out);
         out->zone.datacenter = datacenter->name;
+        out->is_wan = config->translate_wan_addresses;
         return 0;
 }
 

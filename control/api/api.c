@@ -22,11 +22,13 @@ static int set_headers(struct api *api, const struct config *config, struct sett
 
         // A copy of its own: a reload replaces the configuration.
         api->header_strings = json_deep_copy(config->http_response_headers);
-        api->headers = calloc(count + 1, sizeof(*api->headers));
+        api->headers = calloc(count + 2, sizeof(*api->headers));
         if (api->header_strings == NULL || api->headers == NULL)
                 return -ENOMEM;
         // ACLs are off, so everything is allowed, and clients are told so.
         api->headers[n++] = (struct http_header){"X-Consul-Default-ACL-Policy", "allow"};
+        if (config->translate_wan_addresses)
+                api->headers[n++] = (struct http_header){"X-Consul-Translate-Addresses", "true"};
         json_object_foreach(api->header_strings, name, value) api->headers[n++] =
             (struct http_header){name, json_string_value(value)};
         settings->http.headers = api->headers;

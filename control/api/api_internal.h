@@ -95,6 +95,16 @@ bool api_relay_to(const struct api *api, struct http_request *request, const cha
 // The node whose agent was asked: what ?near=_agent means.
 const char *api_asking_node(const struct api *api, const struct http_request *request);
 
+// --- translate.c: addresses of other datacenters (translate_wan_addrs).
+
+// Whether what another agent answers to the request may have to be translated.
+bool api_may_translate(const struct api *api, const struct http_request *request,
+                       const struct http_route *route);
+// An answer of another datacenter, or to a query. Answers to queries of our own stay.
+void api_translate(const struct api *api, json_t *answer);
+// 200 with a value.
+void api_reply_value(struct http_request *request, json_t *take_value);
+
 // --- cache.c: answers to reads, kept until what they show changes.
 
 int api_cache_create(struct api *api);

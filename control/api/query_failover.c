@@ -10,7 +10,7 @@ struct failover {
         const struct api *api;
         struct http_request *request;
         struct remote_query *query;
-        bool pretty;
+        bool translate;
 };
 
 static void on_cancel(void *arg)
@@ -27,7 +27,6 @@ static void on_done(void *arg, json_t *take_answer, unsigned asked)
         struct failover *failover = arg;
         struct http_request *request = failover->request;
         json_t *body = take_answer != NULL ? take_answer : json_object();
-        char *text;
 
         http_request_on_cancel(request, NULL, NULL);
         if (take_answer == NULL) {
@@ -38,12 +37,9 @@ static void on_done(void *arg, json_t *take_answer, unsigned asked)
         json_object_set_new(body, "Failovers", json_integer(asked));
         http_reply_header_uint(request, "X-Consul-Index", 1);
         api_reply_contact(failover->api, request);
-        text = json_dumps(body, failover->pretty ? JSON_INDENT(4) : JSON_COMPACT);
-        if (text == NULL)
-                http_reply_text(request, 500, "out of memory");
-        else
-                http_reply_bytes(request, 200, HTTP_JSON, text, strlen(text));
-        json_decref(body);
+        if (failover->translate)
+                api_translate(failover->api, body);
+        api_reply_value(request, body);
         free(failover);
 }
 
@@ -64,7 +60,8 @@ bool api_query_failover(const struct api *api, struct http_request *request,
                 return false;
         failover->api = api;
         failover->request = request;
-        failover->pretty = http_request_pretty(request);
+        failover->translate =
+            api->agent->config->translate_wan_addresses && http_request_origin(request) == NULL;
         failover->query = remote_query_start(api->agent, &wish, on_done, failover);
         if (failover->query == NULL) {
                 free(failover);

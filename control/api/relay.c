@@ -75,9 +75,11 @@ static void encode_request(const struct api *api, const struct http_request *req
 }
 
 struct relaying {
+        const struct api *api;
         struct http_request *request;
         struct relay_call *call;
         bool own_datacenter;
+        bool translate;
 };
 
 static void on_cancel(void *arg)
@@ -93,8 +95,24 @@ static char *copy_text(const struct relay_text *text)
         return strndup(text->len > 0 ? text->text : "", text->len);
 }
 
-static void reply(struct http_request *request, const struct relay_answer *answer)
+// returns  false when it is to be passed on as it stands.
+static bool reply_translated(const struct relaying *relaying, const struct relay_answer *answer)
 {
+        json_t *value;
+
+        if (!relaying->translate || answer->status != 200)
+                return false;
+        value = json_loadb(answer->body.text, answer->body.len, 0, NULL);
+        if (value == NULL)
+                return false;
+        api_translate(relaying->api, value);
+        api_reply_value(relaying->request, value);
+        return true;
+}
+
+static void reply(const struct relaying *relaying, const struct relay_answer *answer)
+{
+        struct http_request *request = relaying->request;
         char *type = copy_text(&answer->content_type);
         char *body = malloc(answer->body.len + 1);
 
@@ -110,6 +128,8 @@ static void reply(struct http_request *request, const struct relay_answer *answe
         if (type == NULL || body == NULL) {
                 free(body);
                 http_reply_text(request, 500, "out of memory");
+        } else if (reply_translated(relaying, answer)) {
+                free(body);
         } else if (*type == '\0') {
                 free(body);
                 http_reply_empty(request, (unsigned)answer->status);
@@ -134,12 +154,12 @@ static void on_done(void *arg, enum relay_error error, const uint8_t *bytes, siz
         else if (relay_answer_decode(bytes, len, &answer) < 0)
                 http_reply_text(request, 500, "the server's answer cannot be read");
         else
-                reply(request, &answer);
+                reply(relaying, &answer);
         free(relaying);
 }
 
 static void relay_request(const struct api *api, struct http_request *request,
-                          const char *datacenter)
+                          const char *datacenter, bool translate)
 {
         struct relaying *relaying = malloc(sizeof(*relaying));
         struct byte_buffer bytes = BYTE_BUFFER_INIT;
@@ -156,8 +176,10 @@ static void relay_request(const struct api *api, struct http_request *request,
         question.bytes = bytes.bytes;
         question.len = bytes.len;
         if (relaying != NULL && bytes.len <= RELAY_REQUEST_MAX) {
-                *relaying =
-                    (struct relaying){.request = request, .own_datacenter = *datacenter == '\0'};
+                *relaying = (struct relaying){.api = api,
+                                              .request = request,
+                                              .own_datacenter = *datacenter == '\0',
+                                              .translate = translate};
                 relaying->call =
                     relay_start(api->agent->relay, &question,
                                 &(struct relay_events){.arg = relaying, .done = on_done});
@@ -175,11 +197,16 @@ static void relay_request(const struct api *api, struct http_request *request,
                 http_reply_text(request, 500, "out of memory");
 }
 
+static bool knows_datacenter(const struct api *api, const char *datacenter)
+{
+        return api->agent->relay != NULL && agent_knows_datacenter(api->agent, datacenter);
+}
+
 bool api_relay_to(const struct api *api, struct http_request *request, const char *datacenter)
 {
-        if (api->agent->relay == NULL || !agent_knows_datacenter(api->agent, datacenter))
+        if (!knows_datacenter(api, datacenter))
                 return false;
-        relay_request(api, request, datacenter);
+        relay_request(api, request, datacenter, false);
         return true;
 }
 
@@ -194,11 +221,14 @@ bool api_relay(const struct api *api, struct http_request *request, const struct
             !(is_foreign && strncmp(route->pattern, "/v1/event/fire/", 15) == 0))
                 return false;
         if (api->agent->server == NULL) {
-                relay_request(api, request, "");
+                relay_request(api, request, "", api_may_translate(api, request, route));
                 return true;
         }
         // A datacenter nobody knows is refused where the rest of the request is looked at.
-        return is_foreign && !ignores_datacenter(route) && api_relay_to(api, request, datacenter);
+        if (!is_foreign || ignores_datacenter(route) || !knows_datacenter(api, datacenter))
+                return false;
+        relay_request(api, request, datacenter, api_may_translate(api, request, route));
+        return true;
 }
 
 const char *api_asking_node(const struct api *api, const struct http_request *request)

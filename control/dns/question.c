@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "control/publisher/publisher.h"
 #include "dataplane/dns/dns_query.h"
 #include "dataplane/plane/plane.h"
 
@@ -20,17 +21,12 @@ static bool parse(const struct lictor_dataplane *dataplane, const struct dns_mes
         return stale;
 }
 
-bool dns_question_query(const struct lictor_dataplane *dataplane, const struct dns_message *message,
-                        char out[DNS_NAME_MAX])
+// Labels [begin, end) of a key as text. @out  room for DNS_NAME_MAX.
+static bool join_labels(const uint8_t *label, size_t begin, size_t end, char *out)
 {
-        struct dns_query query;
-        const uint8_t *label = query.text + DNS_QUERY_NAME;
-        size_t used = 0, len;
+        size_t used = 0;
 
-        parse(dataplane, message, &query);
-        if (query.action != DNS_LOOK_UP || query.kind != DNS_KIND_QUERY)
-                return false;
-        for (len = 0; len + 1 < query.key_length; len += label[len] + 1u) {
+        for (size_t len = begin; len < end; len += label[len] + 1u) {
                 // A dot or NUL inside a label cannot be told from what text makes of it.
                 if (memchr(label + len + 1, '.', label[len]) != NULL ||
                     memchr(label + len + 1, '\0', label[len]) != NULL)
@@ -42,6 +38,41 @@ bool dns_question_query(const struct lictor_dataplane *dataplane, const struct d
         }
         out[used] = '\0';
         return true;
+}
+
+bool dns_question_query(const struct lictor_dataplane *dataplane, const struct dns_message *message,
+                        char out[DNS_NAME_MAX])
+{
+        struct dns_query query;
+
+        parse(dataplane, message, &query);
+        return query.action == DNS_LOOK_UP && query.kind == DNS_KIND_QUERY &&
+               join_labels(query.text + DNS_QUERY_NAME, 0, query.key_length - 1u, out);
+}
+
+bool dns_question_name(const struct lictor_dataplane *dataplane, const struct dns_message *message,
+                       struct publisher_name *out)
+{
+        struct dns_query query;
+        const uint8_t *labels = query.text + DNS_QUERY_NAME;
+        size_t end, last = 0;
+
+        parse(dataplane, message, &query);
+        if (query.action != DNS_LOOK_UP)
+                return false;
+        end = query.key_length - 1u;
+        out->tag[0] = '\0';
+        if (query.kind != DNS_KIND_SERVICE) {
+                out->kind = query.kind == DNS_KIND_NODE ? PUBLISHER_NODE : PUBLISHER_QUERY;
+                return (query.kind == DNS_KIND_NODE || query.kind == DNS_KIND_QUERY) &&
+                       join_labels(labels, 0, end, out->name);
+        }
+        // What stands before a service's name is a tag, dots and all.
+        while (last + labels[last] + 1u < end)
+                last += labels[last] + 1u;
+        out->kind = PUBLISHER_SERVICE;
+        return join_labels(labels, last, end, out->name) &&
+               (last == 0 || join_labels(labels, 0, last, out->tag));
 }
 
 bool dns_question_datacenter(const struct lictor_dataplane *dataplane,

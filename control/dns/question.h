@@ -13,6 +13,14 @@
 bool dns_question_query(const struct lictor_dataplane *dataplane, const struct dns_message *message,
                         char out[DNS_NAME_MAX]);
 
+/**
+ * The node, service or query a name of this zone is of.
+ * returns  false when it is of none, or cannot be told in text.
+ */
+struct publisher_name;
+bool dns_question_name(const struct lictor_dataplane *dataplane, const struct dns_message *message,
+                       struct publisher_name *out);
+
 /** The other datacenter a name is of. returns  false when it is of none. */
 bool dns_question_datacenter(const struct lictor_dataplane *dataplane,
                              const struct dns_message *message, char out[64]);

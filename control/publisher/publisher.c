@@ -152,6 +152,26 @@ void publisher_recount_open(struct publisher *p)
                 p->stats.entries_failed++;
 }
 
+int publisher_create_idle(struct store *store, struct lictor_dataplane *dp,
+                          const struct publisher_config *config, struct publisher **out)
+{
+        struct publisher *p = memory_get_zeroed(1, sizeof(*p));
+        int ret;
+
+        p->store = store;
+        p->dp = dp;
+        p->idle = true;
+        publisher_config_copy(config, &p->config);
+        ret = set_zone(p);
+        if (ret < 0) {
+                publisher_config_fini(&p->config);
+                free(p);
+                return ret;
+        }
+        *out = p;
+        return 0;
+}
+
 int publisher_create(struct store *store, struct lictor_dataplane *dp,
                      const struct publisher_config *config, struct publisher **out)
 {
@@ -187,8 +207,10 @@ void publisher_destroy(struct publisher *p)
                                       &p->dirty.queries, &p->instances,  &p->records,
                                       &p->members,       &p->subset,     &p->servers};
 
-        store_set_heir(p->store, NULL);
-        store_unlisten(p->store, on_changes, p);
+        if (!p->idle) {
+                store_set_heir(p->store, NULL);
+                store_unlisten(p->store, on_changes, p);
+        }
         for (size_t i = 0; i < ARRAY_LEN(lists); i++)
                 dirty_list_fini(lists[i]);
         publisher_config_fini(&p->config);

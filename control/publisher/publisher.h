@@ -22,6 +22,9 @@ struct publisher_config {
         const struct ttl_rule *service_ttl; /* any order: exact first, then the longest prefix */
         size_t service_ttl_count;
         bool only_passing; /* leave out warning instances too */
+        /* What other datacenters select is answered by the addresses tagged for the WAN. */
+        bool translate_wan;
+        bool is_wan; /* so is what the store holds: it is another datacenter's, or for one */
 };
 
 struct publisher_stats {
@@ -45,6 +48,12 @@ struct json_t;
  */
 int publisher_create(struct store *store, struct lictor_dataplane *dp,
                      const struct publisher_config *config, struct publisher **out);
+/**
+ * Create one that follows nothing: it publishes single names, from the store as it is.
+ * returns  0, or -EINVAL as above.
+ */
+int publisher_create_idle(struct store *store, struct lictor_dataplane *dp,
+                          const struct publisher_config *config, struct publisher **out);
 /** Stop listening. What was published stays in the data plane. */
 void publisher_destroy(struct publisher *p);
 
@@ -88,6 +97,20 @@ bool publisher_publish_template(struct publisher *p, const char *name);
  */
 bool publisher_publish_answer(struct publisher *p, const char *name, const struct json_t *answer);
 void publisher_withdraw_template(struct publisher *p, const char *name);
+
+/* What a question is about. */
+struct publisher_name {
+        enum { PUBLISHER_NODE, PUBLISHER_SERVICE, PUBLISHER_QUERY } kind;
+        char name[256];
+        char tag[256]; /* of a service; "" for all instances */
+};
+
+/**
+ * With an idle publisher: publish that one name, a query's after its template, to be withdrawn.
+ * Costs what the name's instances do.
+ */
+void publisher_publish_name(struct publisher *p, const struct publisher_name *name);
+void publisher_withdraw_name(struct publisher *p, const struct publisher_name *name);
 
 /** Counters since the publisher was created. */
 void publisher_stats(const struct publisher *p, struct publisher_stats *out);

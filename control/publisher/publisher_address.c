@@ -10,35 +10,67 @@ static_assert(sizeof(struct lictor_meta) == sizeof(struct text_pair) &&
               "the data plane's metadata is laid out as the store's");
 
 // The addresses of a node or service by question: tagged lan_ipv4 for A, lan_ipv6 for AAAA, either
-// for the rest, and the main address where there is no such tag. Tags for wan are for others.
+// for the rest, and the main address where there is no such tag. For other datacenters each of the
+// three gives way to the tag of the same kind for the WAN.
 struct choice {
         const char *a;
         const char *aaaa;
         const char *any;
 };
 
-static struct choice choose(const char *lan_ipv4, const char *lan_ipv6, const char *main)
-{
-        bool has_v4 = lan_ipv4 && *lan_ipv4;
-        bool has_v6 = lan_ipv6 && *lan_ipv6;
+// NULL for an absent tag.
+typedef const char *(*get_tag_fn)(const void *map, const char *tag);
 
-        return (struct choice){has_v4 ? lan_ipv4 : main, has_v6 ? lan_ipv6 : main,
-                               has_v6   ? lan_ipv6
-                               : has_v4 ? lan_ipv4
+static const char *get_node_tag(const void *map, const char *tag)
+{
+        return text_map_get(map, tag);
+}
+
+static const char *get_service_tag(const void *map, const char *tag)
+{
+        return service_address_get(map, tag);
+}
+
+static const char *pick(get_tag_fn get, const void *map, const char *wan_tag, const char *otherwise)
+{
+        const char *wan = wan_tag != NULL ? get(map, wan_tag) : NULL;
+
+        return wan != NULL ? wan : otherwise;
+}
+
+static struct choice choose(get_tag_fn get, const void *map, const char *main, bool wan)
+{
+        const char *v4 = pick(get, map, wan ? "wan_ipv4" : NULL, get(map, "lan_ipv4"));
+        const char *v6 = pick(get, map, wan ? "wan_ipv6" : NULL, get(map, "lan_ipv6"));
+        bool has_v4 = v4 && *v4;
+        bool has_v6 = v6 && *v6;
+
+        main = pick(get, map, wan ? "wan" : NULL, main);
+        return (struct choice){has_v4 ? v4 : main, has_v6 ? v6 : main,
+                               has_v6   ? v6
+                               : has_v4 ? v4
                                         : main};
 }
 
-static struct choice choose_for_node(const struct catalog_node *node)
+static struct choice choose_for_node(const struct catalog_node *node, bool wan)
 {
-        return choose(text_map_get(&node->tagged_addresses, "lan_ipv4"),
-                      text_map_get(&node->tagged_addresses, "lan_ipv6"), node->address);
+        return choose(get_node_tag, &node->tagged_addresses, node->address, wan);
 }
 
-static struct choice choose_for_service(const struct catalog_service *service)
+static struct choice choose_for_service(const struct catalog_service *service, bool wan)
 {
-        return choose(service_address_get(&service->tagged_addresses, "lan_ipv4"),
-                      service_address_get(&service->tagged_addresses, "lan_ipv6"),
-                      service->address);
+        return choose(get_service_tag, &service->tagged_addresses, service->address, wan);
+}
+
+static int32_t port_of(const struct catalog_service *service, bool wan)
+{
+        const struct service_address_map *map = &service->tagged_addresses;
+
+        for (uint32_t i = 0; wan && i < map->count; i++) {
+                if (strcmp(map->items[i].key, "wan") == 0 && map->items[i].port != 0)
+                        return map->items[i].port;
+        }
+        return service->port;
 }
 
 static struct lictor_address parse_family(const char *text, int family)
@@ -50,10 +82,10 @@ static struct lictor_address parse_family(const char *text, int family)
         return address;
 }
 
-void publisher_node_fill(const struct node_record *record, struct lictor_node *out)
+void publisher_node_fill(const struct node_record *record, bool wan, struct lictor_node *out)
 {
         const struct catalog_node *node = &record->node;
-        struct choice chosen = choose_for_node(node);
+        struct choice chosen = choose_for_node(node, wan);
 
         memset(out, 0, sizeof(*out));
         out->name = node->name;
@@ -89,15 +121,16 @@ static uint16_t weight_of(const struct catalog_service *service, enum store_heal
 }
 
 void publisher_instance_fill(const struct service_record *record, const struct node_record *node,
-                             enum store_health health, struct lictor_instance *out)
+                             enum store_health health, bool wan, struct lictor_instance *out)
 {
         const struct catalog_service *service = &record->service;
-        struct choice own = choose_for_service(service);
-        struct choice host = choose_for_node(&node->node);
+        struct choice own = choose_for_service(service, wan);
+        struct choice host = choose_for_node(&node->node, wan);
+        int32_t port = port_of(service, wan);
 
         memset(out, 0, sizeof(*out));
         out->node = node->node.name;
-        out->port = service->port > UINT16_MAX ? 0 : clamp_16(service->port);
+        out->port = port > UINT16_MAX ? 0 : clamp_16(port);
         out->weight = weight_of(service, health);
         out->meta = (const struct lictor_meta *)node->node.meta.pairs;
         out->meta_count = node->node.meta.count;

@@ -12,9 +12,9 @@
 #define NS_PER_S INT64_C(1000000000)
 
 // Only these tags decide addresses (publisher_address.c); in order.
-static const char *const address_tags[] = {"lan_ipv4", "lan_ipv6"};
+static const char *const address_tags[] = {"lan_ipv4", "lan_ipv6", "wan", "wan_ipv4", "wan_ipv6"};
 
-#define ADDRESS_TAGS 2u
+#define ADDRESS_TAGS (sizeof(address_tags) / sizeof(address_tags[0]))
 
 struct instance {
         struct node_record node;
@@ -46,7 +46,7 @@ static void read_node(const json_t *json, struct instance *out, struct text_pair
         for (size_t i = 0; i < ADDRESS_TAGS; i++) {
                 const char *address = json_text(tagged, address_tags[i]);
 
-                if (*address)
+                if (json_is_string(json_object_get(tagged, address_tags[i])))
                         out->node_addresses[count++] = (struct text_pair){address_tags[i], address};
         }
         node->tagged_addresses = (struct text_map){out->node_addresses, count};
@@ -73,7 +73,7 @@ static void read_service(const json_t *json, struct instance *out)
                 const json_t *own = json_object_get(tagged, address_tags[i]);
                 const char *address = json_text(own, "Address");
 
-                if (*address)
+                if (own != NULL)
                         out->service_addresses[count++] =
                             (struct service_address){address_tags[i], address, number(own, "Port")};
         }
@@ -120,6 +120,7 @@ bool publisher_publish_answer(struct publisher *p, const char *name, const json_
         const char *datacenter = json_text(answer, "Datacenter");
         struct text_pair *meta = memory_get((count_meta(nodes) + 1) * sizeof(*meta));
         struct lictor_service set = {.kind = LICTOR_QUERY, .name = name, .tag = ""};
+        bool wan = p->config.translate_wan && strcmp(datacenter, p->config.zone.datacenter) != 0;
         size_t meta_count = 0, i;
         int ret = -1;
 
@@ -133,7 +134,7 @@ bool publisher_publish_answer(struct publisher *p, const char *name, const json_
                 meta_count += instance.node.node.meta.count;
                 publisher_instance_fill(
                     &instance.service, &instance.node, read_health(json_object_get(item, "Checks")),
-                    dirty_list_add(&p->instances, sizeof(struct lictor_instance)));
+                    wan, dirty_list_add(&p->instances, sizeof(struct lictor_instance)));
         }
         set.ttl_s = ttl_of(p, answer);
         set.instances = p->instances.items;

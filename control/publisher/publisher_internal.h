@@ -44,6 +44,7 @@ struct publisher {
         struct publisher_stats stats;
         size_t open_count; /* queries that the table cannot answer, or not always */
         bool held;         /* changes are not followed, the whole is published later */
+        bool idle;         /* nor is anything else */
         struct takeover takeover;
         struct dirty dirty;
         struct dirty_list instances; /* struct lictor_instance, scratch */
@@ -76,10 +77,11 @@ void dirty_finish(struct dirty *d);
 void publisher_config_copy(const struct publisher_config *config, struct publisher_config *out);
 void publisher_config_fini(struct publisher_config *config);
 
-/** The addresses that answer for a node, and for an instance of a service on it. */
-void publisher_node_fill(const struct node_record *node, struct lictor_node *out);
+/** The addresses that answer for a node, and for an instance of a service on it; @wan  elsewhere.
+ */
+void publisher_node_fill(const struct node_record *node, bool wan, struct lictor_node *out);
 void publisher_instance_fill(const struct service_record *service, const struct node_record *node,
-                             enum store_health health, struct lictor_instance *out);
+                             enum store_health health, bool wan, struct lictor_instance *out);
 
 /** Follow the store when a whole state is replaced. */
 void publisher_inherit(struct publisher *p);
@@ -102,12 +104,18 @@ void publisher_publish_query(struct publisher *p, const struct query_record *que
 bool publisher_query_fails_over(const struct query_record *query);
 void publisher_remove_query(struct publisher *p, const char *name);
 
+/** Likewise what a query, or what a template makes of the name, selects. returns  whether any. */
+bool publisher_publish_named_query(struct publisher *p, const struct query_record *query,
+                                   const char *name);
+
 /**
  * Compile the subsets of one service, and the queries that select from it.
  * @tags  all of one service; in order, no doubles in any letter case.
  */
 void publisher_publish_service(struct publisher *p, const struct dirty_tag tags[],
                                size_t tag_count);
+/** Only the subsets. */
+void publisher_publish_tags(struct publisher *p, const struct dirty_tag tags[], size_t tag_count);
 
 /** Count what a lictor_*_set or _remove returned. */
 void publisher_count_set(struct publisher *p, int ret);

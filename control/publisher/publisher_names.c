@@ -29,7 +29,7 @@ void publisher_publish_node(struct publisher *p, const char *name)
                 publisher_count_remove(p, lictor_node_remove(p->dp, name));
                 return;
         }
-        publisher_node_fill(record, &node);
+        publisher_node_fill(record, p->config.is_wan, &node);
         publisher_count_set(p, lictor_node_set(p->dp, &node));
 }
 
@@ -74,7 +74,8 @@ void publisher_publish_nameservers(struct publisher *p)
                     !publisher_serves(store_instance_health(p->store, service, NULL),
                                       p->config.only_passing))
                         continue;
-                publisher_node_fill(node, dirty_list_add(&p->servers, sizeof(struct lictor_node)));
+                publisher_node_fill(node, p->config.is_wan,
+                                    dirty_list_add(&p->servers, sizeof(struct lictor_node)));
                 last = node;
         }
         publisher_count_set(p, lictor_nameservers_set(p->dp, p->servers.items, p->servers.count));

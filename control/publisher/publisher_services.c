@@ -19,7 +19,7 @@ bool publisher_serves(enum store_health health, bool only_passing)
 static void add_instance(struct publisher *p, const struct service_record *service,
                          const struct node_record *node, enum store_health health)
 {
-        publisher_instance_fill(service, node, health,
+        publisher_instance_fill(service, node, health, p->config.is_wan,
                                 dirty_list_add(&p->instances, sizeof(struct lictor_instance)));
         *(const struct service_record **)dirty_list_add(&p->records, sizeof(service)) = service;
 }
@@ -112,11 +112,9 @@ static size_t fill_subset(struct publisher *p, size_t tag, size_t at)
         return at;
 }
 
-void publisher_publish_service(struct publisher *p, const struct dirty_tag tags[], size_t tag_count)
+void publisher_publish_tags(struct publisher *p, const struct dirty_tag tags[], size_t tag_count)
 {
         struct lictor_service set = {.kind = LICTOR_SERVICE, .name = tags[0].service};
-        const struct query_record *query;
-        struct store_iter it;
         size_t at = 0;
 
         gather(p, set.name);
@@ -134,9 +132,17 @@ void publisher_publish_service(struct publisher *p, const struct dirty_tag tags[
                 }
                 publish_set(p, &set);
         }
-        if (text_equal_fold(set.name, "consul"))
+}
+
+void publisher_publish_service(struct publisher *p, const struct dirty_tag tags[], size_t tag_count)
+{
+        const struct query_record *query;
+        struct store_iter it;
+
+        publisher_publish_tags(p, tags, tag_count);
+        if (text_equal_fold(tags[0].service, "consul"))
                 publisher_publish_nameservers(p);
-        store_queries_of_service(p->store, set.name, &it);
+        store_queries_of_service(p->store, tags[0].service, &it);
         while ((query = store_next_query(&it)))
                 publisher_publish_query(p, query);
 }
@@ -196,16 +202,15 @@ void publisher_publish_query(struct publisher *p, const struct query_record *rec
         }
 }
 
-bool publisher_publish_template(struct publisher *p, const char *name)
+bool publisher_publish_named_query(struct publisher *p, const struct query_record *query,
+                                   const char *name)
 {
-        const struct query_record *record = query_find(p->store, name);
         char error[QUERY_ERROR_MAX];
         struct lictor_service set;
         struct query_plan plan;
         bool published = false;
 
-        if (record == NULL || !query_is_template(record) ||
-            query_plan_init(record, name, "", &plan, error) < 0)
+        if (query_plan_init(query, name, "", &plan, error) < 0)
                 return false;
         fill_query_set(p, &plan.query, &set);
         set.name = name;
@@ -213,6 +218,14 @@ bool publisher_publish_template(struct publisher *p, const char *name)
                 published = lictor_service_set(p->dp, &set) == 0;
         query_plan_fini(&plan);
         return published;
+}
+
+bool publisher_publish_template(struct publisher *p, const char *name)
+{
+        const struct query_record *record = query_find(p->store, name);
+
+        return record != NULL && query_is_template(record) &&
+               publisher_publish_named_query(p, record, name);
 }
 
 void publisher_withdraw_template(struct publisher *p, const char *name)

@@ -17,10 +17,10 @@
  * REQUEST a relay_request, answered with a relay_answer. PROPOSE an encoded command, answered with
  * an encoded fsm_result. INDEX nothing, answered with a relay_index. FOLLOW a follow_request, to
  * which any number of ITEMs come (control/follow/follow_codec.h) until an ANSWER ends it. CANCEL
- * nothing: the call's answer is not waited for any more. DNS whether it came over TCP (1 byte), how
- * long an answer may be (2) and the message, answered with a message or nothing. CALL a method of
- * Consul's RPC for another datacenter (control/consul/relayed.h), answered with its outcome. PING
- * nothing, answered with a PONG.
+ * nothing: the call's answer is not waited for any more. DNS whether it came over TCP (bit 0) and
+ * wants WAN addresses (bit 1) in 1 byte, how long an answer may be (2) and the message, answered
+ * with a message or nothing. CALL a method of Consul's RPC for another datacenter
+ * (control/consul/relayed.h), answered with its outcome. PING nothing, answered with a PONG.
  *
  * Pure. Bytes may be hostile: every bound is checked.
  */

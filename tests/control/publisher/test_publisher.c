@@ -83,6 +83,44 @@ static void register_addresses(struct bench *b, const struct addresses *a)
         expect_ok(machine_run(&b->m, &c));
 }
 
+Test(publisher, names_for_other_datacenters_have_the_addresses_tagged_for_the_wan)
+{
+        static const struct addresses cases[] = {
+            {"plain tag", "10.0.1.1", 0, 0, "", 0, 0, "a=198.51.100.5 any=198.51.100.5 addr"},
+            {"IPv6 tag of the LAN", "10.0.1.1", 0, 0, "10.5.0.1", 0, "2001:db8:5::1",
+             "a=198.51.100.5 aaaa=2001:db8:5::1 any=2001:db8:5::1 addr"},
+        };
+        static const struct publisher_name asked[] = {{PUBLISHER_SERVICE, "web", ""},
+                                                      {PUBLISHER_NODE, "n", ""}};
+        struct lictor_dataplane *plane;
+        struct publisher *idle;
+        struct bench b;
+
+        bench_init(&b);
+        b.config.is_wan = true;
+        cr_assert_eq(lictor_dataplane_create(&b.config.zone, &plane), 0);
+        cr_assert_eq(publisher_create_idle(b.m.store, plane, &b.config, &idle), 0);
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                char want[256];
+                const char *got;
+
+                register_addresses(&b, &cases[i]);
+                cr_expect_null(fake_get(plane, "service web"));
+                publisher_publish_name(idle, &asked[0]);
+                snprintf(want, sizeof(want), "ttl=0 n:8080 w=1 %s", cases[i].want);
+                got = fake_get(plane, "service web");
+                cr_expect(got && strcmp(got, want) == 0, "%s: got %s, want %s", cases[i].name, got,
+                          want);
+                publisher_withdraw_name(idle, &asked[0]);
+                cr_expect_null(fake_get(plane, "service web"));
+        }
+        publisher_publish_name(idle, &asked[1]);
+        cr_expect_not_null(strstr(fake_get(plane, "node n"), "a=198.51.100.1"));
+        publisher_destroy(idle);
+        lictor_dataplane_destroy(plane);
+        bench_fini(&b);
+}
+
 Test(publisher, addresses_follow_tags_service_and_node_as_consul_chooses)
 {
         static const struct addresses cases[] = {
