@@ -6,29 +6,13 @@
 // into the buffers, as a port's DMA would do; only the answering is timed. They are made up on the
 // spot, for a pool of ready questions large enough would push the table out of the cache.
 
-#include <arpa/inet.h>
-#include <inttypes.h>
-#include <string.h>
-
-#include "bench/micro/cycles.h"
-#include "dataplane/dns/dns_burst.h"
-#include "dataplane/dns/dns_compile.h"
+#include "bench/micro/questions.h"
 #include "dataplane/dns/dns_query.h"
 #include "dataplane/dns/dns_zone.h"
-#include "dataplane/table/svc_reader.h"
 #include "dataplane/table/svc_table.h"
-#include "lictor/bytes.h"
 
-// Buffers lie as far apart as DPDK's usual mbufs; there are as many as a port keeps in flight.
-enum {
-        QUESTIONS = 5 << 20,
-        BUFFERS = 256,
-        BUFFER_STRIDE = 2368,
-        BUFFER_HEADROOM = 128 + 128 + 42,
-        NODES = 1000,
-        TYPE_A = 1,
-        TYPE_SRV = 33
-};
+// As many buffers as a port keeps in flight; before each question are 42 bytes of other headers.
+enum { QUESTIONS = 5 << 20, BUFFERS = 256, MESSAGE_AT = BUFFER_HEADROOM + 42 };
 
 // What is asked: names from first on, of one type or (0) half A and half SRV.
 struct asked {
@@ -51,81 +35,10 @@ struct bench {
 
 static struct slices slices;
 
-static void die(const char *what)
-{
-        fprintf(stderr, "%s failed\n", what);
-        exit(1);
-}
-
-static void add_service(struct bench *b, uint64_t number)
-{
-        const struct in_addr ip = {htonl((uint32_t)(0x0a010000u + number % NODES))};
-        char name[32], node[32];
-        struct lictor_instance instance = {.node = node, .port = (uint16_t)(1024 + number % 60000)};
-        const struct lictor_service service = {.kind = LICTOR_SERVICE,
-                                               .name = name,
-                                               .tag = "",
-                                               .instances = &instance,
-                                               .instance_count = 1};
-
-        snprintf(name, sizeof(name), "svc-%06" PRIu64, number);
-        snprintf(node, sizeof(node), "node-%04" PRIu64, number % NODES);
-        instance.ipv4.family = 4;
-        memcpy(instance.ipv4.bytes, &ip, sizeof(ip));
-        instance.any = instance.ipv4;
-        instance.weight = 1;
-        if (dns_compile_service(b->table, b->zone, &service) < 0)
-                die("dns_compile_service");
-}
-
-static void fill(struct bench *b, uint64_t names)
-{
-        fprintf(stderr, "filling up to %" PRIu64 " names\n", names);
-        for (; b->names < names; b->names++) {
-                add_service(b, b->names);
-                if (b->names % 64 == 0) {
-                        svc_table_commit(b->table);
-                        svc_reader_quiescent();
-                }
-        }
-}
-
-// "svc-" and at least six digits.
-static unsigned put_label(uint8_t *to, uint64_t number)
-{
-        uint8_t digits[20];
-        unsigned count = 0;
-
-        for (; number > 0 || count < 6; number /= 10)
-                digits[count++] = (uint8_t)('0' + number % 10);
-        to[0] = (uint8_t)(4 + count);
-        memcpy(to + 1, "svc-", 4);
-        for (unsigned i = 0; i < count; i++)
-                to[5 + i] = digits[count - 1 - i];
-        return 5 + count;
-}
-
-static uint16_t put_question(uint8_t *data, uint64_t number, uint16_t type, uint16_t id)
-{
-        static const uint8_t rest[] = "\7service\6consul";
-        uint8_t *to = data + DNS_HEADER_LENGTH;
-
-        memset(data, 0, DNS_HEADER_LENGTH);
-        store_be16(data, id);
-        data[2] = 1; // recursion desired
-        data[5] = 1; // one question
-        to += put_label(to, number);
-        memcpy(to, rest, sizeof(rest));
-        to += sizeof(rest);
-        store_be16(to, type);
-        store_be16(to + 2, 1);
-        return (uint16_t)(to + 4 - data);
-}
-
 static void receive(struct bench *b)
 {
         for (size_t i = 0; i < BUFFERS; i++) {
-                uint8_t *data = b->buffers + i * BUFFER_STRIDE + BUFFER_HEADROOM;
+                uint8_t *data = b->buffers + i * BUFFER_STRIDE + MESSAGE_AT;
                 const uint64_t drawn = random_next(&b->draw);
                 const uint16_t either = drawn >> 63 != 0 ? TYPE_SRV : TYPE_A;
 
@@ -281,7 +194,8 @@ static void print_memory(const struct bench *b)
 
 static void measure_size(struct bench *b, uint64_t names)
 {
-        fill(b, names);
+        add_services(b->table, b->zone, b->names, names);
+        b->names = names;
         print_memory(b);
         measure_case(b, "hit", (struct asked){0, names, 0});
         measure_case(b, "a", (struct asked){0, names, TYPE_A});
