@@ -12,6 +12,45 @@
 
 #include "lictor/bytes.h"
 
+/*
+ * One's complement addition: what is carried out of the top comes back in at the bottom, so that no
+ * sum ever loses a carry, and a word of eight bytes costs two instructions.
+ */
+static inline uint64_t checksum_add_word(uint64_t sum, uint64_t word)
+{
+        sum += word;
+        return sum + (sum < word);
+}
+
+/* The last n bytes before end, 1 to 8, as the first ones of a word; eight before end are read. */
+static inline uint64_t checksum_load_last(const uint8_t *end, size_t n)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        return load_u64(end - 8) >> 8 * (8 - n);
+#else
+        return load_u64(end - 8) << 8 * (8 - n);
+#endif
+}
+
+/* checksum_add of at least eight bytes. */
+static inline uint64_t checksum_add_long(uint64_t sum, const uint8_t *data, size_t n)
+{
+        const uint8_t *end = data + n;
+        uint64_t other = 0;
+
+        // Two sums, for each waits for its own carry.
+        for (; end - data > 16; data += 16) {
+                sum = checksum_add_word(sum, load_u64(data));
+                other = checksum_add_word(other, load_u64(data + 8));
+        }
+        if (end - data > 8) {
+                sum = checksum_add_word(sum, load_u64(data));
+                data += 8;
+        }
+        other = checksum_add_word(other, checksum_load_last(end, (size_t)(end - data)));
+        return checksum_add_word(sum, other);
+}
+
 /**
  * Add n bytes to a running sum. An odd last byte is padded with zero, so only the last piece of a
  * sum may be odd.
@@ -21,11 +60,14 @@ uint64_t checksum_add(uint64_t sum, const uint8_t *data, size_t n);
 /** Fold a running sum to 16 bits, not complemented. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
-        sum = (sum & 0xffffffffu) + (sum >> 32);
-        sum = (sum & 0xffffffffu) + (sum >> 32);
-        sum = (sum & 0xffffu) + (sum >> 16);
-        sum = (sum & 0xffffu) + (sum >> 16);
-        return (uint16_t)sum;
+        uint32_t half;
+
+        // Adding a word to itself with its halves exchanged leaves their one's complement sum in
+        // the upper half.
+        sum += sum >> 32 | sum << 32;
+        half = (uint32_t)(sum >> 32);
+        half += half >> 16 | half << 16;
+        return (uint16_t)(half >> 16);
 }
 
 static inline uint16_t checksum_load(const uint8_t *p)

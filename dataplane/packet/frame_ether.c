@@ -15,9 +15,9 @@ static bool is_vlan(uint16_t ethertype)
                ethertype == ETHERTYPE_QINQ_OLD;
 }
 
-enum frame_verdict frame_classify(const struct frame_host *host, uint8_t *data, uint16_t length,
-                                  uint16_t capacity, struct frame_checksums checksums,
-                                  struct frame_info *info)
+enum frame_verdict frame_classify_any(const struct frame_host *host, uint8_t *data, uint16_t length,
+                                      uint16_t capacity, struct frame_checksums checksums,
+                                      struct frame_info *info)
 {
         struct frame_packet packet = {
             .host = host,
@@ -59,6 +59,15 @@ enum frame_verdict frame_classify(const struct frame_host *host, uint8_t *data, 
         default:
                 return frame_leave(&packet, FRAME_DROP_UNKNOWN_ETHERTYPE);
         }
+}
+
+enum frame_verdict frame_classify(const struct frame_host *host, uint8_t *data, uint16_t length,
+                                  uint16_t capacity, struct frame_checksums checksums,
+                                  struct frame_info *info)
+{
+        if (frame_classify_plain(host, data, length, capacity, checksums, info))
+                return FRAME_DNS;
+        return frame_classify_any(host, data, length, capacity, checksums, info);
 }
 
 const char *frame_verdict_name(enum frame_verdict verdict)

@@ -54,11 +54,13 @@ uint16_t frame_finish_answer(const struct frame_host *host, uint8_t *data,
                 sum = turn_ipv4(ip, udp_length, offload);
         else
                 sum = turn_ipv6(ip, udp_length);
-        sum += (uint64_t)checksum_word(PROTOCOL_UDP) + checksum_word(udp_length);
+        sum = checksum_add_word(sum,
+                                (uint64_t)checksum_word(PROTOCOL_UDP) + checksum_word(udp_length));
         if (offload) {
                 checksum = checksum_fold(sum);
         } else {
-                sum += (uint64_t)client_port + our_port + checksum_word(udp_length);
+                sum = checksum_add_word(sum, (uint64_t)client_port + our_port +
+                                                 checksum_word(udp_length));
                 sum = checksum_add(sum, udp + UDP_LENGTH, message_length);
                 checksum = (uint16_t)~checksum_fold(sum);
                 if (checksum == 0) // which would say "no checksum" (RFC 768)

@@ -112,12 +112,33 @@ static inline void frame_send_ether(const struct frame_host *host, uint8_t *data
         memcpy(data + ETHER_SOURCE, host->mac, MAC_LENGTH);
 }
 
-/** May this source be answered? Not group, loopback, unspecified, or our own. */
-bool frame_source_ipv4_good(const struct frame_host *host, const uint8_t *address);
+/* May this source be answered? Not group, loopback, unspecified, or our own: 0/8 is "this network",
+ * 127/8 loopback, 224/3 multicast, reserved and broadcast (RFC 1122 3.2.1.3). */
+static inline bool frame_source_ipv4_good(const struct frame_host *host, const uint8_t *address)
+{
+        return address[0] != 0 && address[0] != 127 && address[0] < 224 &&
+               !frame_is_our_ipv4(host, address);
+}
+/** May this source be answered? Not group, loopback, unspecified, mapped, or our own. */
 bool frame_source_ipv6_good(const struct frame_host *host, const uint8_t *address);
 
 /** Exchange the header's addresses. */
 void frame_swap_ipv6(uint8_t *ip);
+
+/**
+ * Recognise the frame nearly every query comes in: untagged, IPv4 without options or fragments,
+ * nothing wrong with it.
+ * returns  whether it is one, with info set as frame_classify sets it for FRAME_DNS; of any other
+ *          frame, queries among them, nothing is said.
+ */
+bool frame_classify_plain(const struct frame_host *host, const uint8_t *data, uint16_t length,
+                          uint16_t capacity, struct frame_checksums checksums,
+                          struct frame_info *info);
+
+/** Classify any frame; the contract of frame_classify. */
+enum frame_verdict frame_classify_any(const struct frame_host *host, uint8_t *data, uint16_t length,
+                                      uint16_t capacity, struct frame_checksums checksums,
+                                      struct frame_info *info);
 
 /** Classify what follows the Ethernet header. */
 enum frame_verdict frame_classify_arp(const struct frame_packet *p);

@@ -1,13 +1,5 @@
 #include "dataplane/packet/frame_internal.h"
 
-bool frame_source_ipv4_good(const struct frame_host *host, const uint8_t *address)
-{
-        // 0/8 is "this network", 127/8 loopback, 224/3 multicast, reserved and broadcast
-        // (RFC 1122 3.2.1.3).
-        return address[0] != 0 && address[0] != 127 && address[0] < 224 &&
-               !frame_is_our_ipv4(host, address);
-}
-
 bool frame_source_ipv6_good(const struct frame_host *host, const uint8_t *address)
 {
         static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};

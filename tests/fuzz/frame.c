@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/packet/frame.h"
+#include "dataplane/packet/frame_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -66,6 +66,24 @@ static void check_query(uint8_t *frame, uint16_t capacity, const struct frame_in
         require(seen.message_offset == info->message_offset && seen.message_length == answer);
 }
 
+// The short way in and the long one agree on every frame.
+static void check_agreement(const struct frame_host *us, const uint8_t *data, uint16_t length,
+                            uint16_t capacity, struct frame_checksums told,
+                            enum frame_verdict verdict, const struct frame_info *info)
+{
+        uint8_t *frame = malloc(capacity > 0 ? capacity : 1);
+        struct frame_info seen, plain;
+        bool is_plain;
+
+        require(frame != NULL);
+        memcpy(frame, data, length);
+        is_plain = frame_classify_plain(us, frame, length, capacity, told, &plain);
+        require(frame_classify_any(us, frame, length, capacity, told, &seen) == verdict);
+        require(memcmp(info, &seen, sizeof(seen)) == 0);
+        require(is_plain == (verdict == FRAME_DNS && seen.l2_length == 14 && seen.ip_version == 4));
+        free(frame);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct frame_host us = host;
@@ -90,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(before, data + 1, length);
 
         verdict = frame_classify(&us, frame, length, capacity, told, &info);
+        check_agreement(&us, data + 1, length, capacity, told, verdict, &info);
         require(verdict < FRAME_VERDICT_COUNT && frame_verdict_name(verdict) != NULL);
         require(verdict != FRAME_EXCEPTION || us.has_exception);
         if (verdict == FRAME_REPLY) {
