@@ -66,6 +66,7 @@ struct frame_info {
         uint16_t message_max;  /* largest answer payload that fits the MTU and the capacity */
         uint16_t frame_length; /* of the reply, with FRAME_REPLY */
         uint8_t ip_version;    /* 4 or 6 */
+        bool sum_known;        /* the UDP checksum was found right here: frame_finish_changed */
 };
 
 /**
@@ -79,6 +80,15 @@ struct frame_info {
 enum frame_verdict frame_classify(const struct frame_host *host, uint8_t *data, uint16_t length,
                                   uint16_t capacity, struct frame_checksums checksums,
                                   struct frame_info *info);
+
+/**
+ * frame_finish_answer without offload for a query whose sum is known, given what the answer adds to
+ * it: the answer is not read again.
+ * @sum_change  what its message's checksum_add sum exceeds the query's by, folded.
+ */
+uint16_t frame_finish_changed(const struct frame_host *host, uint8_t *data,
+                              const struct frame_info *info, uint16_t message_length,
+                              uint16_t sum_change);
 
 /**
  * Turn a query's frame around: addresses and ports swapped, lengths and TTL set, checksums filled.

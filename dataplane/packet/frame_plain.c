@@ -76,6 +76,9 @@ bool frame_classify_plain(const struct frame_host *host, const uint8_t *data, ui
             .message_max =
                 (uint16_t)(room > IPV4_LENGTH + UDP_LENGTH ? room - (IPV4_LENGTH + UDP_LENGTH) : 0),
             .ip_version = 4,
+            // Where a port says that it is right, the field need not hold the sum.
+            .sum_known = checksums.udp == FRAME_CHECKSUM_UNKNOWN &&
+                         checksum_load(ip + IPV4_LENGTH + UDP_CHECKSUM) != 0,
         };
         return true;
 }

@@ -1,11 +1,13 @@
 // Any frame: never out of bounds, never an answer larger than the rules allow, and what is answered
 // is a frame that its receiver accepts.
 //
-// Input: one byte of settings (exception, checksum status, a tail of spare room), then the frame.
+// Input: one byte of settings (exception, checksum status, a tail of spare room, how the answer's
+// checksum is made), then the frame.
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/packet/checksum.h"
 #include "dataplane/packet/frame_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,12 +46,17 @@ static struct frame_host mirror_of(const uint8_t *frame, const struct frame_info
         return mirror;
 }
 
+static uint16_t sum_of(const uint8_t *data, size_t length)
+{
+        return checksum_fold(checksum_add(0, data, length));
+}
+
 static void check_query(uint8_t *frame, uint16_t capacity, const struct frame_info *info,
                         uint16_t length, uint8_t settings)
 {
         struct frame_checksums unknown = {FRAME_CHECKSUM_UNKNOWN, FRAME_CHECKSUM_UNKNOWN};
         struct frame_host mirror = mirror_of(frame, info);
-        uint16_t answer = info->message_length, answered;
+        uint16_t answer = info->message_length, answered, change;
         struct frame_info seen;
 
         require(info->message_offset == info->l2_length + info->l3_length + 8);
@@ -58,8 +65,13 @@ static void check_query(uint8_t *frame, uint16_t capacity, const struct frame_in
         require(info->message_max == 0 || info->message_offset + info->message_max <= capacity);
         if ((settings & 0x80) != 0 || answer > info->message_max)
                 answer = info->message_max;
+        change = (uint16_t)~sum_of(frame + info->message_offset, info->message_length);
         memset(frame + info->message_offset, settings, answer);
-        answered = frame_finish_answer(&host, frame, info, answer, false);
+        change = checksum_fold((uint64_t)change + sum_of(frame + info->message_offset, answer));
+        if (info->sum_known && (settings & 0x40) != 0)
+                answered = frame_finish_changed(&host, frame, info, answer, change);
+        else
+                answered = frame_finish_answer(&host, frame, info, answer, false);
         require(answered == info->message_offset + answer && answered <= capacity);
         // A frame from a zero address or one that is ours was dropped before; the client accepts.
         require(frame_classify(&mirror, frame, answered, answered, unknown, &seen) == FRAME_DNS);
@@ -79,7 +91,12 @@ static void check_agreement(const struct frame_host *us, const uint8_t *data, ui
         memcpy(frame, data, length);
         is_plain = frame_classify_plain(us, frame, length, capacity, told, &plain);
         require(frame_classify_any(us, frame, length, capacity, told, &seen) == verdict);
-        require(memcmp(info, &seen, sizeof(seen)) == 0);
+        // Only the short way sums what it may be asked to change.
+        seen.sum_known = is_plain && plain.sum_known;
+        require(memcmp(info, is_plain ? &plain : &seen, sizeof(seen)) == 0);
+        require(!is_plain || (plain.message_offset == seen.message_offset &&
+                              plain.message_length == seen.message_length &&
+                              plain.message_max == seen.message_max));
         require(is_plain == (verdict == FRAME_DNS && seen.l2_length == 14 && seen.ip_version == 4));
         free(frame);
 }

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "dataplane/packet/checksum.h"
 #include "dataplane/packet/frame_internal.h"
 #include "lictor/bytes.h"
 #include "lictor/random.h"
@@ -54,6 +55,39 @@ static void mutate(struct build *b)
                 b->length = (uint16_t)(b->length + below(18));
 }
 
+Test(frame_plain, a_known_change_of_the_sum_gives_the_checksum_summing_gives)
+{
+        struct frame_host host = test_host(false);
+
+        for (unsigned i = 0; i < FRAMES / 10; i++) {
+                uint8_t question[200], answer[400];
+                const uint16_t asked = (uint16_t)below(sizeof(question));
+                const uint16_t length = (uint16_t)below(sizeof(answer));
+                const uint8_t fill = below(4) == 0 ? 0xff : (uint8_t)below(2);
+                struct build b, summed;
+                struct frame_info info;
+                uint16_t change;
+
+                for (size_t k = 0; k < sizeof(question); k++)
+                        question[k] = below(2) == 0 ? fill : (uint8_t)random_next(&state);
+                for (size_t k = 0; k < sizeof(answer); k++)
+                        answer[k] = below(2) == 0 ? fill : (uint8_t)random_next(&state);
+                b = query4(question, asked);
+                cr_assert_eq(classify(&host, &b, &info), FRAME_DNS);
+                cr_assert(info.sum_known);
+                change = checksum_fold(
+                    (uint64_t)(uint16_t)~checksum_fold(checksum_add(0, question, asked)) +
+                    checksum_fold(checksum_add(0, answer, length)));
+                memcpy(b.bytes + info.message_offset, answer, length);
+                summed = b;
+                cr_assert_eq(frame_finish_changed(&host, b.bytes, &info, length, change),
+                             frame_finish_answer(&host, summed.bytes, &info, length, false));
+                cr_assert_arr_eq(b.bytes, summed.bytes, sizeof(b.bytes), "seed %u round %u", SEED,
+                                 i);
+                cr_assert(checksums_right(b.bytes, 14));
+        }
+}
+
 Test(frame_plain, the_short_way_takes_exactly_the_plain_queries_and_says_the_same)
 {
         unsigned plain_count = 0;
@@ -80,6 +114,9 @@ Test(frame_plain, the_short_way_takes_exactly_the_plain_queries_and_says_the_sam
                 if (!is_plain)
                         continue;
                 plain_count++;
+                cr_assert_eq(plain.sum_known,
+                             told.udp == FRAME_CHECKSUM_UNKNOWN && load_be16(b.bytes + 40) != 0);
+                plain.sum_known = false;
                 cr_assert_arr_eq((uint8_t *)&plain, (uint8_t *)&any, sizeof(any),
                                  "seed %u frame %u", SEED, i);
         }
