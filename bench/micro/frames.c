@@ -114,8 +114,9 @@ static void respond(struct bench *b)
 static void finish(struct bench *b)
 {
         for (size_t i = 0; i < BUFFERS; i++)
-                b->lengths[i] = frame_finish_answer(&host, frame_at(b, i), &b->infos[i],
-                                                    b->messages[i].length, false);
+                b->lengths[i] =
+                    frame_finish_changed(&host, frame_at(b, i), &b->infos[i], b->messages[i].length,
+                                         b->messages[i].sum_change);
 }
 
 static void answer(struct bench *b)

@@ -128,6 +128,8 @@ void dns_alias_follow(struct dns_reply *reply, struct dns_alias *alias, uint32_t
                 const struct dns_block *block;
                 struct dns_addresses addresses;
                 struct dns_query target;
+                const uint8_t *wire;
+                uint32_t cname_count;
 
                 if (!dns_parse_target(reply->env->zone, name, name_length_at(name), &target))
                         return;
@@ -147,13 +149,14 @@ void dns_alias_follow(struct dns_reply *reply, struct dns_alias *alias, uint32_t
                         emit_all_addresses(reply, alias, target_at, &addresses);
                         return;
                 }
-                if (payload->cname_count == 0)
+                cname_count = dns_payload_cname_count(payload);
+                if (cname_count == 0)
                         return;
                 block =
-                    dns_payload_block(payload, payload->cnames,
-                                      dns_random_below(reply->env->random, payload->cname_count));
-                enter_service(reply, alias, payload, load_be32(block->wire + DNS_RECORD_TTL));
-                target_at = emit_below(reply, alias, target_at, block->wire, block->record_length);
+                    &dns_payload_cnames(payload)[dns_random_below(reply->env->random, cname_count)];
+                wire = dns_block_wire(block);
+                enter_service(reply, alias, payload, load_be32(wire + DNS_RECORD_TTL));
+                target_at = emit_below(reply, alias, target_at, wire, block->record_length);
                 if (target_at == 0)
                         return;
                 target_at += block->target;

@@ -57,9 +57,10 @@ static inline void emit_addresses(struct dns_reply *reply, const struct dns_addr
 static bool emit_cname(struct dns_reply *reply, const struct dns_payload *payload)
 {
         const struct dns_env *env = reply->env;
-        uint32_t pick =
-            payload->cname_count == 1 ? 0 : dns_random_below(env->random, payload->cname_count);
-        const struct dns_block *block = dns_payload_block(payload, payload->cnames, pick);
+        uint32_t count = dns_payload_cname_count(payload);
+        uint32_t pick = count == 1 ? 0 : dns_random_below(env->random, count);
+        const struct dns_block *block = &dns_payload_cnames(payload)[pick];
+        const uint8_t *wire = dns_block_wire(block);
         uint32_t at;
 
         if (!env->follow_aliases && ((block->flags & DNS_BLOCK_ALIAS) != 0 || env->zone->recursion))
@@ -69,10 +70,10 @@ static bool emit_cname(struct dns_reply *reply, const struct dns_payload *payloa
                 reply->truncated = true;
                 return true;
         }
-        at = dns_reply_emit(reply, DNS_ANSWER, block->wire, block->record_length);
+        at = dns_reply_emit(reply, DNS_ANSWER, wire, block->record_length);
         if ((block->flags & DNS_BLOCK_ALIAS) != 0) {
-                struct dns_alias alias = dns_alias_begin(reply, payload, DNS_ANSWER,
-                                                         load_be32(block->wire + DNS_RECORD_TTL));
+                struct dns_alias alias =
+                    dns_alias_begin(reply, payload, DNS_ANSWER, load_be32(wire + DNS_RECORD_TTL));
 
                 dns_alias_follow(reply, &alias, at + block->target);
         }
@@ -82,16 +83,17 @@ static bool emit_cname(struct dns_reply *reply, const struct dns_payload *payloa
 static inline struct dns_addresses select_addresses(const struct dns_payload *payload,
                                                     uint16_t type)
 {
+        const struct dns_lists *lists = dns_payload_lists(payload);
         struct dns_addresses none = {0};
 
         switch (type) {
         case DNS_TYPE_A:
-                none.a = dns_payload_a(payload);
-                none.a_count = payload->a_count;
+                none.a = dns_payload_at(payload, lists->a_at);
+                none.a_count = lists->a_count;
                 return none;
         case DNS_TYPE_AAAA:
-                none.aaaa = dns_payload_aaaa(payload);
-                none.aaaa_count = payload->aaaa_count;
+                none.aaaa = dns_payload_at(payload, lists->aaaa_at);
+                none.aaaa_count = lists->aaaa_count;
                 return none;
         case DNS_TYPE_ANY:
         case DNS_TYPE_TXT:
@@ -115,7 +117,7 @@ static inline void answer_service(const struct dns_env *env, struct dns_message 
         struct dns_reply reply;
 
         dns_reply_open(&reply, env, message, query);
-        if (query->type == DNS_TYPE_SRV && payload->block_count > 0) {
+        if (query->type == DNS_TYPE_SRV && dns_payload_lists(payload)->block_count > 0) {
                 if (payload->flags != 0 && needs_slow_path(env, payload)) {
                         message->verdict = DNS_PUNT;
                         return;
@@ -126,7 +128,7 @@ static inline void answer_service(const struct dns_env *env, struct dns_message 
 
                 if (addresses.a_count + addresses.aaaa_count > 0) {
                         emit_addresses(&reply, &addresses);
-                } else if (payload->cname_count == 0 || query->type == DNS_TYPE_SRV) {
+                } else if (dns_payload_cname_count(payload) == 0 || query->type == DNS_TYPE_SRV) {
                         close_without_data(&reply, message, DNS_NOERROR);
                         return;
                 } else if (!emit_cname(&reply, payload)) {
@@ -146,7 +148,7 @@ static void answer_node(const struct dns_env *env, struct dns_message *message,
         struct dns_reply reply;
 
         dns_reply_open(&reply, env, message, query);
-        if (!only_txt && payload->cname_count > 0) {
+        if (!only_txt && dns_payload_cname_count(payload) > 0) {
                 if (!emit_cname(&reply, payload)) {
                         message->verdict = DNS_PUNT;
                         return;
@@ -316,7 +318,9 @@ void dns_answer(const struct dns_env *env, struct dns_message *message,
                 const struct dns_query *query, const struct svc_entry *entry)
 {
         if (entry != NULL && query->kind <= DNS_KIND_QUERY) {
-                answer_service(env, message, query, dns_payload_of(entry));
+                if (query->ready == DNS_NOT_READY ||
+                    !dns_answer_ready(env, message, query, dns_payload_of(entry)))
+                        answer_service(env, message, query, dns_payload_of(entry));
                 return;
         }
         switch ((enum dns_action)query->action) {

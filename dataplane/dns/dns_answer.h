@@ -12,6 +12,13 @@
 void dns_answer(const struct dns_env *env, struct dns_message *message,
                 const struct dns_query *query, const struct svc_entry *entry);
 
+/**
+ * Answer a question that is ready with what is ready for it, and say how the message's sum changed.
+ * returns  false when it cannot be done so; nothing is written then.
+ */
+bool dns_answer_ready(const struct dns_env *env, struct dns_message *message,
+                      const struct dns_query *query, const struct dns_payload *payload);
+
 /* Address records of one or both families. */
 struct dns_addresses {
         const uint8_t *a;
@@ -23,11 +30,14 @@ struct dns_addresses {
 /** What an ANY question finds. */
 static inline struct dns_addresses dns_any_addresses(const struct dns_payload *payload)
 {
+        const struct dns_lists *lists = dns_payload_lists(payload);
+        const struct dns_more_lists *more = dns_payload_more(payload);
+
         return (struct dns_addresses){
-            .a = dns_payload_at(payload, payload->any_a),
-            .aaaa = dns_payload_at(payload, payload->any_aaaa),
-            .a_count = payload->any_a_count,
-            .aaaa_count = payload->any_aaaa_count,
+            .a = dns_payload_at(payload, more == NULL ? lists->a_at : more->any_a_at),
+            .aaaa = dns_payload_at(payload, more == NULL ? lists->aaaa_at : more->any_aaaa_at),
+            .a_count = more == NULL ? lists->a_count : more->any_a_count,
+            .aaaa_count = more == NULL ? lists->aaaa_count : more->any_aaaa_count,
         };
 }
 

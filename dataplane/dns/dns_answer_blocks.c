@@ -50,10 +50,10 @@ static bool groups_add(struct groups *groups, uint32_t group)
 
 static const uint8_t *first_glue(const struct dns_block *block)
 {
-        return block->wire + block->record_length + block->node_length;
+        return dns_block_wire(block) + block->record_length + block->node_length;
 }
 
-static uint32_t owner_length(const struct dns_block *block, uint8_t owner)
+static uint32_t owner_length(const struct dns_block *block, enum dns_glue_owner owner)
 {
         return owner == DNS_GLUE_NODE ? block->node_length
                                       : (uint32_t)block->record_length - block->target;
@@ -62,11 +62,9 @@ static uint32_t owner_length(const struct dns_block *block, uint8_t owner)
 // How many of a block's glue records count: all, or without metadata its address, which is first.
 static unsigned glue_count(const struct dns_block *block, bool lean)
 {
-        const struct dns_glue *glue = (const struct dns_glue *)first_glue(block);
-
         if (!lean || block->glue_count == 0)
                 return block->glue_count;
-        return load_be16(glue->wire + DNS_RECORD_TYPE) == DNS_TYPE_TXT ? 0 : 1;
+        return load_be16(first_glue(block) + DNS_RECORD_TYPE) == DNS_TYPE_TXT ? 0 : 1;
 }
 
 // Upper bound of the room a block's glue needs when it ends before @end.
@@ -74,7 +72,7 @@ static uint32_t glue_size(const struct dns_reply *reply, const struct dns_block 
                           uint32_t end, bool lean)
 {
         const unsigned count = glue_count(block, lean);
-        const uint8_t *next = first_glue(block);
+        const uint8_t *glue = first_glue(block);
         uint32_t size = 0;
 
         if (count == 0)
@@ -82,11 +80,10 @@ static uint32_t glue_size(const struct dns_reply *reply, const struct dns_block 
         if (!lean && !reply->full_owners && end + block->glue_length < DNS_POINTER_REACH)
                 return block->glue_length;
         for (unsigned i = 0; i < count; i++) {
-                const struct dns_glue *glue = (const struct dns_glue *)next;
-                uint32_t length = load_be16(glue->length);
+                uint32_t length = dns_glue_length(glue);
 
-                size += length - 2 + owner_length(block, glue->owner);
-                next = glue->wire + length;
+                size += length - 2 + owner_length(block, dns_glue_owner(glue));
+                glue += length;
         }
         return size;
 }
@@ -96,35 +93,32 @@ static void emit_glue(struct dns_reply *reply, const struct dns_block *block, ui
                       bool lean)
 {
         const unsigned count = glue_count(block, lean);
-        const uint8_t *next = first_glue(block);
+        const uint8_t *wire = dns_block_wire(block), *glue = first_glue(block);
         uint32_t node_at = UINT32_MAX;
 
-        for (unsigned i = 0; i < count; i++) {
-                const struct dns_glue *glue = (const struct dns_glue *)next;
-                uint32_t length = load_be16(glue->length);
-                uint32_t owner_at = glue->owner == DNS_GLUE_NODE ? node_at : target_at;
+        for (unsigned i = 0; i < count; i++, glue += dns_glue_length(glue)) {
+                bool of_node = dns_glue_owner(glue) == DNS_GLUE_NODE;
+                uint32_t length = dns_glue_length(glue);
+                uint32_t owner_at = of_node ? node_at : target_at;
                 bool pointer = !reply->full_owners && owner_at < DNS_POINTER_REACH;
-                uint32_t owner = pointer ? 2 : owner_length(block, glue->owner);
+                uint32_t owner = pointer ? 2 : owner_length(block, dns_glue_owner(glue));
 
                 if (dns_reply_room(reply) < length - 2 + owner)
                         return;
-                if (glue->owner == DNS_GLUE_NODE && !pointer)
+                if (of_node && !pointer)
                         node_at = reply->at;
                 if (pointer) {
                         uint32_t at = reply->at;
 
-                        dns_reply_copy(reply, glue->wire, length);
+                        dns_reply_copy(reply, glue, length);
                         store_be16(reply->data + at, (uint16_t)(DNS_POINTER | owner_at));
                 } else {
                         memcpy(reply->data + reply->at,
-                               glue->owner == DNS_GLUE_NODE ? block->wire + block->record_length
-                                                            : block->wire + block->target,
-                               owner);
-                        memcpy(reply->data + reply->at + owner, glue->wire + 2, length - 2);
+                               wire + (of_node ? block->record_length : block->target), owner);
+                        memcpy(reply->data + reply->at + owner, glue + 2, length - 2);
                         reply->at += owner + length - 2;
                 }
                 reply->counts[DNS_ADDITIONAL]++;
-                next = glue->wire + length;
         }
 }
 
@@ -143,10 +137,10 @@ static uint32_t emit_block(struct dns_reply *reply, enum dns_section section,
         uint32_t at;
 
         if (owner == DNS_OWNER_QUESTION)
-                return dns_reply_emit(reply, section, block->wire, block->record_length) +
+                return dns_reply_emit(reply, section, dns_block_wire(block), block->record_length) +
                        block->target;
         at = reply->at + dns_reply_domain_owner(reply) - 2;
-        memcpy(reply->data + at + 2, block->wire + 2, block->record_length - 2u);
+        memcpy(reply->data + at + 2, dns_block_wire(block) + 2, block->record_length - 2u);
         reply->at = at + block->record_length;
         reply->counts[section]++;
         return at + block->target;
@@ -156,8 +150,9 @@ static void emit_aside(struct dns_reply *reply, const struct dns_payload *payloa
                        const struct dns_block *block, uint32_t target_at, bool lean)
 {
         if ((block->flags & DNS_BLOCK_ALIAS) != 0) {
-                struct dns_alias alias = dns_alias_begin(reply, payload, DNS_ADDITIONAL,
-                                                         load_be32(block->wire + DNS_RECORD_TTL));
+                struct dns_alias alias =
+                    dns_alias_begin(reply, payload, DNS_ADDITIONAL,
+                                    load_be32(dns_block_wire(block) + DNS_RECORD_TTL));
 
                 dns_alias_follow(reply, &alias, target_at);
         }
@@ -175,8 +170,7 @@ static uint32_t emit_drawn(struct dns_reply *reply, const struct dns_payload *pa
 
         groups_init(&groups, payload, count);
         for (uint32_t i = 0; i < count; i++) {
-                const struct dns_block *block =
-                    dns_payload_block(payload, payload->blocks, picks[i]);
+                const struct dns_block *block = &dns_payload_blocks(payload)[picks[i]];
                 uint32_t size = block_size(reply, block, owner);
                 bool new_group = groups_add(&groups, block->group);
                 uint32_t glue =
@@ -203,7 +197,7 @@ static uint32_t reply_many(struct dns_reply *reply, const struct dns_payload *pa
         uint32_t emitted;
         bool lean = false;
 
-        dns_choose(reply->env->random, payload->block_count, count, picks);
+        dns_choose(reply->env->random, dns_payload_lists(payload)->block_count, count, picks);
         emitted = emit_drawn(reply, payload, section, owner, count, picks, lean, drawn);
         // Records that answer come before metadata that only accompanies them.
         if (emitted < count && (payload->flags & DNS_PAYLOAD_META_GLUE) != 0) {
@@ -219,7 +213,7 @@ static uint32_t reply_many(struct dns_reply *reply, const struct dns_payload *pa
         return emitted;
 }
 
-// Nearly every SRV answer: one record, and one address its target owns.
+// Nearly every SRV answer that is not ready: one record, and one address its target owns.
 static inline bool is_plain_pair(const struct dns_reply *reply, const struct dns_block *block)
 {
         return !reply->full_owners && block->glue_count == 1 && block->node_length == 0 &&
@@ -230,13 +224,11 @@ static inline bool is_plain_pair(const struct dns_reply *reply, const struct dns
 static inline void emit_plain_pair(struct dns_reply *reply, enum dns_section section,
                                    const struct dns_block *block)
 {
-        const struct dns_glue *glue = (const struct dns_glue *)(block->wire + block->record_length);
-        uint32_t target_at = reply->at + block->target, glue_at;
+        uint32_t target_at = reply->at + block->target;
+        uint8_t *glue = reply->data + reply->at + block->record_length;
 
-        dns_reply_copy(reply, block->wire, block->record_length);
-        glue_at = reply->at;
-        dns_reply_copy(reply, glue->wire, block->glue_length);
-        store_be16(reply->data + glue_at, (uint16_t)(DNS_POINTER | target_at));
+        dns_reply_copy(reply, dns_block_wire(block), block->record_length + block->glue_length);
+        store_be16(glue, (uint16_t)(DNS_POINTER | target_at));
         reply->counts[section]++;
         reply->counts[DNS_ADDITIONAL]++;
 }
@@ -244,7 +236,7 @@ static inline void emit_plain_pair(struct dns_reply *reply, enum dns_section sec
 static inline uint32_t reply_one(struct dns_reply *reply, const struct dns_payload *payload,
                                  enum dns_section section, enum dns_block_owner owner)
 {
-        const struct dns_block *block = dns_payload_block(payload, payload->blocks, 0);
+        const struct dns_block *block = dns_payload_blocks(payload);
 
         if (owner == DNS_OWNER_QUESTION && is_plain_pair(reply, block)) {
                 emit_plain_pair(reply, section, block);
@@ -259,12 +251,13 @@ static inline uint32_t reply_one(struct dns_reply *reply, const struct dns_paylo
 void dns_reply_blocks(struct dns_reply *reply, const struct dns_payload *payload,
                       enum dns_section section, enum dns_block_owner owner, uint32_t max)
 {
-        uint32_t wanted = payload->block_count < max ? payload->block_count : max;
+        const uint32_t total = dns_payload_lists(payload)->block_count;
+        uint32_t wanted = total < max ? total : max;
         uint32_t count = wanted, fitting, emitted;
 
         if (section == DNS_ANSWER && count > reply->answer_max - reply->counts[DNS_ANSWER])
                 count = reply->answer_max - reply->counts[DNS_ANSWER];
-        if (count == 1 && payload->block_count == 1) {
+        if (count == 1 && total == 1) {
                 emitted = reply_one(reply, payload, section, owner);
         } else {
                 fitting = dns_reply_room(reply) / dns_reply_size(reply, SMALLEST_RECORD);

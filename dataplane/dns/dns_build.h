@@ -3,7 +3,8 @@
 
 /**
  * A payload under construction: grows as it is written, and remembers the first failure, after
- * which calls do nothing. The caller fills in the counts and offsets of head.
+ * which calls do nothing. The caller fills in the counts of the lists and where addresses lie;
+ * blocks are listed in the order they are built, those of cnames last.
  */
 
 #include <stdbool.h>
@@ -11,21 +12,34 @@
 #include "dataplane/dns/dns_layout.h"
 #include "dataplane/dns/dns_zone_fields.h"
 
-struct dns_build {
-        int error; /* 0 or a negative errno */
+/* Bytes that grow. */
+struct dns_buffer {
+        uint8_t *data;
         size_t length;
         size_t capacity;
-        uint8_t *data;
+};
+
+struct dns_build {
+        int error; /* 0 or a negative errno */
         struct dns_payload head;
-        size_t block;      /* where the open block starts */
-        size_t glue;       /* where the open glue record starts, or 0 */
-        bool node_written; /* the block's glue already has a record of DNS_GLUE_NODE */
-        _Alignas(8) uint8_t small[1024]; /* most entries fit */
+        struct dns_lists lists;
+        struct dns_more_lists more;
+        struct dns_buffer records; /* head and records, as they will be in the payload */
+        struct dns_buffer blocks;  /* struct dns_block; until publication wire_at is an offset */
+        struct dns_block block;    /* the open one */
+        size_t glue;               /* where the open glue record starts */
+        bool node_written;         /* the block's glue already has a record of DNS_GLUE_NODE */
+        /* Most entries fit. */
+        _Alignas(8) uint8_t small_records[1024];
+        _Alignas(8) uint8_t small_blocks[4 * sizeof(struct dns_block)];
 };
 
 /** A build lies on its owner's stack; fini frees what it grew to. */
 void dns_build_init(struct dns_build *build, enum dns_kind kind);
 void dns_build_fini(struct dns_build *build);
+
+/** Make ready what a service answers the same way every time. The last call before publication. */
+void dns_build_ready(struct dns_build *build);
 
 /** Store the payload in the table. returns  0, -E2BIG, -ENOMEM or the failure remembered. */
 int dns_build_publish(struct dns_build *build, struct svc_table *t, const struct dns_key *key);
@@ -33,9 +47,6 @@ int dns_build_publish(struct dns_build *build, struct svc_table *t, const struct
 /** Append addresses, all of one family, as records. returns  the offset of the first. */
 uint32_t dns_build_addresses(struct dns_build *build, const struct lictor_address *addresses,
                              size_t count, uint32_t ttl_s);
-
-/** Reserve an index for count blocks. returns  its offset. */
-uint32_t dns_build_index(struct dns_build *build, size_t count);
 
 /** Begin a block with its record's type and TTL; data and names are appended to the record. */
 void dns_build_block(struct dns_build *build, uint16_t type, uint32_t ttl_s);
@@ -52,9 +63,8 @@ void dns_build_glue(struct dns_build *build, enum dns_glue_owner owner, uint16_t
                     uint32_t ttl_s);
 void dns_build_glue_end(struct dns_build *build);
 
-/** Enter the finished block in an index. */
-void dns_build_block_end(struct dns_build *build, uint32_t index, size_t i, size_t group,
-                         uint8_t flags);
+/** List the finished block. */
+void dns_build_block_end(struct dns_build *build, size_t group, uint8_t flags);
 
 /** Bytes of the character-strings that hold a piece of metadata (RFC 1035 and 1464). */
 size_t dns_txt_length(const struct lictor_meta *meta);

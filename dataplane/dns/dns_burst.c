@@ -13,9 +13,9 @@
 // neighbouring iterations overlap. In between other groups are parsed or answered.
 #define GROUP 8u
 
-// The records of a one-instance service: its addresses, then its SRV record and what goes with it.
-#define ADDRESS_BYTES 128u
-#define RECORD_BYTES  192u
+// The records of a one-instance service: head and address, then its SRV record and that's address.
+#define ADDRESS_BYTES (sizeof(struct dns_payload) + DNS_RECORD_A_LENGTH)
+#define SRV_BYTES     DNS_READY_COPY
 
 // The questions of a burst that need the table, on their way through it: known, hashed, their
 // entries fetched, found, and taken to be answered.
@@ -26,7 +26,7 @@ struct look_ups {
         unsigned taken;
         struct svc_lookup stages;
         struct svc_key keys[SVC_BURST_MAX];
-        uint8_t entry_bytes[SVC_BURST_MAX];
+        uint16_t entry_bytes[SVC_BURST_MAX];
         const struct svc_entry *entries[SVC_BURST_MAX];
 };
 
@@ -54,12 +54,13 @@ static void advance(struct look_ups *l, unsigned fetch_to, unsigned find_to)
 static inline void add(struct look_ups *l, const struct dns_query *query)
 {
         const unsigned newest = l->known++;
-        const unsigned address = (query->type == DNS_TYPE_A) | (query->type == DNS_TYPE_AAAA);
+        const unsigned srv = query->type == DNS_TYPE_SRV;
 
         l->keys[newest].bytes = dns_query_key(query);
         l->keys[newest].length = query->key_length;
         // Computed, because a branch on the type would be mispredicted every other time.
-        l->entry_bytes[newest] = (uint8_t)(RECORD_BYTES - address * (RECORD_BYTES - ADDRESS_BYTES));
+        l->entry_bytes[newest] =
+            (uint16_t)(svc_payload_offset(query->key_length) + ADDRESS_BYTES + srv * SRV_BYTES);
         // The one before, for this one is still being written.
         if (newest >= 1)
                 hash(l, newest - 1);

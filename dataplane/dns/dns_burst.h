@@ -8,6 +8,7 @@
  * and 7871, and Consul's choices where those leave one.
  */
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,7 +35,13 @@ struct dns_message {
         uint16_t capacity; /* bytes writable at data */
         uint8_t verdict;   /* enum dns_verdict, set on return */
         uint8_t rcode;     /* of the answer, set with DNS_ANSWERED */
+        /*
+         * Zero before; afterwards what the answer's checksum_add sum exceeds the query's by, or
+         * still zero: not known. Only the length is left to account for.
+         */
+        uint16_t sum_change;
 };
+static_assert(sizeof(struct dns_message) == 16, "four messages share a cache line");
 
 /* What to do with what the table knows while the zone says that it is too old. */
 enum dns_when_stale { DNS_STALE_PUNT, DNS_STALE_ANSWER, DNS_STALE_FAIL };

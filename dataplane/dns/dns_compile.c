@@ -68,7 +68,7 @@ static void put_srv(struct dns_build *build, const struct dns_zone *zone,
         if (meta)
                 put_metadata(build, instance->meta, instance->meta_count, service->ttl_s,
                              srv->kind == DNS_SRV_NODE ? DNS_GLUE_TARGET : DNS_GLUE_NODE);
-        dns_build_block_end(build, build->head.blocks, i, srv->group, flags);
+        dns_build_block_end(build, srv->group, flags);
         if ((flags & DNS_BLOCK_ALIAS) != 0)
                 build->head.flags |= DNS_PAYLOAD_SRV_ALIAS;
         if ((flags & DNS_BLOCK_FOREIGN) != 0)
@@ -83,7 +83,7 @@ static void put_cname(struct dns_build *build, const struct dns_zone *zone,
         dns_build_block(build, DNS_TYPE_CNAME, ttl_s);
         dns_build_target(build, target);
         dns_build_record_end(build, NULL);
-        dns_build_block_end(build, build->head.cnames, i, i, target_flags(zone, target));
+        dns_build_block_end(build, i, target_flags(zone, target));
 }
 
 static bool same_addresses(const struct dns_address_list *a, const struct dns_address_list *b)
@@ -96,39 +96,37 @@ static bool same_addresses(const struct dns_address_list *a, const struct dns_ad
 static void put_addresses(struct dns_build *build, const struct dns_targets *targets,
                           uint32_t ttl_s)
 {
-        struct dns_payload *head = &build->head;
-        uint32_t a, aaaa;
+        struct dns_lists *lists = &build->lists;
+        struct dns_more_lists *more = &build->more;
 
-        a = dns_build_addresses(build, targets->a.items, targets->a.count, ttl_s);
-        aaaa = dns_build_addresses(build, targets->aaaa.items, targets->aaaa.count, ttl_s);
-        head->a_count = (uint32_t)targets->a.count;
-        head->aaaa_count = (uint32_t)targets->aaaa.count;
-        head->any_a_count = (uint32_t)targets->any_a.count;
-        head->any_aaaa_count = (uint32_t)targets->any_aaaa.count;
-        head->any_a =
+        lists->a_count = (uint32_t)targets->a.count;
+        lists->aaaa_count = (uint32_t)targets->aaaa.count;
+        lists->a_at = dns_build_addresses(build, targets->a.items, targets->a.count, ttl_s);
+        lists->aaaa_at =
+            dns_build_addresses(build, targets->aaaa.items, targets->aaaa.count, ttl_s);
+        more->any_a_count = (uint32_t)targets->any_a.count;
+        more->any_aaaa_count = (uint32_t)targets->any_aaaa.count;
+        more->any_a_at =
             same_addresses(&targets->a, &targets->any_a)
-                ? a
+                ? lists->a_at
                 : dns_build_addresses(build, targets->any_a.items, targets->any_a.count, ttl_s);
-        head->any_aaaa = same_addresses(&targets->aaaa, &targets->any_aaaa)
-                             ? aaaa
-                             : dns_build_addresses(build, targets->any_aaaa.items,
-                                                   targets->any_aaaa.count, ttl_s);
+        more->any_aaaa_at = same_addresses(&targets->aaaa, &targets->any_aaaa)
+                                ? lists->aaaa_at
+                                : dns_build_addresses(build, targets->any_aaaa.items,
+                                                      targets->any_aaaa.count, ttl_s);
 }
 
 static void put_service(struct dns_build *build, const struct dns_zone *zone,
                         const struct lictor_service *service, const struct dns_targets *targets)
 {
-        struct dns_payload *head = &build->head;
-
         put_addresses(build, targets, service->ttl_s);
-        head->block_count = (uint32_t)targets->srv_count;
-        head->blocks = dns_build_index(build, targets->srv_count);
+        build->lists.block_count = (uint32_t)targets->srv_count;
         for (size_t i = 0; i < targets->srv_count; i++)
                 put_srv(build, zone, service, &targets->srv[i], i);
-        head->cname_count = (uint32_t)targets->host_count;
-        head->cnames = dns_build_index(build, targets->host_count);
+        build->more.cname_count = (uint32_t)targets->host_count;
         for (size_t i = 0; i < targets->host_count; i++)
                 put_cname(build, zone, &targets->hosts[i], service->ttl_s, i);
+        dns_build_ready(build);
 }
 
 static int compile_service(struct svc_table *t, const struct dns_zone *zone,

@@ -6,57 +6,55 @@
 #include "dataplane/dns/dns_build.h"
 #include "dataplane/dns/dns_targets.h"
 
-static size_t count_writable(const struct lictor_node *node)
-{
-        size_t count = 0;
-
-        for (size_t i = 0; i < node->meta_count; i++)
-                count += dns_txt_length(&node->meta[i]) <= DNS_RECORD_DATA_MAX;
-        return count;
-}
-
 // Metadata as records of their own, which node questions may ask for.
 static void put_node_txt(struct dns_build *build, const struct lictor_node *node, uint32_t ttl_s)
 {
-        size_t written = 0;
-
-        build->head.block_count = (uint32_t)count_writable(node);
-        build->head.blocks = dns_build_index(build, build->head.block_count);
         for (size_t i = 0; i < node->meta_count; i++) {
                 if (dns_txt_length(&node->meta[i]) > DNS_RECORD_DATA_MAX)
                         continue;
                 dns_build_block(build, DNS_TYPE_TXT, ttl_s);
                 dns_build_txt(build, &node->meta[i]);
                 dns_build_record_end(build, NULL);
-                dns_build_block_end(build, build->head.blocks, written, written, 0);
-                written++;
+                dns_build_block_end(build, build->lists.block_count++, 0);
         }
+}
+
+static bool same_address(const struct lictor_address *a, const struct lictor_address *b)
+{
+        size_t length = a->family == 4 ? 4 : 16;
+
+        return a->family == b->family && memcmp(a->bytes, b->bytes, length) == 0;
 }
 
 static void put_node_addresses(struct dns_build *build, const struct lictor_node *node,
                                uint32_t ttl_s)
 {
-        struct dns_payload *head = &build->head;
+        struct dns_lists *lists = &build->lists;
+        struct dns_more_lists *more = &build->more;
 
-        head->a_count = node->ipv4.family == 4;
-        head->aaaa_count = node->ipv6.family == 6;
-        dns_build_addresses(build, &node->ipv4, head->a_count, ttl_s);
-        dns_build_addresses(build, &node->ipv6, head->aaaa_count, ttl_s);
-        head->any_a_count = node->any.family == 4;
-        head->any_aaaa_count = node->any.family == 6;
-        head->any_a = dns_build_addresses(build, &node->any, head->any_a_count, ttl_s);
-        head->any_aaaa = dns_build_addresses(build, &node->any, head->any_aaaa_count, ttl_s);
+        lists->a_count = node->ipv4.family == 4;
+        lists->aaaa_count = node->ipv6.family == 6;
+        lists->a_at = dns_build_addresses(build, &node->ipv4, lists->a_count, ttl_s);
+        lists->aaaa_at = dns_build_addresses(build, &node->ipv6, lists->aaaa_count, ttl_s);
+        more->any_a_count = node->any.family == 4;
+        more->any_aaaa_count = node->any.family == 6;
+        more->any_a_at = same_address(&node->any, &node->ipv4)
+                             ? lists->a_at
+                             : dns_build_addresses(build, &node->any, more->any_a_count, ttl_s);
+        more->any_aaaa_at =
+            same_address(&node->any, &node->ipv6)
+                ? lists->aaaa_at
+                : dns_build_addresses(build, &node->any, more->any_aaaa_count, ttl_s);
 }
 
 static void put_node_cname(struct dns_build *build, const struct dns_zone *zone,
                            const struct dns_name *target)
 {
-        build->head.cname_count = 1;
-        build->head.cnames = dns_build_index(build, 1);
+        build->more.cname_count = 1;
         dns_build_block(build, DNS_TYPE_CNAME, zone->node_ttl_s);
         dns_build_target(build, target);
         dns_build_record_end(build, NULL);
-        dns_build_block_end(build, build->head.cnames, 0, 0,
+        dns_build_block_end(build, 0,
                             dns_target_in_zone(zone, target) ? DNS_BLOCK_ALIAS : DNS_BLOCK_FOREIGN);
 }
 
@@ -76,11 +74,11 @@ int dns_compile_node(struct svc_table *t, const struct dns_zone *zone,
         if (ret < 0)
                 return ret;
         dns_build_init(&build, DNS_KIND_NODE);
+        put_node_txt(&build, node, zone->node_ttl_s);
         if (!host)
                 put_node_addresses(&build, node, zone->node_ttl_s);
         else if (dns_name_from_text(&target, node->cname) == 0)
                 put_node_cname(&build, zone, &target);
-        put_node_txt(&build, node, zone->node_ttl_s);
         ret = dns_build_publish(&build, t, &key);
         dns_build_fini(&build);
         return ret;
@@ -102,12 +100,11 @@ int dns_compile_reverse(struct svc_table *t, const struct dns_zone *zone,
         if (ret < 0)
                 return ret;
         dns_build_init(&build, DNS_KIND_REVERSE);
-        build.head.block_count = 1;
-        build.head.blocks = dns_build_index(&build, 1);
+        build.lists.block_count = 1;
         dns_build_block(&build, DNS_TYPE_PTR, 0);
         dns_build_target(&build, &name);
         dns_build_record_end(&build, NULL);
-        dns_build_block_end(&build, build.head.blocks, 0, 0, 0);
+        dns_build_block_end(&build, 0, 0);
         ret = dns_build_publish(&build, t, &key);
         dns_build_fini(&build);
         return ret;
@@ -128,7 +125,7 @@ static bool can_serve(const struct dns_zone *zone, const struct lictor_node *ser
 }
 
 static void put_server(struct dns_build *build, const struct dns_zone *zone,
-                       const struct lictor_node *server, const struct dns_name *target, size_t i)
+                       const struct lictor_node *server, const struct dns_name *target)
 {
         uint8_t family = server->any.family;
 
@@ -148,7 +145,7 @@ static void put_server(struct dns_build *build, const struct dns_zone *zone,
                 dns_build_txt(build, &server->meta[m]);
                 dns_build_glue_end(build);
         }
-        dns_build_block_end(build, build->head.blocks, i, i, 0);
+        dns_build_block_end(build, build->lists.block_count++, 0);
 }
 
 int dns_compile_nameservers(struct svc_table *t, const struct dns_zone *zone,
@@ -157,18 +154,13 @@ int dns_compile_nameservers(struct svc_table *t, const struct dns_zone *zone,
         struct dns_name target;
         struct dns_build build;
         struct dns_key key;
-        size_t count = 0, written = 0;
         int ret;
 
-        for (size_t i = 0; i < server_count; i++)
-                count += can_serve(zone, &servers[i], &target);
         dns_key_nameservers(&key);
         dns_build_init(&build, DNS_KIND_NAMESERVERS);
-        build.head.block_count = (uint32_t)count;
-        build.head.blocks = dns_build_index(&build, count);
         for (size_t i = 0; i < server_count; i++)
                 if (can_serve(zone, &servers[i], &target))
-                        put_server(&build, zone, &servers[i], &target, written++);
+                        put_server(&build, zone, &servers[i], &target);
         ret = dns_build_publish(&build, t, &key);
         dns_build_fini(&build);
         return ret;

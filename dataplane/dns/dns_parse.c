@@ -319,8 +319,65 @@ static bool accept_odd_header(const uint8_t *data, struct dns_query *query)
                load_be16(data + 10) <= 2;
 }
 
+// Whether n bytes (n > 7) in any case are those given in lower case; words, the last overlapping.
+static inline bool equals_lower_words(const uint8_t *any, const uint8_t *lower, unsigned n)
+{
+        for (unsigned i = 0; i + 8 < n; i += 8)
+                if (!dns_word_is(load_u64(any + i), load_u64(lower + i), UINT64_MAX))
+                        return false;
+        return dns_word_is(load_u64(any + n - 8), load_u64(lower + n - 8), UINT64_MAX);
+}
+
+// Nearly every question: the address or SRV record of a service by its name alone, and nothing
+// behind it. Where it ends is known from its length, so that no label leads to the next; of any
+// other question nothing is said.
+static inline bool parse_plain(const struct dns_zone *zone, const struct dns_message *message,
+                               struct dns_query *query)
+{
+        static const uint8_t one_question[8] = {0, 1};
+        const uint8_t *data = message->data, *name = data + DNS_HEADER_LENGTH;
+        const unsigned suffix_length = zone->service_suffix.length;
+        const unsigned around = DNS_HEADER_LENGTH + suffix_length + 4;
+        unsigned prefix_length, name_length;
+        uint16_t type;
+
+        if (suffix_length == 0 || message->length < around + 2 ||
+            message->capacity < message->length)
+                return false;
+        prefix_length = message->length - around;
+        name_length = prefix_length + suffix_length;
+        if ((data[2] & 0xF8) != 0 || load_u64(data + 4) != load_u64(one_question) ||
+            name[0] + 1u != prefix_length || name[0] > DNS_LABEL_MAX ||
+            name_length > DNS_NAME_MAX ||
+            !equals_lower_words(name + prefix_length, zone->service_suffix.wire, suffix_length))
+                return false;
+        // A is 1 and SRV 33: one bit tells them apart, where a branch would be mispredicted.
+        type = load_be16(name + name_length);
+        if (((type - DNS_TYPE_A) & ~(DNS_TYPE_SRV - DNS_TYPE_A)) != 0)
+                return false;
+        query->type = type;
+        query->ready = (uint8_t)(type >> 5);
+        query->end = message->length;
+        query->name_length = (uint8_t)name_length;
+        query->domain_offset = (uint8_t)(name_length - dns_zone_main(zone)->length);
+        query->main_domain = true;
+        dns_lower_words(query->text + DNS_QUERY_NAME, name, prefix_length);
+        look_up(query, DNS_KIND_SERVICE, prefix_length);
+        return true;
+}
+
 void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
                struct dns_query *query)
+{
+        query->has_edns = false;
+        query->has_ecs = false;
+        query->udp_size = 0;
+        if (!parse_plain(zone, message, query))
+                dns_parse_any(zone, message, query);
+}
+
+void dns_parse_any(const struct dns_zone *zone, const struct dns_message *message,
+                   struct dns_query *query)
 {
         const uint8_t *data = message->data, *name = data + DNS_HEADER_LENGTH;
         struct labels labels;
@@ -330,6 +387,7 @@ void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
         query->main_domain = false;
         query->has_ecs = false;
         query->udp_size = 0;
+        query->ready = DNS_NOT_READY;
         if (message->length < DNS_HEADER_LENGTH || message->capacity < message->length) {
                 query->action = DNS_SAY_VERDICT;
                 query->verdict =
@@ -369,6 +427,7 @@ bool dns_parse_target(const struct dns_zone *zone, const uint8_t *name, size_t l
         dns_lower_copy(query->text + DNS_QUERY_NAME, name, length);
         memset(query->text + DNS_QUERY_NAME + length, 0, 8);
         query->type = DNS_TYPE_ANY;
+        query->ready = DNS_NOT_READY;
         // Nothing need follow this name where it stands.
         dispatch_name(zone, query, query->text + DNS_QUERY_NAME, &labels);
         return query->action != DNS_SAY_FOREIGN && query->action != DNS_SAY_NO_REVERSE &&

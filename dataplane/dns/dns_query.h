@@ -4,7 +4,7 @@
 /** A question understood: what is asked, under which key it is found, and how to answer. */
 
 #include "dataplane/dns/dns_burst.h"
-#include "dataplane/dns/dns_key.h"
+#include "dataplane/dns/dns_layout.h"
 #include "dataplane/dns/dns_zone_fields.h"
 
 enum dns_action {
@@ -38,6 +38,7 @@ struct dns_query {
         uint16_t udp_size;     /* as the EDNS record says; 0 without one */
         uint8_t name_length;   /* on the wire, root included */
         uint8_t domain_offset; /* where the name's domain starts, inside the name */
+        uint8_t ready;         /* enum dns_ready: what answers it where the entry has that */
         bool has_edns;
         bool has_ecs;
         bool main_domain; /* asked under the main domain, not the alternative one */
@@ -75,6 +76,10 @@ static inline const uint8_t *dns_query_datacenter(const struct dns_query *query)
 /** Parse a message. Reads nothing behind message->length; changes nothing in it. */
 void dns_parse(const struct dns_zone *zone, const struct dns_message *message,
                struct dns_query *query);
+
+/** The same without its short way for plain questions: nothing is ready. */
+void dns_parse_any(const struct dns_zone *zone, const struct dns_message *message,
+                   struct dns_query *query);
 
 /**
  * Understand one uncompressed name as if an ANY question had asked for it.

@@ -15,12 +15,12 @@ static void put(struct txt *txt, char c)
 {
         if (txt->build != NULL) {
                 if (txt->text_length % STRING_MAX == 0) {
-                        txt->string_at = txt->build->length;
+                        txt->string_at = txt->build->records.length;
                         dns_build_data(txt->build, "", 1);
                 }
                 dns_build_data(txt->build, &c, 1);
                 if (txt->build->error == 0)
-                        txt->build->data[txt->string_at]++;
+                        txt->build->records.data[txt->string_at]++;
         }
         txt->text_length++;
 }

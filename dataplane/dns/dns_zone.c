@@ -38,6 +38,26 @@ static int domain_init(struct dns_domain *domain, const char *text, bool main)
         return 0;
 }
 
+static bool ends_in(const struct dns_name *name, const struct dns_name *end)
+{
+        return name->length >= end->length &&
+               memcmp(name->wire + name->length - end->length, end->wire, end->length) == 0;
+}
+
+static void set_service_suffix(struct dns_zone *zone)
+{
+        const struct dns_domain *main = dns_zone_main(zone);
+        const struct dns_domain *other = &zone->domains[1 - zone->main_domain];
+        struct dns_name *suffix = &zone->service_suffix;
+
+        // The longer of two domains decides, and may begin before or within the kind's label.
+        if (zone->domain_count == 2 && ends_in(&other->name, &main->name))
+                return;
+        if (dns_name_append(suffix, "service") < 0 ||
+            dns_name_append_wire(suffix, main->name.wire, main->length) < 0)
+                suffix->length = 0;
+}
+
 static int zone_set_names(struct dns_zone *zone, const struct lictor_zone *config)
 {
         struct dns_domain *domains = zone->domains;
@@ -60,6 +80,7 @@ static int zone_set_names(struct dns_zone *zone, const struct lictor_zone *confi
                 domains[1] = shorter;
                 zone->main_domain = 1;
         }
+        set_service_suffix(zone);
         if (config->datacenter[0] == '\0' || strchr(config->datacenter, '.') != NULL)
                 return -EINVAL;
         ret = dns_name_append(&zone->datacenter, config->datacenter);

@@ -36,6 +36,9 @@ struct dns_zone {
         uint32_t a_record_limit;   /* UINT32_MAX when there is none */
         uint32_t node_ttl_s;
         struct lictor_soa soa;
+        /* What follows the name in a service's plain question: its kind's label and the main
+         * domain. Empty where another domain might claim such a question. */
+        struct dns_name service_suffix;
         struct dns_name datacenter; /* one lower-cased label, without root */
 };
 

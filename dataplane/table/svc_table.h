@@ -39,6 +39,12 @@ struct svc_entry {
         uint8_t key[];
 };
 
+/* Where the payload behind a key of this length begins. */
+static inline size_t svc_payload_offset(size_t key_length)
+{
+        return (sizeof(struct svc_entry) + key_length + 7) & ~(size_t)7;
+}
+
 /** XXH3-64 of a key. */
 uint64_t svc_key_hash(const uint8_t *bytes, size_t length);
 
@@ -110,7 +116,7 @@ void svc_lookup_hash(struct svc_lookup *l, unsigned i, struct svc_key *key);
 /**
  * Start fetching the entry the i-th key's bucket points at; some 100 ns after svc_lookup_hash, for
  * then the bucket has arrived.
- * @bytes  of the entry that the caller will read; 1..192.
+ * @bytes  of the entry that the caller will read.
  */
 void svc_lookup_fetch(struct svc_lookup *l, unsigned i, const struct svc_key *key, size_t bytes);
 

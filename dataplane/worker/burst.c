@@ -15,6 +15,18 @@ void burst_count_message(const struct dns_message *message, struct runtime_count
         }
 }
 
+// Where the sums of question and answer are known, the answer need not be read again for its own.
+static void finish_frame(struct port_packet *packet, const struct frame_info *info,
+                         const struct frame_host *host, const struct dns_message *message,
+                         bool fills_checksums)
+{
+        if (message->sum_change != 0 && info->sum_known && !fills_checksums)
+                packet->length = frame_finish_changed(host, packet->data, info, message->length,
+                                                      message->sum_change);
+        else
+                burst_finish_frame(packet, info, host, message->length, fills_checksums);
+}
+
 void burst_finish_frame(struct port_packet *packet, const struct frame_info *info,
                         const struct frame_host *host, uint16_t message_length,
                         bool fills_checksums)
@@ -120,8 +132,7 @@ void burst_answer_frames(struct burst *b, const struct frame_host *host, const s
                 b->fates[i] = (uint8_t)fate;
                 if (fate != BURST_SEND)
                         continue;
-                burst_finish_frame(&b->packets[i], &b->infos[i], host, messages[m].length,
-                                   fills_checksums);
+                finish_frame(&b->packets[i], &b->infos[i], host, &messages[m], fills_checksums);
                 b->send_count++;
         }
 }

@@ -11,7 +11,9 @@
 
 #include "dataplane/dns/dns_burst.h"
 #include "dataplane/dns/dns_compile.h"
+#include "dataplane/dns/dns_query.h"
 #include "dataplane/dns/dns_wire.h"
+#include "dataplane/packet/checksum.h"
 #include "lictor/bytes.h"
 #include "tests/dataplane/dns/dns_text.h"
 
@@ -153,6 +155,33 @@ static void check_answer(const struct dns_message *message, const uint8_t *query
         }
 }
 
+// What the short way in understands, the long one understands alike.
+static void check_parsed(const struct dns_env *env, const struct dns_message *message)
+{
+        struct dns_query query, any;
+
+        dns_parse(env->zone, message, &query);
+        if (query.ready == DNS_NOT_READY)
+                return;
+        dns_parse_any(env->zone, message, &any);
+        CHECK(any.action == DNS_LOOK_UP && query.action == any.action && query.kind == any.kind);
+        CHECK(query.type == any.type && query.end == any.end);
+        CHECK(query.name_length == any.name_length && query.domain_offset == any.domain_offset);
+        CHECK(query.main_domain == any.main_domain && !any.has_edns && !any.has_ecs);
+        CHECK(query.key_length == any.key_length &&
+              memcmp(dns_query_key(&query), dns_query_key(&any), any.key_length) == 0);
+}
+
+// The sum of an answer whose change is known is the query's and that.
+static void check_sum(const struct dns_message *message, const uint8_t *query, size_t length)
+{
+        const uint64_t sum = checksum_fold(checksum_add(0, query, length));
+
+        if (message->sum_change != 0)
+                CHECK(checksum_fold(sum + message->sum_change) ==
+                      checksum_fold(checksum_add(0, message->data, message->length)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -182,7 +211,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         message.data = malloc(message.capacity > 0 ? message.capacity : 1);
         CHECK(message.data != NULL);
         memcpy(message.data, data + 1, length);
+        check_parsed(&env, &message);
         dns_respond_burst(&env, &message, 1);
+        check_sum(&message, data + 1, length);
         if (message.verdict == DNS_ANSWERED)
                 check_answer(&message, data + 1, length, options);
         else if (message.verdict == DNS_PUNT)
