@@ -249,8 +249,7 @@ static void set_options(struct probe *probe)
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                          spec->use_tls ? (long)CURL_HTTP_VERSION_2TLS
                                        : (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, spec->tls_skip_verify ? 0L : 1L);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, spec->tls_skip_verify ? 0L : 2L);
+        transfer_set_trust(probe->transfer, !spec->tls_skip_verify);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)plan->request_len);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, plan->request);
         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

@@ -227,8 +227,7 @@ static void set_options(struct probe *probe)
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, spec->disable_redirects ? 0L : 1L);
         curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, spec->tls_skip_verify ? 0L : 1L);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, spec->tls_skip_verify ? 0L : 2L);
+        transfer_set_trust(probe->transfer, !spec->tls_skip_verify);
         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
         curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

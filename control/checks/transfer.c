@@ -1,11 +1,16 @@
 #include "control/checks/transfer.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define IDLE_MAX 64
+/* libcurl reads all the system's authorities anew for each connection over TLS, megabytes that the
+ * heap keeps; a large process would be held up by giving back what is little to it. */
+#define TRIM_INTERVAL_MS  1000u
+#define TRIM_RESIDENT_MAX (64u << 20)
 
 struct transfer {
         struct transfers *transfers;
@@ -24,6 +29,7 @@ struct transfers {
         struct transfer *idle;
         unsigned idle_count;
         char *no_proxy;
+        uint64_t trim_after_ms;
 };
 
 // One watched socket of libcurl.
@@ -252,6 +258,17 @@ CURL *transfer_handle(struct transfer *transfer)
         return transfer->easy;
 }
 
+void transfer_set_trust(struct transfer *transfer, bool verifies)
+{
+        curl_easy_setopt(transfer->easy, CURLOPT_SSL_VERIFYPEER, verifies ? 1L : 0L);
+        curl_easy_setopt(transfer->easy, CURLOPT_SSL_VERIFYHOST, verifies ? 2L : 0L);
+        // It would read them all the same.
+        if (!verifies) {
+                curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, NULL);
+                curl_easy_setopt(transfer->easy, CURLOPT_CAPATH, NULL);
+        }
+}
+
 int transfer_begin(struct transfer *transfer)
 {
         if (curl_multi_add_handle(transfer->transfers->multi, transfer->easy) != CURLM_OK)
@@ -260,13 +277,29 @@ int transfer_begin(struct transfer *transfer)
         return 0;
 }
 
+static void trim_heap(struct transfers *transfers)
+{
+        uint64_t now_ms = uv_now(transfers->loop);
+        size_t resident;
+
+        if (now_ms < transfers->trim_after_ms)
+                return;
+        transfers->trim_after_ms = now_ms + TRIM_INTERVAL_MS;
+        if (uv_resident_set_memory(&resident) == 0 && resident < TRIM_RESIDENT_MAX)
+                malloc_trim(0);
+}
+
 void transfer_end(struct transfer *take_transfer)
 {
         struct transfers *transfers = take_transfer->transfers;
+        char *scheme = NULL;
 
         if (take_transfer->is_under_way)
                 curl_multi_remove_handle(transfers->multi, take_transfer->easy);
         take_transfer->is_under_way = false;
+        curl_easy_getinfo(take_transfer->easy, CURLINFO_SCHEME, &scheme);
+        if (scheme != NULL && strcasecmp(scheme, "https") == 0)
+                trim_heap(transfers);
         if (transfers->idle_count == IDLE_MAX) {
                 free_transfer(take_transfer);
                 return;

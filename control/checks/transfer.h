@@ -4,6 +4,7 @@
 // libcurl on the loop: its sockets are watched by libuv, its handles are used again.
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <uv.h>
 
 #include "control/checks/tail.h"
@@ -31,6 +32,9 @@ struct transfer *transfer_create(struct transfers *transfers, transfer_done_fn d
 
 /** Its handle, to set options on and to read results from. */
 CURL *transfer_handle(struct transfer *transfer);
+
+/** Whether servers' certificates are verified. */
+void transfer_set_trust(struct transfer *transfer, bool verifies);
 
 /** Start. returns 0 or a negative errno. */
 int transfer_begin(struct transfer *transfer);

@@ -11,6 +11,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 static void *map_pages(size_t bytes)
 {
         void *memory =
@@ -51,9 +55,18 @@ static void kernel_unmap(void *context, void *take_memory, size_t bytes)
         munmap(take_memory, bytes);
 }
 
+// What is there already moves at once where the kernel can (Linux 6.1), else in its own time.
+static void kernel_prefer_huge(void *context, void *memory, size_t bytes, bool huge)
+{
+        (void)context;
+        if (madvise(memory, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) == 0 && huge)
+                (void)madvise(memory, bytes, MADV_COLLAPSE);
+}
+
 struct page_source page_source_kernel(void)
 {
-        return (struct page_source){.map = kernel_map, .unmap = kernel_unmap};
+        return (struct page_source){
+            .map = kernel_map, .unmap = kernel_unmap, .prefer_huge = kernel_prefer_huge};
 }
 
 bool page_source_is_huge(bool (*is_ours)(const void *context, uintptr_t start, uintptr_t end),

@@ -16,6 +16,8 @@ struct page_source {
          * when there is none. */
         void *(*map)(void *context, size_t bytes);
         void (*unmap)(void *context, void *take_memory, size_t bytes);
+        /* Whether memory of 2 MiB each is worth huge pages; it is unless said. May be NULL. */
+        void (*prefer_huge)(void *context, void *memory, size_t bytes, bool huge);
         void *context;
 };
 

@@ -28,6 +28,7 @@ struct slab_span {
         uint16_t live;     /* handed out */
         uint16_t fresh;    /* blocks from here on were never handed out */
         uint16_t capacity; /* 0: the span belongs to no class */
+        bool is_clean;     /* fresh blocks are as the kernel gave them */
 };
 
 struct slab_chunk {
@@ -35,7 +36,8 @@ struct slab_chunk {
         struct slab_chunk *previous;
         struct slab_chunk *open_next;
         struct slab_chunk *open_previous;
-        uint32_t free_spans; /* bit i: span i belongs to no class */
+        uint32_t free_spans;  /* bit i: span i belongs to no class */
+        uint32_t clean_spans; /* bit i: span i never did */
         struct slab_span span[SLAB_CHUNK_SPANS];
 };
 
@@ -133,6 +135,13 @@ static void partial_unlink(struct slab *s, struct slab_span *span)
                 span->next->previous = span->previous;
 }
 
+static void prefer_huge(struct slab *s, struct slab_chunk *chunk, bool huge)
+{
+        if (s->source.prefer_huge != NULL)
+                s->source.prefer_huge(s->source.context, chunk, SLAB_CHUNK_BYTES, huge);
+        s->small = huge ? NULL : chunk;
+}
+
 static struct slab_chunk *chunk_map(struct slab *s)
 {
         struct slab_chunk *chunk = s->source.map(s->source.context, SLAB_CHUNK_BYTES);
@@ -140,7 +149,11 @@ static struct slab_chunk *chunk_map(struct slab *s)
         if (chunk == NULL)
                 return NULL;
         assert(chunk_of(chunk) == chunk);
-        chunk->free_spans = ALL_SPANS;
+        if (s->chunk_count == 0)
+                prefer_huge(s, chunk, false);
+        else if (s->small != NULL)
+                prefer_huge(s, s->small, true);
+        chunk->free_spans = chunk->clean_spans = ALL_SPANS;
         chunk->next = s->chunks;
         if (s->chunks != NULL)
                 s->chunks->previous = chunk;
@@ -167,6 +180,8 @@ static void chunk_release(struct slab *s, struct slab_chunk *chunk)
                 s->chunks = chunk->next;
         if (chunk->next != NULL)
                 chunk->next->previous = chunk->previous;
+        if (s->small == chunk)
+                s->small = NULL;
         s->chunk_count--;
         s->empty_chunk_count--;
         chunk_unmap(s, chunk);
@@ -176,17 +191,21 @@ static struct slab_span *span_take(struct slab *s, unsigned class)
 {
         struct slab_chunk *chunk = s->open != NULL ? s->open : chunk_map(s);
         struct slab_span *span;
+        uint32_t bit;
 
         if (chunk == NULL)
                 return NULL;
         if (chunk->free_spans == ALL_SPANS)
                 s->empty_chunk_count--;
+        bit = chunk->free_spans & -chunk->free_spans;
         span = &chunk->span[__builtin_ctz(chunk->free_spans)];
         chunk->free_spans &= chunk->free_spans - 1;
         if (chunk->free_spans == 0)
                 open_unlink(s, chunk);
         *span = (struct slab_span){.class = (uint16_t) class,
-                                   .capacity = (uint16_t)(SPAN_LINES / class_lines[class])};
+                                   .capacity = (uint16_t)(SPAN_LINES / class_lines[class]),
+                                   .is_clean = (chunk->clean_spans & bit) != 0};
+        chunk->clean_spans &= ~bit;
         partial_link(s, span);
         return span;
 }
@@ -262,13 +281,15 @@ void slab_fini(struct slab *s)
         *s = (struct slab){.source = s->source};
 }
 
-void *slab_alloc(struct slab *s, size_t bytes)
+// @zero  whether it is known to be zero.
+static void *alloc_block(struct slab *s, size_t bytes, bool *zero)
 {
         struct slab_span *span;
         unsigned class;
         void *block;
 
         assert(bytes > 0);
+        *zero = true;
         if (bytes > SLAB_SPAN_BYTES)
                 return large_alloc(s, bytes);
         class = class_for(lines_for(bytes));
@@ -278,15 +299,36 @@ void *slab_alloc(struct slab *s, size_t bytes)
         if (span->free != NULL) {
                 block = span->free;
                 memcpy(&span->free, block, sizeof(span->free));
+                *zero = false;
         } else {
                 block = span_memory(span) + span->fresh * class_bytes(class);
                 span->fresh++;
+                *zero = span->is_clean;
         }
         span->live++;
         if (span->live == span->capacity)
                 partial_unlink(s, span);
         s->block_bytes += class_bytes(class);
+        if (s->small != NULL && s->block_bytes > SLAB_SMALL_BYTES)
+                prefer_huge(s, s->small, true);
         ASAN_UNPOISON(block, bytes);
+        return block;
+}
+
+void *slab_alloc(struct slab *s, size_t bytes)
+{
+        bool zero;
+
+        return alloc_block(s, bytes, &zero);
+}
+
+void *slab_alloc_zeroed(struct slab *s, size_t bytes)
+{
+        bool zero;
+        void *block = alloc_block(s, bytes, &zero);
+
+        if (block != NULL && !zero)
+                memset(block, 0, bytes);
         return block;
 }
 

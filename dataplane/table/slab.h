@@ -6,7 +6,8 @@
  *
  * A chunk is a header and sixteen spans; a span holds blocks of one class, and goes back to its
  * chunk when the last is freed, so that memory moves between classes. Blocks larger than a span
- * have mappings of their own. One thread at a time.
+ * have mappings of their own. A chunk alone lies on small pages until SLAB_SMALL_BYTES are handed
+ * out: most agents know few names. One thread at a time.
  */
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 #define SLAB_HEADER_BYTES 1024u
 #define SLAB_SPAN_BYTES   ((SLAB_CHUNK_BYTES - SLAB_HEADER_BYTES) / SLAB_CHUNK_SPANS)
 #define SLAB_CLASS_COUNT  35u
+#define SLAB_SMALL_BYTES  ((size_t)1 << 20)
 
 struct slab_span;
 struct slab_chunk;
@@ -32,6 +34,7 @@ struct slab {
         struct slab_chunk *chunks;                   /* all of them */
         struct slab_chunk *open;                     /* those with a free span */
         struct slab_large *large;
+        struct slab_chunk *small; /* the chunk on small pages; NULL: none */
         size_t chunk_count;
         size_t empty_chunk_count;
         size_t large_bytes;       /* mapped */
@@ -48,6 +51,9 @@ void slab_fini(struct slab *s);
 
 /** @bytes 1 or more. returns  uninitialised memory on a cache-line boundary, or NULL. */
 void *slab_alloc(struct slab *s, size_t bytes);
+
+/** As slab_alloc, of zeros: pages that are zero anyway are not touched. */
+void *slab_alloc_zeroed(struct slab *s, size_t bytes);
 
 /** @bytes as asked of slab_alloc. */
 void slab_free(struct slab *s, void *take_block, size_t bytes);

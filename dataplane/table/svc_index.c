@@ -35,11 +35,10 @@ static struct svc_directory *directory_of(const struct svc_index *x)
 
 static struct svc_segment *segment_create(struct svc_index *x, uint32_t depth)
 {
-        struct svc_segment *segment = slab_alloc(x->slab, sizeof(*segment));
+        struct svc_segment *segment = slab_alloc_zeroed(x->slab, sizeof(*segment));
 
         if (segment == NULL)
                 return NULL;
-        memset(segment, 0, sizeof(*segment));
         segment->retired.bytes = sizeof(*segment);
         segment->depth = depth;
         x->segment_count++;

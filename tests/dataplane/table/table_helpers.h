@@ -147,7 +147,7 @@ static inline void scarce_unmap(void *context, void *take_memory, size_t bytes)
 static inline struct page_source scarce_source(struct scarce_pages *pages, uint64_t allowance)
 {
         *pages = (struct scarce_pages){.kernel = page_source_kernel(), .allowance = allowance};
-        return (struct page_source){scarce_map, scarce_unmap, pages};
+        return (struct page_source){.map = scarce_map, .unmap = scarce_unmap, .context = pages};
 }
 
 #endif

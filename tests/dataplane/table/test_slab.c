@@ -105,6 +105,90 @@ Test(slab, a_refused_mapping_is_null_and_changes_nothing)
         cr_expect_eq(pages.mapped_bytes, 0);
 }
 
+Test(slab, zeroed_blocks_are_zero_whatever_was_there)
+{
+        static const size_t bytes[] = {64, 200, 4000, SLAB_SPAN_BYTES, SLAB_SPAN_BYTES + 1};
+        struct scarce_pages pages;
+        const struct page_source source = scarce_source(&pages, UINT64_MAX);
+        struct slab s;
+
+        slab_init(&s, &source);
+        for (int round = 0; round < 3; round++) {
+                // The sizes take turns in the spans.
+                for (size_t i = 0; i < ARRAY_LEN(bytes); i++) {
+                        uint8_t *blocks[20];
+
+                        for (size_t n = 0; n < ARRAY_LEN(blocks); n++) {
+                                blocks[n] = slab_alloc_zeroed(&s, bytes[i]);
+                                cr_assert_not_null(blocks[n]);
+                                cr_expect(blocks[n][0] == 0 &&
+                                              memcmp(blocks[n], blocks[n] + 1, bytes[i] - 1) == 0,
+                                          "%zu bytes in round %d", bytes[i], round);
+                                memset(blocks[n], 0xa5, bytes[i]);
+                        }
+                        for (size_t n = 0; n < ARRAY_LEN(blocks); n++)
+                                slab_free(&s, blocks[n], bytes[i]);
+                }
+        }
+        slab_fini(&s);
+}
+
+/* What was said about huge pages, in order. */
+struct advice {
+        struct scarce_pages pages;
+        unsigned count;
+        const void *memory[4];
+        bool huge[4];
+};
+
+static void note_advice(void *context, void *memory, size_t bytes, bool huge)
+{
+        struct advice *advice = (struct advice *)context;
+
+        cr_assert(advice->count < 4 && bytes == SLAB_CHUNK_BYTES);
+        advice->memory[advice->count] = memory;
+        advice->huge[advice->count++] = huge;
+}
+
+Test(slab, a_chunk_alone_is_worth_a_huge_page_once_it_holds_something)
+{
+        struct advice advice = {0};
+        struct page_source source = scarce_source(&advice.pages, UINT64_MAX);
+        struct slab s;
+
+        source.prefer_huge = note_advice;
+        slab_init(&s, &source);
+        for (size_t bytes = 0; bytes < SLAB_SMALL_BYTES; bytes += 64)
+                cr_assert_not_null(slab_alloc(&s, 64));
+        cr_assert_eq(advice.count, 1);
+        cr_expect_not(advice.huge[0]);
+        cr_assert_not_null(slab_alloc(&s, 64));
+        cr_assert_eq(advice.count, 2);
+        cr_expect(advice.huge[1] && advice.memory[1] == advice.memory[0]);
+        for (int i = 0; i < 40; i++)
+                cr_assert_not_null(slab_alloc(&s, SLAB_SPAN_BYTES));
+        cr_expect_eq(advice.count, 2, "the others are from the first");
+        slab_fini(&s);
+}
+
+Test(slab, a_second_chunk_makes_the_first_worth_a_huge_page)
+{
+        struct advice advice = {0};
+        struct page_source source = scarce_source(&advice.pages, UINT64_MAX);
+        struct slab s;
+
+        source.prefer_huge = note_advice;
+        slab_init(&s, &source);
+        // A block of each class takes a span of its own.
+        for (size_t lines = 1; lines <= 32; lines = lines < 16 ? lines + 1 : 2 * lines)
+                cr_assert_not_null(slab_alloc(&s, 64 * lines));
+        cr_expect_lt(s.block_bytes, SLAB_SMALL_BYTES);
+        cr_expect_eq(s.chunk_count, 2);
+        cr_expect_eq(advice.count, 2);
+        cr_expect(!advice.huge[0] && advice.huge[1] && advice.memory[1] == advice.memory[0]);
+        slab_fini(&s);
+}
+
 Test(slab, random_allocations_never_overlap)
 {
         enum { LIVE = 512, STEPS = 200000 };
