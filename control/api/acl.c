@@ -7,10 +7,3 @@ void api_acl_disabled(struct http_request *request, void *app)
         (void)app;
         http_reply_text(request, 401, "ACL support disabled");
 }
-
-// What the service mesh's endpoints answer: there is none.
-void api_connect_disabled(struct http_request *request, void *app)
-{
-        (void)app;
-        http_reply_text(request, 500, "Connect must be enabled in order to use this endpoint");
-}

@@ -5,6 +5,7 @@
 
 #include "control/agent/definition.h"
 #include "control/api/api_internal.h"
+#include "control/query/mesh_rules.h"
 #include "control/text/filter.h"
 
 // Whether it speaks the mesh's protocol by itself.
@@ -147,11 +148,17 @@ void api_agent_service_register(struct http_request *request, void *app)
 {
         struct api *api = app;
         const char *replace = http_request_param(request, "replace-existing-checks");
+        char error[MESH_RULES_ERROR_MAX];
         struct api_pending *pending;
         json_t *body;
 
         if (!api_parse_body(request, &definition_service_body, 0, false, &body))
                 return;
+        if (*json_schema_string(body, "Name") != '\0' && !mesh_rules_check(body, error)) {
+                http_reply_text(request, 400, "%s", error);
+                json_decref(body);
+                return;
+        }
         api_take_token(request, body);
         pending = api_pending_create(request);
         if (pending != NULL)

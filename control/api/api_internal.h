@@ -222,13 +222,32 @@ void api_put_weights(struct json_writer *w, const char *key, const struct catalo
 void api_put_service_addresses(struct json_writer *w, const char *key,
                                const struct service_address_map *map);
 void api_put_json(struct json_writer *w, const char *key, const char *json, const char *otherwise);
+// A proxy's settings, with those that are always shown; "" for none.
+void api_put_proxy(struct json_writer *w, const char *key, const char *json);
 void api_put_indexes(struct json_writer *w, const struct record *head);
 
 // --- Handlers, by area.
 
 void api_root(struct http_request *request, void *app);
 void api_ui(struct http_request *request, void *app);
+
+// mesh.c: what there is of the service mesh: nothing.
 void api_connect_disabled(struct http_request *request, void *app);
+void api_connect_match(struct http_request *request, void *app);
+void api_connect_pair(struct http_request *request, void *app);
+void api_connect_authorize(struct http_request *request, void *app);
+void api_discovery_chain(struct http_request *request, void *app);
+void api_gateway_list(struct http_request *request, void *app);
+void api_catalog_gateway_services(struct http_request *request, void *app);
+void api_service_topology(struct http_request *request, void *app);
+void api_metrics_proxy(struct http_request *request, void *app);
+void api_config_get(struct http_request *request, void *app);
+void api_config_put(struct http_request *request, void *app);
+void api_config_delete(struct http_request *request, void *app);
+
+void api_ui_nodes(struct http_request *request, void *app);
+void api_ui_node(struct http_request *request, void *app);
+void api_ui_services(struct http_request *request, void *app);
 void api_acl_disabled(struct http_request *request, void *app);
 
 void api_status_leader(struct http_request *request, void *app);
@@ -302,6 +321,7 @@ void api_health_node(struct http_request *request, void *app);
 void api_health_checks(struct http_request *request, void *app);
 void api_health_service(struct http_request *request, void *app);
 void api_health_connect(struct http_request *request, void *app);
+void api_health_ingress(struct http_request *request, void *app);
 void api_health_state(struct http_request *request, void *app);
 
 void api_txn(struct http_request *request, void *app);

@@ -158,8 +158,7 @@ void api_write_service_node(const struct api *api, struct json_writer *w, const 
         json_writer_put_int(w, "ServicePort", service->port);
         json_writer_put_string(w, "ServiceSocketPath", service->socket_path);
         json_writer_put_bool(w, "ServiceEnableTagOverride", service->enable_tag_override);
-        api_put_json(w, "ServiceProxy", service->proxy_json,
-                     "{\"Mode\":\"\",\"MeshGateway\":{},\"Expose\":{}}");
+        api_put_proxy(w, "ServiceProxy", service->proxy_json);
         api_put_json(w, "ServiceConnect", service->connect_json, "{}");
         api_put_indexes(w, &record->head);
         json_writer_end_object(w);
@@ -179,8 +178,9 @@ static void write_instances(const struct api_read *read, struct json_writer *w, 
         else
                 store_instances(store, read->name, &it);
         while ((record = store_next_service(&it)) != NULL) {
-                if ((!connect || query_is_mesh_of(record, read->name)) &&
-                    api_matches_tags(read->request, &record->service) &&
+                // Tags are the services', not their proxies'.
+                if ((connect ? query_is_mesh_of(record, read->name)
+                             : api_matches_tags(read->request, &record->service)) &&
                     api_node_matches(read, record->service.node))
                         api_near_put(&near, record->service.node, record);
         }

@@ -1,6 +1,7 @@
 #include <strings.h>
 
 #include "control/api/api_internal.h"
+#include "control/query/mesh_rules.h"
 
 bool api_is_own_datacenter(const struct api *api, struct http_request *request, const json_t *body)
 {
@@ -14,6 +15,16 @@ bool api_is_own_datacenter(const struct api *api, struct http_request *request, 
         return false;
 }
 
+static bool check_mesh(struct http_request *request, const json_t *service)
+{
+        char error[MESH_RULES_ERROR_MAX];
+
+        if (mesh_rules_check(service, error))
+                return true;
+        http_reply_text(request, 500, "%s", error);
+        return false;
+}
+
 void api_catalog_register(struct http_request *request, void *app)
 {
         struct api *api = app;
@@ -24,7 +35,8 @@ void api_catalog_register(struct http_request *request, void *app)
         if (!api_parse_body(request, &api_register_schema, API_EXPLAIN_NAMESPACE, false, &body))
                 return;
         scratch = scratch_create();
-        if (api_is_own_datacenter(api, request, body)) {
+        if (api_is_own_datacenter(api, request, body) &&
+            check_mesh(request, json_object_get(body, "Service"))) {
                 if (scratch == NULL || api_decode_register(body, api->agent->config->datacenter,
                                                            scratch, &command) < 0)
                         http_reply_text(request, 500, "out of memory");

@@ -142,7 +142,8 @@ static void write_entries(const struct api_read *read, struct json_writer *w, bo
                         continue;
                 if (only_passing && store_instance_health(store, record, NULL) != STORE_PASSING)
                         continue;
-                if (api_matches_tags(read->request, &record->service) &&
+                // Tags are the services', not their proxies'.
+                if ((connect || api_matches_tags(read->request, &record->service)) &&
                     api_node_matches(read, record->service.node))
                         api_near_put(&near, record->service.node, record);
         }

@@ -113,6 +113,20 @@ void api_put_service_addresses(struct json_writer *w, const char *key,
         json_writer_end_object(w);
 }
 
+void api_put_proxy(struct json_writer *w, const char *key, const char *json)
+{
+        json_t *proxy = *json != '\0' ? json_loads(json, 0, NULL) : NULL;
+        json_t *shown = proxy != NULL ? json_loads(NO_PROXY, 0, NULL) : NULL;
+        char *text = NULL;
+
+        if (shown != NULL && json_object_update_missing(proxy, shown) == 0)
+                text = json_dumps(proxy, JSON_COMPACT);
+        api_put_json(w, key, text != NULL ? text : json, NO_PROXY);
+        free(text);
+        json_decref(shown);
+        json_decref(proxy);
+}
+
 void api_put_json(struct json_writer *w, const char *key, const char *json, const char *otherwise)
 {
         const char *text = json[0] != '\0' ? json : otherwise;
@@ -166,7 +180,7 @@ void api_write_service(const struct api *api, struct json_writer *w, const void 
                 json_writer_put_string(w, "SocketPath", service->socket_path);
         api_put_weights(w, "Weights", service);
         json_writer_put_bool(w, "EnableTagOverride", service->enable_tag_override);
-        api_put_json(w, "Proxy", service->proxy_json, NO_PROXY);
+        api_put_proxy(w, "Proxy", service->proxy_json);
         api_put_json(w, "Connect", service->connect_json, NO_CONNECT);
         api_put_indexes(w, &record->head);
         json_writer_end_object(w);

@@ -33,6 +33,48 @@ PATHS = [
     ("POST", "/v1/connect/intentions", "{}", 500, "Connect must be enabled"),
 ]
 
+PROXY_ERROR = "1 error occurred:\n\t* "
+NO_DESTINATION = "Proxy.DestinationServiceName must be non-empty for Connect proxy services\n"
+MESH = [
+    ("GET", "/v1/connect/intentions?index=x", None, 400, "Invalid index"),
+    ("GET", "/v1/connect/intentions/match", None, 500, "required query parameter 'by' not set"),
+    ("GET", "/v1/connect/intentions/check?source=a", None, 500,
+     "required query parameter 'destination' not set"),
+    ("GET", "/v1/connect/intentions/exact?source=a&destination=b", None, 500, "Connect must be"),
+    ("GET", "/v1/discovery-chain/", None, 400, "Bad request: Missing chain name"),
+    ("GET", "/v1/discovery-chain/web", None, 500, "Connect must be enabled"),
+    ("POST", "/v1/agent/connect/authorize", '{"Target":"web"}', 400,
+     "Bad request: ClientCertURI not a valid Connect identifier"),
+    ("POST", "/v1/agent/connect/authorize",
+     '{"Target":"web","ClientCertURI":"spiffe://x/ns/default/dc/dc1/svc/a"}', 500,
+     "Connect must be enabled"),
+    ("GET", "/v1/health/ingress/", None, 400, "Missing service name"),
+    ("GET", "/v1/health/ingress/web", None, 200, "[]"),
+    ("GET", "/v1/catalog/gateway-services/", None, 400, "Missing gateway name"),
+    ("GET", "/v1/catalog/gateway-services/web", None, 200, "null"),
+    ("GET", "/v1/internal/ui/gateway-services-nodes/", None, 400, "Missing gateway name"),
+    ("GET", "/v1/internal/ui/gateway-intentions/web", None, 200, "[]"),
+    ("GET", "/v1/internal/ui/service-topology/web", None, 400, "Missing service kind"),
+    ("GET", "/v1/internal/ui/service-topology/web?kind=x", None, 400,
+     'Unsupported service kind "x"'),
+    ("GET", "/v1/internal/ui/service-topology/web?kind=", None, 500,
+     'failed to get sources for discovery chain target "web"'),
+    ("GET", "/v1/internal/ui/metrics-proxy/x", None, 404, "UI is not enabled"),
+    ("GET", "/v1/internal/ui/node/", None, 400, "Missing node name"),
+    ("GET", "/v1/internal/ui/node/none", None, 404, None),
+    ("GET", "/v1/config/service-defaults", None, 200, "[]"),
+    ("GET", "/v1/config/bogus", None, 500, "invalid config entry kind: bogus"),
+    ("GET", "/v1/config/mesh/mesh", None, 404, 'Config entry not found for "mesh" / "mesh"'),
+    ("DELETE", "/v1/config/mesh", None, 404, "Must provide both a kind and name to delete"),
+    ("DELETE", "/v1/config/bogus/x", None, 400, "invalid config entry kind: bogus"),
+    ("DELETE", "/v1/config/mesh/x", None, 200, "{}"),
+    ("PUT", "/v1/config", '{"Kind":"mesh"}', 500, "Configuration entries are not kept"),
+    ("PUT", "/v1/agent/service/register", '{"Name":"p","Kind":"connect-proxy","Port":1}', 400,
+     PROXY_ERROR + NO_DESTINATION),
+    ("PUT", "/v1/catalog/register", '{"Node":"n","Address":"10.0.0.1","Service":{"Service":"p",'
+     '"Kind":"mesh-gateway"}}', 500, PROXY_ERROR + "Port must be non-zero for a mesh-gateway\n"),
+]
+
 PARAMETERS = [
     ("GET", "/v1/catalog/nodes?index=+1", None, 400, "Invalid index"),
     ("GET", "/v1/status/leader?index=x", None, 400, "Invalid index"),
@@ -129,7 +171,7 @@ class Contract(TestCase):
 
     def test_every_request_gets_what_its_form_deserves(self):
         with Agent() as agent:
-            self.check(agent, PATHS)
+            self.check(agent, PATHS + MESH)
             self.check(agent, PARAMETERS)
             self.check(agent, BODIES)
 
@@ -176,6 +218,24 @@ class Contract(TestCase):
                                       agent.get(f"/v1/catalog/connect/{name}")[1]], found)
                     self.assertEqual([entry["Service"]["ID"] for entry in
                                       agent.get(f"/v1/health/connect/{name}?passing")[1]], found)
+            self.assertEqual(agent.get("/v1/catalog/connect/web")[1][0]["ServiceProxy"],
+                             {"DestinationServiceName": "web", "Mode": "", "MeshGateway": {},
+                              "Expose": {}})
+            self.assertEqual(len(agent.get("/v1/health/connect/web?tag=any")[1]), 1)
+            found = {s["Name"]: s for s in agent.get("/v1/internal/ui/services")[1]}
+            self.assertEqual({name: s["ConnectedWithProxy"] for name, s in found.items()},
+                             {"consul": False, "web": True, "side": False, "native": False})
+            self.assertEqual(found["web"], {
+                "Name": "web", "Datacenter": "dc1", "Tags": None, "Nodes": ["node1"],
+                "ExternalSources": None, "InstanceCount": 1, "ChecksPassing": 1,
+                "ChecksWarning": 0, "ChecksCritical": 0, "GatewayConfig": {},
+                "TransparentProxy": False, "ConnectedWithProxy": True,
+                "ConnectedWithGateway": False})
+            node = agent.get("/v1/internal/ui/node/node1")[1]
+            self.assertEqual(sorted(s["ID"] for s in node["Services"]),
+                             ["consul", "native", "side", "web"])
+            self.assertEqual([c["CheckID"] for c in node["Checks"]], ["serfHealth"])
+            self.assertEqual(agent.get("/v1/internal/ui/nodes?filter=Node==node1")[1], [node])
             self.assertEqual(agent.get("/v1/agent/service/native")[1]["Connect"],
                              {"Native": True})
             self.assertEqual(agent.get("/v1/agent/service/side")[1]["Proxy"],
