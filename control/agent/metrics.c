@@ -64,6 +64,8 @@ static void add_worker(struct metric_list *list, const struct runtime_worker_inf
              c->punt_dropped_full},
             {"lictor.dataplane.punt_dropped_late", "Queries dropped: the slow path was late.",
              c->punt_dropped_late},
+            {"lictor.dataplane.receive_dropped", "Frames a vhost-user guest handed over wrongly.",
+             c->receive_dropped},
             {"lictor.dataplane.send_dropped", "Answers the port did not take.", c->send_dropped},
             {"lictor.dataplane.exception_to_kernel", "Packets passed to the kernel interface.",
              c->exception_to_kernel},

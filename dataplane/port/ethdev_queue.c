@@ -7,6 +7,7 @@
 #include <rte_net.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
+#include <string.h>
 
 #include "dataplane/packet/checksum.h"
 #include "dataplane/port/mbuf_packet.h"
@@ -131,6 +132,44 @@ static void ethdev_drop_retained(struct port_queue *q, const struct port_retaine
         ethdev_drop(q, &slot->packet, 1);
 }
 
+// Nobody else frees mbufs that leave by a port of another kind.
+static unsigned copying_receive(struct port_queue *q, struct port_packet packets[], unsigned n)
+{
+        struct ethdev_queue *e = queue_of(q);
+        unsigned received;
+
+        rte_pktmbuf_free_bulk(e->lent, e->lent_count);
+        received = ethdev_receive(q, packets, n);
+        for (unsigned i = 0; i < received; i++)
+                e->lent[i] = packets[i].handle;
+        e->lent_count = (uint16_t)received;
+        return received;
+}
+
+static unsigned copying_send(struct port_queue *q, const struct port_packet take_packets[],
+                             unsigned n)
+{
+        struct ethdev_queue *e = queue_of(q);
+        struct rte_mbuf *mbufs[PORT_BURST_MAX];
+        unsigned count = 0, sent;
+
+        for (unsigned i = 0; i < n; i++) {
+                const struct port_packet *p = &take_packets[i];
+                struct rte_mbuf *m = rte_pktmbuf_alloc(e->pool);
+                uint8_t *data = m == NULL ? NULL : (void *)rte_pktmbuf_append(m, p->length);
+
+                if (data == NULL) {
+                        rte_pktmbuf_free(m);
+                        continue;
+                }
+                memcpy(data, p->data, p->length);
+                mbufs[count++] = m;
+        }
+        sent = rte_eth_tx_burst(e->port_id, e->queue_id, mbufs, (uint16_t)count);
+        rte_pktmbuf_free_bulk(&mbufs[sent], count - sent);
+        return sent;
+}
+
 static const struct port_operations ethdev_operations = {
     .receive = ethdev_receive,
     .send = ethdev_send,
@@ -139,6 +178,23 @@ static const struct port_operations ethdev_operations = {
     .send_retained = ethdev_send_retained,
     .drop_retained = ethdev_drop_retained,
 };
+
+static const struct port_operations copying_operations = {
+    .receive = copying_receive,
+    .send = copying_send,
+};
+
+void ethdev_copying_queue_init(struct ethdev_queue *q, uint16_t port_id, uint16_t queue_id,
+                               struct rte_mempool *pool)
+{
+        *q = (struct ethdev_queue){
+            .base = {.operations = &copying_operations, .carries_frames = true},
+            .port_id = port_id,
+            .queue_id = queue_id,
+            .forwards = true,
+            .pool = pool,
+        };
+}
 
 void ethdev_queue_init(struct ethdev_queue *q, uint16_t port_id, uint16_t queue_id,
                        bool fills_checksums, bool forwards)

@@ -6,17 +6,28 @@
 #include "dataplane/port/port.h"
 
 struct rte_mbuf;
+struct rte_mempool;
 
 struct ethdev_queue {
         struct port_queue base;
         uint16_t port_id;
         uint16_t queue_id;
         bool forwards;
+        uint16_t lent_count; /* of a copying queue: what its last receive gave out */
+        struct rte_mempool *pool;
+        struct rte_mbuf *lent[PORT_BURST_MAX];
 };
 
 /** @forwards  packets are sent as they came, chains included. */
 void ethdev_queue_init(struct ethdev_queue *q, uint16_t port_id, uint16_t queue_id,
                        bool fills_checksums, bool forwards);
+
+/**
+ * The same for packets from and to a port whose buffers are no mbufs: what is sent is copied into
+ * mbufs of pool, and what was received is the queue's again with its next receive.
+ */
+void ethdev_copying_queue_init(struct ethdev_queue *q, uint16_t port_id, uint16_t queue_id,
+                               struct rte_mempool *pool);
 
 /**
  * Write the TCP or UDP checksum of a packet whose device vouched for it instead, as virtio peers

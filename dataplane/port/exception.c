@@ -48,7 +48,7 @@ static int check_tun_device(const char *name, const struct port_error *error)
 static int configure(const struct exception_config *c, const struct port_error *error)
 {
         const char *name = c->interface_name;
-        int ret = kernel_interface_up(name, ethdev_port_mtu(c->port));
+        int ret = kernel_interface_up(name, c->mtu);
 
         if (ret < 0)
                 return port_fail(error, ret, "dataplane: exception %s: cannot bring it up: %s",
@@ -80,13 +80,14 @@ static int configure(const struct exception_config *c, const struct port_error *
 int exception_open(const struct exception_config *config, struct ethdev_port **out,
                    const struct port_error *error)
 {
-        const uint8_t *mac = ethdev_port_mac(config->port);
+        const uint8_t *mac = config->mac;
         char device[128];
         struct ethdev_config tap = {
             .device = device,
             .queue_count = config->queue_count,
-            .pools = config->port,
+            .pools = config->pools,
             .forwards = true,
+            .copies = config->pools == NULL,
         };
         struct sigaction action;
         int ret;

@@ -6,7 +6,7 @@
  * the fast path does not own reaches the host through the same NIC.
  *
  * A TAP interface driven by DPDK's net_tap, one queue for each of the port's, fed from the port's
- * own buffers.
+ * own buffers where those are mbufs.
  */
 
 #include <stddef.h>
@@ -16,7 +16,9 @@
 
 struct exception_config {
         const char *interface_name;
-        const struct ethdev_port *port; /* whose traffic it takes */
+        const uint8_t *mac;              /* of the port whose traffic it takes */
+        const struct ethdev_port *pools; /* whose buffers that comes in; NULL: not in mbufs */
+        uint16_t mtu;
         unsigned queue_count;
         const struct net_address *addresses;
         size_t address_count;

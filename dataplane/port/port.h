@@ -2,7 +2,8 @@
 #define LICTOR_PORT_H
 
 /**
- * One receive and send queue of a port, whatever drives it: a DPDK device or a kernel UDP socket.
+ * One receive and send queue of a port, whatever drives it: a DPDK device, a vhost-user peer or a
+ * kernel UDP socket.
  *
  * A queue belongs to one worker. Packets travel as small descriptors over the driver's own buffers;
  * whoever holds a descriptor owns its buffer until it is sent or dropped.
@@ -21,7 +22,7 @@
 /* A frame, or on a datagram port the UDP payload alone. */
 struct port_packet {
         uint8_t *data;
-        void *handle; /* the driver's buffer: an mbuf, or a receive slot */
+        void *handle; /* the driver's buffer: an mbuf, or a receive slot; NULL: data is all */
         uint16_t length;
         uint16_t capacity;                /* bytes writable at data */
         struct frame_checksums checksums; /* of a received frame */
@@ -77,10 +78,11 @@ struct port_operations {
 /* Embedded first in every driver's queue. */
 struct port_queue {
         const struct port_operations *operations;
-        bool carries_frames;      /* else bare UDP payloads */
-        bool fills_checksums;     /* on sending, given l2_length, l3_length and ip_version */
-        bool blocks;              /* receive sleeps: the worker goes RCU-offline around it */
-        bool replies_from_anyone; /* send_retained may be called by any thread */
+        const uint64_t *receive_dropped; /* packets that could not be taken; NULL: not counted */
+        bool carries_frames;             /* else bare UDP payloads */
+        bool fills_checksums;            /* on sending, given l2_length, l3_length and ip_version */
+        bool blocks;                     /* receive sleeps: the worker goes RCU-offline around it */
+        bool replies_from_anyone;        /* send_retained may be called by any thread */
 };
 
 #endif

@@ -167,9 +167,12 @@ static int set_up_queues(struct ethdev_port *p, const struct ethdev_setup *s)
                     rte_eth_rx_queue_setup(p->id, i, s->rx_descriptors, socket, NULL, p->pools[i]);
                 if (ret == 0)
                         ret = rte_eth_tx_queue_setup(p->id, i, s->tx_descriptors, socket, NULL);
-                ethdev_queue_init(&p->queues[i], p->id, i,
-                                  (s->conf.txmode.offloads & TX_CHECKSUMS) == TX_CHECKSUMS,
-                                  s->config->forwards);
+                if (s->config->copies)
+                        ethdev_copying_queue_init(&p->queues[i], p->id, i, p->pools[i]);
+                else
+                        ethdev_queue_init(&p->queues[i], p->id, i,
+                                          (s->conf.txmode.offloads & TX_CHECKSUMS) == TX_CHECKSUMS,
+                                          s->config->forwards);
         }
         return ret;
 }

@@ -18,6 +18,7 @@ struct ethdev_config {
         unsigned spare_buffers;          /* a queue's buffers held outside the device's rings */
         const struct ethdev_port *pools; /* NULL, or the port whose buffers are used */
         bool forwards;                   /* packets are sent as they came, chains included */
+        bool copies;                     /* packets come from and go to a port without mbufs */
 };
 
 /**

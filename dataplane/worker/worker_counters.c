@@ -23,6 +23,9 @@ void worker_counters_read(const struct worker *w, struct runtime_counters *out)
         *out = (struct runtime_counters){0};
         worker_counters_add(out, &w->counters);
         worker_counters_add(out, &w->replied);
+        for (unsigned i = 0; i < w->unit_count; i++)
+                if (w->units[i].queue->receive_dropped != NULL)
+                        out->receive_dropped += counter_read(w->units[i].queue->receive_dropped);
         out->punt_dropped_full += dropped.full;
         out->punt_dropped_late += dropped.late;
         out->total_cycles = worker_cycles() - w->started_cycles;

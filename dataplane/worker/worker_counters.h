@@ -18,6 +18,7 @@ struct runtime_counters {
         uint64_t punted;
         uint64_t punt_dropped_full;
         uint64_t punt_dropped_late;
+        uint64_t receive_dropped; /* by the ports */
         uint64_t send_dropped;
         uint64_t exception_to_kernel;
         uint64_t exception_from_kernel;
