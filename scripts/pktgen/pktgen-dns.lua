@@ -2,19 +2,20 @@
 --
 -- What to expect: a line a second with both rates in millions, after it totals and the share that
 -- was answered; a share under 100 % at full rate means that Lictor or the wire is saturated.
--- Lower "rate" until nothing is lost to find the rate without loss. ARP is not needed: the capture's
--- destination MAC must be the port's "mac" in Lictor's configuration.
+-- Lower RATE (percent of the link's, 100 unless given) until nothing is lost to find the rate without
+-- loss; DURATION is 30 seconds unless given. ARP is not needed: the capture's destination MAC must be
+-- the port's "mac" in Lictor's configuration.
 --
---   scripts/pktgen/make_queries --count 65536 queries.pcap
---   pktgen -l 0-2 -n 4 -a 0000:01:00.0 -- -P -m "[1:2].0" -s 0:queries.pcap \
---           -f scripts/pktgen/pktgen-dns.lua
+--   scripts/pktgen/make_queries --count 30000 --services 1000 /tmp/questions.pcap
+--   cd PKTGEN && RATE=10 build/app/pktgen -l 0-2 -a 0000:01:00.0 -- -P -m "[1:2].0" \
+--           -s 0:/tmp/questions.pcap -f LICTOR/scripts/pktgen/pktgen-dns.lua
 
-package.path = package.path .. ";?.lua;test/?.lua;app/?.lua;"
-require "Pktgen"
+require "Pktgen" -- found where pktgen is started: in its source tree
 
 local port = 0
-local rate = 100     -- percent of the link's
-local seconds = 30
+local rate = tonumber(os.getenv("RATE") or 100)
+local seconds = tonumber(os.getenv("DURATION") or 30)
+local settle_ms = 2500 -- Pktgen reads a port's counters once a second
 
 local function counters()
         local stats = pktgen.portStats(tostring(port), "port")[port]
@@ -30,7 +31,7 @@ local function main()
         pktgen.set(name, "count", 0)
         pktgen.set(name, "rate", rate)
         pktgen.pcap(name, "on")
-        pktgen.delay(500)
+        pktgen.delay(settle_ms)
 
         local first_sent, first_answered = counters()
         local sent, answered = first_sent, first_answered
@@ -43,7 +44,7 @@ local function main()
                         (sent - last_sent) / 1e6, (answered - last_answered) / 1e6)
         end
         pktgen.stop(name)
-        pktgen.delay(500)
+        pktgen.delay(settle_ms)
         sent, answered = counters()
         sent, answered = sent - first_sent, answered - first_answered
         printf("%d questions, %d answers, %.3f %%\n", sent, answered,
