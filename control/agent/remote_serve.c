@@ -280,6 +280,8 @@ static void handle(void *arg, struct relay_incoming *incoming, enum relay_kind k
                 remote_dns_serve(remote->agent, &remote->responder, incoming, bytes, len);
         else if (kind == RELAY_CALL)
                 consul_service_relayed(remote->agent->consul, incoming, bytes, len);
+        else if (kind == RELAY_SUBSCRIBE)
+                consul_service_subscribe(remote->agent->consul, incoming, bytes, len);
         else
                 relay_incoming_answer(incoming, &nothing);
 }

@@ -9,21 +9,16 @@
 #include "control/checks/internal.h"
 #include "control/checks/named_url.h"
 #include "control/checks/transfer.h"
+#include "control/grpc/grpc_wire.h"
 
 #define RESPONSE_MAX 1024
 #define MESSAGE_MAX  256
-
-#define CODE_UNKNOWN       2
-#define CODE_UNIMPLEMENTED 12
-#define CODE_INTERNAL      13
-#define CODE_UNAVAILABLE   14
 
 struct plan {
         struct curl_slist *headers;
         struct named_url url;
         char *address; // HOST:PORT
-        uint8_t request[GRPC_REQUEST_MAX];
-        int request_len;
+        struct byte_buffer request;
 };
 
 struct probe {
@@ -42,6 +37,7 @@ static void forget(struct check_runner *runner)
 
         curl_slist_free_all(plan->headers);
         named_url_fini(&plan->url);
+        byte_buffer_fini(&plan->request);
         free(plan->address);
         free(plan);
 }
@@ -83,11 +79,8 @@ static int prepare(struct check_runner *runner)
         }
         if (ret == 0)
                 ret = make_headers(plan);
-        if (ret == 0) {
-                plan->request_len =
-                    grpc_request_write(slash != NULL ? slash + 1 : "", plan->request);
-                ret = plan->request_len < 0 ? plan->request_len : 0;
-        }
+        if (ret == 0)
+                ret = grpc_request_write(slash != NULL ? slash + 1 : "", &plan->request);
         if (ret < 0)
                 forget(runner);
         return ret;
@@ -129,7 +122,7 @@ static int read_code(const char *text)
 
         errno = 0;
         code = strtol(text, &end, 10);
-        return errno == 0 && end != text && code >= 0 && code <= 99 ? (int)code : CODE_UNKNOWN;
+        return errno == 0 && end != text && code >= 0 && code <= 99 ? (int)code : GRPC_CODE_UNKNOWN;
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
@@ -142,7 +135,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
                 probe->code = read_code(value);
         else if (read_header(line, size * count, "grpc-message:", value, sizeof(value))) {
                 snprintf(probe->message, sizeof(probe->message), "%s", value);
-                grpc_message_decode(probe->message);
+                grpc_status_text_decode(probe->message);
         }
         return size * count;
 }
@@ -163,20 +156,20 @@ static int code_of_status(int status)
 {
         switch (status) {
         case 400:
-                return CODE_INTERNAL;
+                return GRPC_INTERNAL;
         case 401:
                 return 16;
         case 403:
                 return 7;
         case 404:
-                return CODE_UNIMPLEMENTED;
+                return GRPC_UNIMPLEMENTED;
         case 429:
         case 502:
         case 503:
         case 504:
-                return CODE_UNAVAILABLE;
+                return GRPC_UNAVAILABLE;
         default:
-                return CODE_UNKNOWN;
+                return GRPC_CODE_UNKNOWN;
         }
 }
 
@@ -198,11 +191,11 @@ static void conclude(struct probe *probe)
                          probe->status.text);
                 fail_as(probe, code_of_status(probe->status.code), text);
         } else if (probe->code < 0) {
-                fail_as(probe, CODE_INTERNAL, "server closed the stream without sending trailers");
+                fail_as(probe, GRPC_INTERNAL, "server closed the stream without sending trailers");
         } else if (probe->code != 0) {
                 fail_as(probe, probe->code, probe->message);
         } else if (grpc_response_read(probe->response, probe->response_len, &serving) < 0) {
-                fail_as(probe, CODE_INTERNAL, "the response is no grpc.health.v1 message");
+                fail_as(probe, GRPC_INTERNAL, "the response is no grpc.health.v1 message");
         } else if (serving != GRPC_SERVING) {
                 check_fail(drop(probe), "gRPC application didn't report service healthy");
         } else {
@@ -231,7 +224,7 @@ static void on_done(void *arg, CURLcode result)
                      : "",
                  why != NULL ? why : "out of memory");
         free(why);
-        fail_as(probe, CODE_UNAVAILABLE, text);
+        fail_as(probe, GRPC_UNAVAILABLE, text);
 }
 
 static void set_options(struct probe *probe)
@@ -250,8 +243,8 @@ static void set_options(struct probe *probe)
                          spec->use_tls ? (long)CURL_HTTP_VERSION_2TLS
                                        : (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
         transfer_set_trust(probe->transfer, !spec->tls_skip_verify);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)plan->request_len);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, plan->request);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)plan->request.len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, plan->request.bytes);
         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
         curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

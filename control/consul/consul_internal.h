@@ -8,6 +8,7 @@
 #include "control/api/shape.h"
 #include "control/consul/args.h"
 #include "control/consul/service.h"
+#include "control/grpc/grpc_call.h"
 #include "control/query/nearest.h"
 #include "control/rpc/rpc_call.h"
 #include "control/store/store_write.h"
@@ -18,12 +19,17 @@ struct filter;
 #define CONSUL_MEMORY_TEXT     "out of memory"
 
 LIST_HEAD(consul_calls, consul_call);
+LIST_HEAD(consul_followings, following);
 
 struct consul_service {
         struct agent *agent;
         uint64_t random;           // state of the jitter's generator
         struct consul_calls calls; // not ended yet
         size_t kept;               // bytes of long arguments that waiting calls hold
+        struct grpc_method subscribe;
+        struct grpc_server *grpc;
+        struct subscriptions *subscriptions;
+        struct consul_followings followings; // calls of it, not ended yet
 };
 
 // --- call.c: a call, whichever way it came. It ends with its answer, its refusal or its being
@@ -179,6 +185,12 @@ void consul_no_config_entry(struct consul_call *call, const void *what);
 void consul_no_config_entries(struct consul_call *call, const void *what);
 void consul_no_config_at_all(struct consul_call *call, const void *what);
 void consul_no_service_config(struct consul_call *call, const void *what);
+
+// --- subscribe.c: gRPC.
+
+// returns  0 or a negative errno; to be stopped in any case.
+int consul_subscribe_start(struct consul_service *service);
+void consul_subscribe_stop(struct consul_service *service);
 
 // --- methods.c
 

@@ -30,6 +30,7 @@ static int add_methods(const struct agent *agent, struct consul_service *service
 int consul_service_create(struct agent *agent, struct consul_service **out)
 {
         struct consul_service *service = calloc(1, sizeof(*service));
+        int ret;
 
         if (service == NULL)
                 return -ENOMEM;
@@ -37,8 +38,10 @@ int consul_service_create(struct agent *agent, struct consul_service **out)
         // Zero would stay zero.
         service->random = uv_hrtime();
         LIST_INIT(&service->calls);
+        LIST_INIT(&service->followings);
         *out = service; // ended with the agent, also on failure
-        return add_methods(agent, service);
+        ret = add_methods(agent, service);
+        return ret == 0 ? consul_subscribe_start(service) : ret;
 }
 
 void consul_service_destroy(struct consul_service *take_service)
@@ -48,5 +51,6 @@ void consul_service_destroy(struct consul_service *take_service)
         add_methods(take_service->agent, NULL);
         while (!LIST_EMPTY(&take_service->calls))
                 consul_call_stop(LIST_FIRST(&take_service->calls));
+        consul_subscribe_stop(take_service);
         free(take_service);
 }

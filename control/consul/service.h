@@ -5,7 +5,8 @@
  * The methods of Consul's RPC: what client agents ask a server for on its port. Those that read
  * wait for the store to be as fresh as asked for and, as blocking queries, for a change, without a
  * thread; those that change something pass it to the log, wherever its leader is; those for another
- * datacenter are passed on to a server there.
+ * datacenter are passed on to a server there. Beside them, over gRPC, subscriptions to the health
+ * of services, with which those agents answer blocking queries themselves.
  *
  * context  the control thread.
  */
@@ -29,5 +30,9 @@ void consul_service_destroy(struct consul_service *take_service);
 /** Answer a call that a server of another datacenter has passed on (RELAY_CALL). */
 void consul_service_relayed(struct consul_service *service, struct relay_incoming *take_incoming,
                             const uint8_t *bytes, size_t len);
+
+/** Serve a subscription that a server of another datacenter has passed on (RELAY_SUBSCRIBE). */
+void consul_service_subscribe(struct consul_service *service, struct relay_incoming *take_incoming,
+                              const uint8_t *bytes, size_t len);
 
 #endif

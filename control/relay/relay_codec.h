@@ -20,7 +20,10 @@
  * nothing: the call's answer is not waited for any more. DNS whether it came over TCP (bit 0) and
  * wants WAN addresses (bit 1) in 1 byte, how long an answer may be (2) and the message, answered
  * with a message or nothing. CALL a method of Consul's RPC for another datacenter
- * (control/consul/relayed.h), answered with its outcome. PING nothing, answered with a PONG.
+ * (control/consul/relayed.h), answered with its outcome. SUBSCRIBE a SubscribeRequest for another
+ * datacenter (control/subscribe/subscribe_codec.h), to which any number of ITEMs come, events as
+ * gRPC frames them, until an ANSWER ends it: a status code and a text in msgpack. PING nothing,
+ * answered with a PONG.
  *
  * Pure. Bytes may be hostile: every bound is checked.
  */
@@ -50,6 +53,7 @@ enum relay_kind {
         RELAY_PING = 6,
         RELAY_DNS = 7,
         RELAY_CALL = 8,
+        RELAY_SUBSCRIBE = 9,
         RELAY_ANSWER = 0x81,
         RELAY_ITEM = 0x82,
         RELAY_PONG = 0x86,

@@ -147,6 +147,7 @@ static void on_message(void *arg, enum relay_kind kind, uint64_t id, const uint8
         case RELAY_FOLLOW:
         case RELAY_DNS:
         case RELAY_CALL:
+        case RELAY_SUBSCRIBE:
                 if (known == NULL) {
                         begin_call(connection, kind, id, bytes, len);
                         return;

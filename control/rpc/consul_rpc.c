@@ -108,18 +108,6 @@ static void on_tick(uv_timer_t *timer)
 
 // --- Connections.
 
-static bool is_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-        if (a->ss_family != b->ss_family)
-                return false;
-        if (a->ss_family == AF_INET6)
-                return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-                              &((const struct sockaddr_in6 *)b)->sin6_addr,
-                              sizeof(struct in6_addr)) == 0;
-        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-}
-
 static unsigned count_of_source(const struct consul_rpc *rpc, uv_tcp_t *tcp)
 {
         struct sockaddr_storage source;
@@ -130,7 +118,7 @@ static unsigned count_of_source(const struct consul_rpc *rpc, uv_tcp_t *tcp)
         if (uv_tcp_getpeername(tcp, (struct sockaddr *)&source, &length) != 0)
                 return 0;
         LIST_FOREACH(link, &rpc->links, entry)
-        count += is_same_host(&link->source, &source);
+        count += address_same_host(&link->source, &source);
         return count;
 }
 

@@ -22,6 +22,7 @@ struct demux;
 #define DEMUX_CONSUL_RPC      0x00 /* one stream of calls */
 #define DEMUX_CONSUL_YAMUX    0x04 /* calls in many streams */
 #define DEMUX_CONSUL_SNAPSHOT 0x05 /* one snapshot, there or back */
+#define DEMUX_GRPC            0x08 /* HTTP/2 */
 #define DEMUX_RAFT            0x4c /* ours: raft/node, RAFT_CONNECTION_BYTE */
 #define DEMUX_FORWARD         0x46 /* ours: requests forwarded to the leader */
 #define DEMUX_RELAY           0x52 /* ours: what agents ask servers, control/relay/relay_codec.h */

@@ -5,8 +5,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* Holds any address with its port, "[...]:65535" and a NUL. */
@@ -33,6 +35,20 @@ static inline const char *address_text(const struct sockaddr *address, char *out
                 snprintf(out, size, "%s", host);
         }
         return out;
+}
+
+/** Whether two addresses, of IPv4 or IPv6, are one host's; ports do not count. */
+static inline bool address_same_host(const struct sockaddr_storage *a,
+                                     const struct sockaddr_storage *b)
+{
+        if (a->ss_family != b->ss_family)
+                return false;
+        if (a->ss_family == AF_INET6)
+                return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                              &((const struct sockaddr_in6 *)b)->sin6_addr,
+                              sizeof(struct in6_addr)) == 0;
+        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "control/checks/docker_stream.h"
 #include "control/checks/grpc_message.h"
 #include "control/checks/h2_ping.h"
+#include "control/grpc/grpc_wire.h"
 
 #define CHECK(condition)                                                                           \
         do {                                                                                       \
@@ -72,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 CHECK(status >= 0 && status <= 127);
         snprintf(text, sizeof(text), "%.*s", (int)(size < 60 ? size : 60), (const char *)data);
         status = (int)strlen(text);
-        grpc_message_decode(text);
+        grpc_status_text_decode(text);
         CHECK((int)strlen(text) <= status);
         for (size_t piece = 1; piece < 12; piece += 3) {
                 CHECK(play_h2(data, size, piece) == play_h2(data, size, size + 1));
