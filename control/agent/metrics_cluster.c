@@ -2,6 +2,7 @@
 #include "control/agent/datacenters.h"
 #include "control/agent/metrics_internal.h"
 #include "control/agent/remote.h"
+#include "control/consul/service.h"
 #include "control/follow/follower.h"
 #include "control/member/members.h"
 #include "control/relay/relay.h"
@@ -108,6 +109,33 @@ static void add_consul_calls(struct metric_list *list, const struct agent *agent
         add_figures(list, figures, ARRAY_LEN(figures), NULL);
 }
 
+static void add_subscriptions(struct metric_list *list, const struct agent *agent)
+{
+        struct consul_service_stats stats;
+
+        consul_service_stats(agent->consul, &stats);
+        const struct figure figures[] = {
+            {METRIC_GAUGE, "lictor.grpc.connections", "Connections with gRPC open.",
+             stats.grpc.connections_open},
+            {METRIC_COUNTER, "lictor.grpc.refused", "Connections refused for their number.",
+             stats.grpc.refused},
+            {METRIC_COUNTER, "lictor.grpc.broken",
+             "Connections ended for what they sent, or for not reading.", stats.grpc.broken},
+            {METRIC_GAUGE, "lictor.subscriptions.open", "Subscriptions to services.",
+             stats.subscriptions.subscribers},
+            {METRIC_COUNTER, "lictor.subscriptions.snapshots", "Snapshots sent to subscribers.",
+             stats.subscriptions.snapshots},
+            {METRIC_COUNTER, "lictor.subscriptions.resumed",
+             "Subscriptions that went on without one.", stats.subscriptions.resumed},
+            {METRIC_COUNTER, "lictor.subscriptions.events", "Changes sent to subscribers.",
+             stats.subscriptions.events},
+            {METRIC_COUNTER, "lictor.subscriptions.aborted", "Subscribers told to begin anew.",
+             stats.subscriptions.aborted},
+        };
+
+        add_figures(list, figures, ARRAY_LEN(figures), NULL);
+}
+
 static void add_server_port(struct metric_list *list, const struct agent *agent)
 {
         struct demux_counters port;
@@ -176,4 +204,6 @@ void metrics_add_cluster(struct metric_list *list, const struct agent *agent)
                 add_server_port(list, agent);
         if (agent->server != NULL)
                 add_consul_calls(list, agent);
+        if (agent->consul != NULL)
+                add_subscriptions(list, agent);
 }

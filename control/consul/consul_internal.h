@@ -8,7 +8,6 @@
 #include "control/api/shape.h"
 #include "control/consul/args.h"
 #include "control/consul/service.h"
-#include "control/grpc/grpc_call.h"
 #include "control/query/nearest.h"
 #include "control/rpc/rpc_call.h"
 #include "control/store/store_write.h"

@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/grpc/grpc_server.h"
+#include "control/subscribe/subscriptions.h"
+
 struct agent;
 struct consul_service;
 struct relay_incoming;
@@ -34,5 +37,13 @@ void consul_service_relayed(struct consul_service *service, struct relay_incomin
 /** Serve a subscription that a server of another datacenter has passed on (RELAY_SUBSCRIBE). */
 void consul_service_subscribe(struct consul_service *service, struct relay_incoming *take_incoming,
                               const uint8_t *bytes, size_t len);
+
+struct consul_service_stats {
+        struct grpc_server_stats grpc;
+        struct subscriptions_stats subscriptions;
+};
+
+/** What its subscriptions have done since the start. */
+void consul_service_stats(const struct consul_service *service, struct consul_service_stats *out);
 
 #endif

@@ -4,11 +4,9 @@
 #include <strings.h>
 
 #include "control/consul/consul_internal.h"
-#include "control/grpc/grpc_server.h"
 #include "control/relay/relay.h"
 #include "control/relay/relay_server.h"
 #include "control/server/server.h"
-#include "control/subscribe/subscriptions.h"
 
 // What may wait of a stream from another datacenter: its server holds back what is too much.
 #define RELAYED_BACKLOG_MAX ((size_t)64 << 20)
@@ -280,4 +278,10 @@ void consul_subscribe_stop(struct consul_service *service)
         while ((following = LIST_FIRST(&service->followings)) != NULL)
                 finish(following, GRPC_UNAVAILABLE, "this server is stopping");
         subscriptions_destroy(service->subscriptions);
+}
+
+void consul_service_stats(const struct consul_service *service, struct consul_service_stats *out)
+{
+        grpc_server_stats(service->grpc, &out->grpc);
+        subscriptions_stats(service->subscriptions, &out->subscriptions);
 }

@@ -113,7 +113,7 @@ void grpc_call_finish(struct grpc_call *take_call, enum grpc_code code, const ch
 {
         take_call->is_finished = true;
         take_call->cancel = NULL;
-        take_call->code = code;
+        take_call->code = (int)code;
         take_call->text = text[0] != '\0' ? strdup(text) : NULL;
         grpc_call_resume(take_call);
 }
