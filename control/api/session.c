@@ -68,6 +68,8 @@ static void write_session(const struct api *api, struct json_writer *w, const vo
         else
                 api_put_list(w, "NodeChecks", &session->node_checks);
         write_service_checks(w, session);
+        if (session->checks.count > 0)
+                api_put_list(w, "Checks", &session->checks);
         api_put_indexes(w, &record->head);
         json_writer_end_object(w);
 }
@@ -290,11 +292,44 @@ static bool parse_lock_delay(struct http_request *request, const json_t *value, 
         return true;
 }
 
-static int fill_checks(const json_t *body, struct scratch *scratch, struct catalog_session *out)
+// Null is an empty list, but is shown as null.
+static int fill_list(const json_t *given, struct scratch *scratch, struct text_list *out,
+                     bool *out_null)
 {
         static const char *const serf_health[] = {SERF_HEALTH};
-        const json_t *checks = json_object_get(body, "Checks");
-        const json_t *node_checks = json_object_get(body, "NodeChecks");
+
+        *out_null = json_is_null(given);
+        if (given != NULL)
+                return api_decode_list(given, scratch, out);
+        *out = (struct text_list){serf_health, 1};
+        return 0;
+}
+
+/*
+ * Both lists, the one of old clients and its successor, have a default. One that was emptied takes
+ * the other's checks away, too; the old one, left alone, yields to the new.
+ */
+static int fill_node_checks(const json_t *body, struct scratch *scratch,
+                            struct catalog_session *out)
+{
+        bool checks_null;
+
+        if (fill_list(json_object_get(body, "Checks"), scratch, &out->checks, &checks_null) < 0 ||
+            fill_list(json_object_get(body, "NodeChecks"), scratch, &out->node_checks,
+                      &out->node_checks_null) < 0)
+                return -ENOMEM;
+        if (out->checks.count == 0) {
+                out->node_checks = (struct text_list){NULL, 0};
+                out->node_checks_null = false;
+        } else if (out->node_checks.count == 0 ||
+                   (out->checks.count == 1 && strcmp(out->checks.items[0], SERF_HEALTH) == 0)) {
+                out->checks = (struct text_list){NULL, 0};
+        }
+        return 0;
+}
+
+static int fill_checks(const json_t *body, struct scratch *scratch, struct catalog_session *out)
+{
         const json_t *services = json_object_get(body, "ServiceChecks");
         size_t count = json_array_size(services);
         const char **ids = scratch_alloc(scratch, (count + 1) * sizeof(*ids));
@@ -306,17 +341,10 @@ static int fill_checks(const json_t *body, struct scratch *scratch, struct catal
                 ids[i] = json_schema_string(json_array_get(services, i), "ID");
                 namespaces[i] = json_schema_string(json_array_get(services, i), "Namespace");
         }
-        out->service_checks_given = services != NULL;
+        out->service_checks_given = json_is_array(services);
         out->service_checks = (struct text_list){ids, (uint32_t)count};
         out->service_check_namespaces = (struct text_list){namespaces, (uint32_t)count};
-        // An empty list of either kind takes the default away.
-        if (node_checks == NULL && (checks == NULL || json_array_size(checks) > 0))
-                out->node_checks = (struct text_list){serf_health, 1};
-        if (node_checks != NULL && api_decode_list(node_checks, scratch, &out->node_checks) < 0)
-                return -ENOMEM;
-        if (checks != NULL && api_decode_list(checks, scratch, &out->checks) < 0)
-                return -ENOMEM;
-        return 0;
+        return fill_node_checks(body, scratch, out);
 }
 
 static bool fill_session(const struct api *api, struct http_request *request, const json_t *body,
@@ -328,7 +356,7 @@ static bool fill_session(const struct api *api, struct http_request *request, co
         if (!parse_lock_delay(request, json_object_get(body, "LockDelay"), &out->lock_delay_ns))
                 return false;
         out->name = json_schema_string(body, "Name");
-        out->node = node != NULL ? json_string_value(node) : api_asking_node(api, request);
+        out->node = json_is_string(node) ? json_string_value(node) : api_asking_node(api, request);
         out->behavior = json_schema_string(body, "Behavior");
         out->ttl = json_schema_string(body, "TTL");
         if (fill_checks(body, scratch, out) < 0) {
@@ -375,7 +403,8 @@ void api_session_create(struct http_request *request, void *app)
         }
         http_request_body(request, &len);
         if (len > 0 &&
-            !api_parse_body(request, &create_schema, JSON_SCHEMA_IGNORE_UNKNOWN, false, &body))
+            !api_parse_body(request, &create_schema,
+                            JSON_SCHEMA_IGNORE_UNKNOWN | JSON_SCHEMA_KEEP_NULLS, false, &body))
                 goto free_scratch;
         if (!fill_session(api, request, body, scratch, &command.session_create) ||
             !api_check_datacenter(api, request) ||

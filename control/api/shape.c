@@ -159,18 +159,25 @@ void api_write_node(const struct api *api, struct json_writer *w, const void *no
         json_writer_end_object(w);
 }
 
-void api_write_service(const struct api *api, struct json_writer *w, const void *service_record)
+static void put_tags(struct json_writer *w, const char *key, const struct text_list *tags,
+                     bool null)
 {
-        const struct service_record *record = service_record;
+        if (tags->count == 0 && null)
+                json_writer_put_null(w, key);
+        else
+                api_put_list(w, key, tags);
+}
+
+static void write_service(struct json_writer *w, const struct service_record *record, bool null)
+{
         const struct catalog_service *service = &record->service;
 
-        (void)api;
         json_writer_begin_object(w);
         if (service->kind[0] != '\0')
                 json_writer_put_string(w, "Kind", service->kind);
         json_writer_put_string(w, "ID", service->id);
         json_writer_put_string(w, "Service", service->name);
-        api_put_list(w, "Tags", &service->tags);
+        put_tags(w, "Tags", &service->tags, null);
         json_writer_put_string(w, "Address", service->address);
         api_put_service_addresses(w, "TaggedAddresses", &service->tagged_addresses);
         api_put_map(w, "Meta", &service->meta, true);
@@ -186,12 +193,22 @@ void api_write_service(const struct api *api, struct json_writer *w, const void 
         json_writer_end_object(w);
 }
 
-void api_write_check(const struct api *api, struct json_writer *w, const void *check_record)
+void api_write_service(const struct api *api, struct json_writer *w, const void *service_record)
 {
-        const struct check_record *record = check_record;
+        (void)api;
+        write_service(w, service_record, false);
+}
+
+void api_write_kept_service(const struct api *api, struct json_writer *w, const void *record)
+{
+        (void)api;
+        write_service(w, record, true);
+}
+
+static void write_check(struct json_writer *w, const struct check_record *record, bool null)
+{
         const struct catalog_check *check = &record->check;
 
-        (void)api;
         json_writer_begin_object(w);
         json_writer_put_string(w, "Node", check->node);
         json_writer_put_string(w, "CheckID", check->id);
@@ -201,7 +218,7 @@ void api_write_check(const struct api *api, struct json_writer *w, const void *c
         json_writer_put_string(w, "Output", check->output);
         json_writer_put_string(w, "ServiceID", check->service_id);
         json_writer_put_string(w, "ServiceName", check->service_name);
-        api_put_list(w, "ServiceTags", &check->service_tags);
+        put_tags(w, "ServiceTags", &check->service_tags, null);
         json_writer_put_string(w, "Type", check->type);
         json_writer_put_string(w, "Interval", check->interval);
         json_writer_put_string(w, "Timeout", check->timeout);
@@ -209,4 +226,16 @@ void api_write_check(const struct api *api, struct json_writer *w, const void *c
         api_put_json(w, "Definition", check->definition_json, "{}");
         api_put_indexes(w, &record->head);
         json_writer_end_object(w);
+}
+
+void api_write_check(const struct api *api, struct json_writer *w, const void *check_record)
+{
+        (void)api;
+        write_check(w, check_record, false);
+}
+
+void api_write_kept_check(const struct api *api, struct json_writer *w, const void *record)
+{
+        (void)api;
+        write_check(w, record, true);
 }

@@ -22,6 +22,9 @@ typedef void (*api_item_fn)(const struct api *api, struct json_writer *w, const 
 void api_write_node(const struct api *api, struct json_writer *w, const void *node_record);
 void api_write_service(const struct api *api, struct json_writer *w, const void *service_record);
 void api_write_check(const struct api *api, struct json_writer *w, const void *check_record);
+/** Likewise as they are kept: where there are no tags, null. */
+void api_write_kept_service(const struct api *api, struct json_writer *w, const void *record);
+void api_write_kept_check(const struct api *api, struct json_writer *w, const void *record);
 /** An instance together with its node in one flat object; and with its node and checks. */
 void api_write_service_node(const struct api *api, struct json_writer *w, const void *item);
 void api_write_instance(const struct api *api, struct json_writer *w, const void *service_record);

@@ -32,8 +32,8 @@ static void write_row(const struct api *api, struct json_writer *w,
                 api_item_fn write;
         } kinds[] = {
             [TXN_NODE] = {"Node", api_write_node},
-            [TXN_SERVICE] = {"Service", api_write_service},
-            [TXN_CHECK] = {"Check", api_write_check},
+            [TXN_SERVICE] = {"Service", api_write_kept_service},
+            [TXN_CHECK] = {"Check", api_write_kept_check},
         };
 
         json_writer_begin_object(w);

@@ -30,6 +30,14 @@ int fsm_name_failure(struct store_error *error, const char *what)
         return store_error_set(error, "failed inserting %s: %.480s", what, cause.text);
 }
 
+static int name_failed_check(struct store_error *error, const char *node)
+{
+        struct store_error cause = *error;
+
+        return store_error_set(error, "failed inserting check: %.200s on node \"%.200s\"",
+                               cause.text, node);
+}
+
 static int apply_register(struct store *s, const struct command_register *reg,
                           struct store_error *error)
 {
@@ -41,7 +49,7 @@ static int apply_register(struct store *s, const struct command_register *reg,
                 return fsm_name_failure(error, "service");
         for (uint32_t i = 0; i < reg->check_count; i++)
                 if (store_set_check(s, &reg->checks[i], error) < 0)
-                        return fsm_name_failure(error, "check");
+                        return name_failed_check(error, reg->checks[i].node);
         return 0;
 }
 

@@ -66,6 +66,22 @@ static int set(struct store *s, const struct txn_op *op, struct store_error *err
         return -EINVAL;
 }
 
+// Consul forgets why a node or a check of the right index is not set: the row stays as it is.
+static int compare_and_set(struct store *s, const struct txn_op *op, uint64_t index,
+                           struct store_error *error)
+{
+        // Index 0 asks that there be none yet.
+        if (index != op->index)
+                return store_error_set(error, "failed to set %s, index is stale",
+                                       title_of(op).text);
+        if (set(s, op, error) < 0) {
+                if (op->kind == TXN_SERVICE)
+                        return -EINVAL;
+                error->text[0] = '\0';
+        }
+        return 0;
+}
+
 static void remove_row(struct store *s, union store_row row, enum txn_kind kind)
 {
         if (row.record == NULL)
@@ -88,11 +104,7 @@ static int run_op(struct store *s, const struct txn_op *op, struct store_error *
                 return row.record ? 0
                                   : store_error_set(error, "%s doesn't exist", title_of(op).text);
         case TXN_CAS:
-                // Index 0 asks that there be none yet.
-                if (index != op->index)
-                        return store_error_set(error, "failed to set %s, index is stale",
-                                               title_of(op).text);
-                return set(s, op, error);
+                return compare_and_set(s, op, index, error);
         case TXN_SET:
                 return set(s, op, error);
         case TXN_DELETE_CAS:

@@ -110,8 +110,7 @@ int store_set_check(struct store *s, const struct catalog_check *check, struct s
                     store_service_get(s, check->node, check->service_id);
 
                 if (service == NULL)
-                        return store_error_set(
-                            error, "Missing service registration on node \"%.200s\"", check->node);
+                        return store_error_set(error, "Missing service registration");
                 value.service_name = service->service.name;
                 value.service_tags = service->service.tags;
         }

@@ -64,6 +64,10 @@ static int check_lists(const struct store *s, const struct catalog_session *sess
                         const char *id = lists[i]->items[n];
                         const struct check_record *check = store_check_get(s, session->node, id);
 
+                        if (id[0] == '\0')
+                                return store_error_set(error, "failed check lookup: index error: "
+                                                              "object is missing a value for "
+                                                              "this index");
                         if (check == NULL)
                                 return store_error_set(error, "Missing check '%.200s' registration",
                                                        id);

@@ -316,9 +316,16 @@ static int run_task(struct pass *pass, const struct task *task)
                                  "json: unknown field \"%.60s\"", key);
                         return -EINVAL;
                 }
-                if (json_is_null(value) || field->kind == JSON_KIND_IGNORED)
+                if (field->kind == JSON_KIND_IGNORED)
                         continue;
-                ret = field_value(pass, field, value, &converted);
+                if (json_is_null(value)) {
+                        if (!(pass->flags & JSON_SCHEMA_KEEP_NULLS))
+                                continue;
+                        converted = json_null();
+                        ret = 0;
+                } else {
+                        ret = field_value(pass, field, value, &converted);
+                }
                 if (ret < 0)
                         return ret;
                 if (json_object_set_new(task->out, field->name, converted) < 0)

@@ -53,6 +53,7 @@ struct json_schema {
 enum json_schema_flags {
         JSON_SCHEMA_IGNORE_UNKNOWN = 1 << 0, // unknown keys are dropped instead of refused
         JSON_SCHEMA_SNAKE_CASE = 1 << 1,     // "enable_tag_override" matches EnableTagOverride
+        JSON_SCHEMA_KEEP_NULLS = 1 << 2,     // members that are null stay, as null
 };
 
 #define JSON_SCHEMA_ERROR_MAX 192
@@ -60,8 +61,8 @@ enum json_schema_flags {
 /**
  * Check a value against a schema and bring its keys to their canonical form.
  * @in      an object, or null, which counts as an empty object; borrowed.
- * @out     a new reference on success: canonical keys only, kinds as described, nulls left out,
- *          later duplicates winning over earlier ones.
+ * @out     a new reference on success: canonical keys only, kinds as described, nulls left out
+ *          unless kept, later duplicates winning over earlier ones.
  * @error   on failure a sentence naming the field.
  * returns  0, -EINVAL or -ENOMEM.
  * context  any thread.

@@ -166,7 +166,9 @@ Test(api_txn, operations_apply_together_or_not_at_all)
         } rows[] = {
             {"[{\"Node\":{\"Verb\":\"set\",\"Node\":{\"Node\":\"t\",\"Address\":\"10.6.0.1\"}}},"
              "{\"Service\":{\"Verb\":\"set\",\"Node\":\"t\",\"Service\":{\"Service\":\"s\"}}}]",
-             200, "~\"Service\":{\"ID\":\"s\""},
+             200, "~\"Service\":{\"ID\":\"s\",\"Service\":\"s\",\"Tags\":null,"},
+            {"[{\"Check\":{\"Verb\":\"set\",\"Check\":{\"Node\":\"t\",\"CheckID\":\"c\"}}}]", 200,
+             "~\"ServiceTags\":null,"},
             {"[{\"Node\":{\"Verb\":\"get\",\"Node\":{\"Node\":\"t\"}}}]", 200,
              "~\"KnownLeader\":true"},
             {"[{\"Node\":{\"Verb\":\"get\",\"Node\":{\"Node\":\"ghost\"}}}]", 409,

@@ -86,8 +86,7 @@ Test(txn, refusals_speak_as_consul_does_and_change_nothing)
              "check \"ghost\" on node \"tx\" doesn't exist"},
             {op_service(TXN_SET, "ghost", "s1", "svc", 0), "Missing node registration"},
             {op_check(TXN_SET, "ghost", "s1", "", 0), "Missing node registration"},
-            {op_check(TXN_SET, "tx", "c", "ghost", 0),
-             "Missing service registration on node \"tx\""},
+            {op_check(TXN_SET, "tx", "c", "ghost", 0), "Missing service registration"},
             {op_service(TXN_DELETE, "tx", "s1", "", 0), "Must provide service name with ID"},
             {op_service(TXN_CAS, "tx", "s1", "svc", 1),
              "failed to set service \"s1\" on node \"tx\", index is stale"},
@@ -119,6 +118,25 @@ Test(txn, compare_and_set_takes_the_current_index_or_zero_for_none)
         cr_expect_str_eq(store_node_get(m.store, "tx")->node.address, "10.6.0.2");
         expect_ok(run_one(&m, op_node(TXN_DELETE_CAS, "tx", "", 3)));
         cr_expect_null(store_node_get(m.store, "tx"));
+        machine_fini(&m);
+}
+
+Test(txn, a_row_whose_index_is_right_but_that_cannot_be_set_stays_without_an_error)
+{
+        struct machine m;
+
+        machine_init(&m);
+        expect_ok(machine_node(&m, "tx", "10.6.0.1"));
+        expect_ok(run_one(&m, op_check(TXN_CAS, "ghost", "c", "", 0)));
+        cr_expect_eq(m.last.txn_row_count, 0);
+        expect_ok(run_one(&m, op_check(TXN_CAS, "tx", "c", "ghost", 0)));
+        cr_expect_eq(m.last.txn_row_count, 0);
+        expect_ok(machine_check(&m, "tx", "c", "", "passing"));
+        expect_ok(run_one(&m, op_check(TXN_CAS, "tx", "c", "ghost", 4)));
+        cr_expect_eq(m.last.txn_row_count, 1);
+        cr_expect_str_eq(store_check_get(m.store, "tx", "c")->check.service_id, "");
+        cr_expect_str_eq(run_one(&m, op_service(TXN_CAS, "ghost", "s", "svc", 0)),
+                         "Missing node registration");
         machine_fini(&m);
 }
 
