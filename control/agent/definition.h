@@ -81,6 +81,7 @@ struct definition_check_context {
         const struct catalog_service *service; // it belongs to, or NULL
         const char *status;                    // "" takes the definition's, else critical
         const char *output;
+        bool untyped; // Consul shows no type of a check that a file has outside of a service
 };
 
 /** See definition_service_record(). */

@@ -178,7 +178,7 @@ struct check_record *definition_check_record(const json_t *definition,
                 check.service_name = context->service->name;
                 check.service_tags = context->service->tags;
         }
-        check.type = definition_check_type(definition);
+        check.type = context->untyped ? "" : definition_check_type(definition);
         if (definition_upkeep(definition) != DEFINITION_NONE) {
                 check.interval = duration_format(json_schema_int(definition, "Interval"), interval);
                 check.timeout = duration_format(json_schema_int(definition, "Timeout"), timeout);

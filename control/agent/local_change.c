@@ -85,6 +85,7 @@ static int fill_check(struct local_state *local, const char *id, const json_t *d
         entry->reap_after_ms =
             json_schema_int(definition, "DeregisterCriticalServiceAfter") / 1000000;
         entry->marked = true;
+        deadlines_clear(&local->deadlines, &entry->push);
         set_record(local, entry, record);
         local_arm_ttl(local, entry);
         local_arm_reap(local, entry);
@@ -97,7 +98,8 @@ static int fill_check(struct local_state *local, const char *id, const json_t *d
         return 0;
 }
 
-int local_put_check(struct local_state *local, const json_t *definition, bool from_config)
+static int put_check(struct local_state *local, const json_t *definition, bool from_config,
+                     bool untyped)
 {
         const char *id = definition_check_id(definition);
         const char *service_id = json_schema_string(definition, "ServiceID");
@@ -107,6 +109,7 @@ int local_put_check(struct local_state *local, const json_t *definition, bool fr
             .service = local_service(local, service_id),
             .status = "",
             .output = "",
+            .untyped = untyped,
         };
         char *status = NULL, *output = NULL;
         int ret;
@@ -124,6 +127,11 @@ int local_put_check(struct local_state *local, const json_t *definition, bool fr
         free(status);
         free(output);
         return ret;
+}
+
+int local_put_check(struct local_state *local, const json_t *definition, bool from_config)
+{
+        return put_check(local, definition, from_config, from_config);
 }
 
 int local_put_maintenance(struct local_state *local, const char *check_id, const char *service_id,
@@ -156,7 +164,7 @@ int local_put_maintenance(struct local_state *local, const char *check_id, const
         return ret;
 }
 
-// Checks of a service that its new definition no longer has.
+// Checks of a service that its new definition does not have, maintenance included.
 static void drop_other_checks(struct local_state *local, const char *service_id,
                               const json_t *wanted)
 {
@@ -165,7 +173,7 @@ static void drop_other_checks(struct local_state *local, const char *service_id,
 
         for (struct local_check_entry *entry = service->checks; entry != NULL; entry = next) {
                 const char *id = entry->record->check.id;
-                bool keep = strcmp(entry->record->check.type, "maintenance") == 0;
+                bool keep = false;
                 const json_t *check;
                 size_t n;
 
@@ -195,24 +203,6 @@ static json_t *checks_of_definition(const json_t *definition)
         return checks;
 }
 
-// Tags of the service are copied into its checks; they follow when the service changes.
-static int refresh_checks(struct local_state *local, const struct local_service_entry *service)
-{
-        for (struct local_check_entry *entry = service->checks; entry != NULL;
-             entry = entry->next_of_service) {
-                struct catalog_check check = entry->record->check;
-                struct check_record *record;
-
-                check.service_name = service->record->service.name;
-                check.service_tags = service->record->service.tags;
-                record = check_record_create(&check, 0, 0);
-                if (record == NULL)
-                        return -ENOMEM;
-                set_record(local, entry, record);
-        }
-        return 0;
-}
-
 void local_take_tags(struct local_state *local, struct local_service_entry *entry,
                      const struct text_list *tags)
 {
@@ -224,7 +214,6 @@ void local_take_tags(struct local_state *local, struct local_service_entry *entr
                 return;
         entry->record = service_record_create(&service, 0, 0);
         record_release(&old->head);
-        refresh_checks(local, entry);
         watch_notify(local->watches, LOCAL_WATCH_SERVICE, entry->record->service.id,
                      strlen(entry->record->service.id));
 }
@@ -257,7 +246,7 @@ static int fill_service(struct local_state *local, const json_t *definition, boo
                 local_files_save_service(local, entry);
         watch_notify(local->watches, LOCAL_WATCH_SERVICE, id, strlen(id));
         local_touch_aliases(local, id);
-        return refresh_checks(local, entry);
+        return 0;
 }
 
 int local_put_service(struct local_state *local, const json_t *definition, bool from_config,
@@ -276,7 +265,7 @@ int local_put_service(struct local_state *local, const json_t *definition, bool 
         json_array_foreach(checks, i, check)
         {
                 if (ret == 0)
-                        ret = local_put_check(local, check, from_config);
+                        ret = put_check(local, check, from_config, false);
         }
         json_decref(checks);
         return ret;

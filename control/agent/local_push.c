@@ -85,6 +85,12 @@ static void mark(uint32_t *pushed, uint32_t entry_generation, uint32_t push_gene
                 *pushed = entry_generation;
 }
 
+// Not what is in the catalog already, nor what is to follow later.
+static bool goes_with_service(const struct local_check_entry *entry)
+{
+        return entry->pushed != entry->generation && entry->push.slot == 0;
+}
+
 static void on_service_pushed(void *arg, const struct fsm_result *result)
 {
         struct push *push = arg;
@@ -97,7 +103,8 @@ static void on_service_pushed(void *arg, const struct fsm_result *result)
                         mark(&service->pushed, service->generation, push->generation);
                 for (struct local_check_entry *entry = service != NULL ? service->checks : NULL;
                      entry != NULL; entry = entry->next_of_service)
-                        mark(&entry->pushed, entry->generation, push->generation);
+                        if (goes_with_service(entry))
+                                mark(&entry->pushed, entry->generation, push->generation);
         }
         finish(push, result);
 }
@@ -153,7 +160,8 @@ void local_push_service(struct local_state *local, const struct local_service_en
         command.reg.checks = checks;
         for (const struct local_check_entry *check = entry->checks; check != NULL;
              check = check->next_of_service)
-                checks[command.reg.check_count++] = check->record->check;
+                if (goes_with_service(check))
+                        checks[command.reg.check_count++] = check->record->check;
         propose_command(local->options.proposer, &command, on_service_pushed, push);
         free(checks);
 }

@@ -107,13 +107,23 @@ static json_t *canonical(const struct json_schema *schema, const char *text)
         return out;
 }
 
-void local_fixture_service(struct local_fixture *f, const char *definition)
+static void register_service(struct local_fixture *f, const char *definition, bool replace_checks)
 {
         json_t *body = canonical(&local_service_schema, definition);
 
         f->last = (struct local_result){0};
-        local_register_service(f->local, body, false, local_fixture_done, f);
+        local_register_service(f->local, body, replace_checks, local_fixture_done, f);
         json_decref(body);
+}
+
+void local_fixture_service(struct local_fixture *f, const char *definition)
+{
+        register_service(f, definition, false);
+}
+
+void local_fixture_replace(struct local_fixture *f, const char *definition)
+{
+        register_service(f, definition, true);
 }
 
 void local_fixture_check(struct local_fixture *f, const char *definition)

@@ -31,6 +31,8 @@ void local_fixture_stop(struct local_fixture *f);
 
 /** Register a service or a check from JSON text and run until the answer. */
 void local_fixture_service(struct local_fixture *f, const char *definition);
+/** See local_fixture_service(); its other checks go. */
+void local_fixture_replace(struct local_fixture *f, const char *definition);
 /** See local_fixture_service(). */
 void local_fixture_check(struct local_fixture *f, const char *definition);
 /** A local_done_fn for a fixture. */

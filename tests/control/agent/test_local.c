@@ -131,7 +131,7 @@ Test(local, registering_again_keeps_the_state)
         local_fixture_stop(&f);
 }
 
-Test(local, checks_follow_the_tags_of_their_service)
+Test(local, a_check_has_the_tags_its_service_had_when_it_was_registered)
 {
         struct local_fixture f = {0};
 
@@ -139,7 +139,13 @@ Test(local, checks_follow_the_tags_of_their_service)
         local_fixture_service(&f,
                               "{\"Name\":\"web\",\"Tags\":[\"a\"],\"Check\":{\"TTL\":\"10s\"}}");
         local_fixture_service(&f, "{\"Name\":\"web\",\"Tags\":[\"b\"]}");
-        cr_expect_str_eq(local_check(f.local, "service:web")->check.service_tags.items[0], "b");
+        cr_expect_str_eq(local_check(f.local, "service:web")->check.service_tags.items[0], "a");
+        cr_expect_str_eq(
+            store_check_get(f.store, "node1", "service:web")->check.service_tags.items[0], "a");
+        local_fixture_service(
+            &f, "{\"Name\":\"api\",\"ID\":\"web\",\"Tags\":[\"c\"],\"Check\":{\"TTL\":\"10s\"}}");
+        cr_expect_str_eq(local_check(f.local, "service:web")->check.service_tags.items[0], "c");
+        cr_expect_str_eq(local_check(f.local, "service:web")->check.service_name, "api");
         local_fixture_stop(&f);
 }
 
@@ -256,6 +262,21 @@ Test(local, maintenance_works_for_the_longest_of_ids)
         local_fixture_stop(&f);
 }
 
+Test(local, replacing_the_checks_of_a_service_ends_its_maintenance)
+{
+        struct local_fixture f = {0};
+
+        local_fixture_start(&f, "{}");
+        local_fixture_service(&f, "{\"Name\":\"web\",\"Check\":{\"TTL\":\"10s\"}}");
+        local_set_maintenance(f.local, "web", true, "", local_fixture_done, &f);
+        local_fixture_service(&f, "{\"Name\":\"web\",\"Check\":{\"TTL\":\"10s\"}}");
+        cr_expect_str_eq(local_fixture_catalog(&f, "_service_maintenance:web"), "critical");
+        local_fixture_replace(&f, "{\"Name\":\"web\",\"Check\":{\"TTL\":\"10s\"}}");
+        cr_expect_str_eq(local_fixture_catalog(&f, "_service_maintenance:web"), "-");
+        cr_expect_str_eq(local_fixture_catalog(&f, "service:web"), "critical");
+        local_fixture_stop(&f);
+}
+
 #define FILE_SERVICES                                                                              \
         "{\"services\":[{\"id\":\"w1\",\"name\":\"web\",\"check\":{\"ttl\":\"1h\"}},"              \
         "{\"name\":\"plain\"}],\"checks\":[{\"name\":\"host\",\"ttl\":\"1h\","                     \
@@ -270,6 +291,8 @@ Test(local, definitions_of_files_come_and_go_with_them)
         cr_expect_not_null(store_service_get(f.store, "node1", "w1"));
         cr_expect_str_eq(local_fixture_catalog(&f, "host"), "passing");
         cr_expect_str_eq(local_fixture_catalog(&f, "of-plain"), "critical");
+        cr_expect_str_eq(local_check(f.local, "host")->check.type, "");
+        cr_expect_str_eq(local_check(f.local, "service:w1")->check.type, "ttl");
         local_fixture_service(&f, "{\"Name\":\"over-http\"}");
         cr_expect_eq(local_fixture_reload(&f, "{\"services\":[{\"name\":\"plain\"}]}"), 0);
         cr_expect_null(store_service_get(f.store, "node1", "w1"));
