@@ -116,7 +116,6 @@ static int start_local(struct agent *agent, char *error, size_t error_size)
             .node_id = agent->node_id,
             .catalog = agent->consul_servers != NULL ? consul_servers_catalog(agent->consul_servers)
                                                      : &agent->local_catalog.catalog,
-            .answers_without_catalog = agent->server == NULL,
         };
         int ret;
 

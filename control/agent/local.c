@@ -182,6 +182,7 @@ void local_deregister_service(struct local_state *local, const char *id, local_d
 {
         struct local_service_entry *entry = local_find_service(local, id);
 
+        touch_clock(local);
         if (id[0] == '\0') {
                 fail(done, arg, 500, "ServiceID missing");
         } else if (entry == NULL) {
@@ -199,6 +200,7 @@ void local_deregister_check(struct local_state *local, const char *id, local_don
 {
         struct local_check_entry *entry = local_find_check(local, id);
 
+        touch_clock(local);
         if (id[0] == '\0') {
                 fail(done, arg, 500, "CheckID missing");
         } else if (entry == NULL) {

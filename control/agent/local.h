@@ -29,8 +29,6 @@ struct local_options {
         const struct log *log;
         const char *node_id;
         struct local_catalog *catalog; // to compare with; NULL: everything is pushed as it changes
-        bool answers_without_catalog;  // what the catalog does not take now is done all the same,
-                                       // and offered again
 };
 
 /**
@@ -70,7 +68,8 @@ typedef void (*local_done_fn)(void *arg, const struct local_result *result);
  * @definition  as a request's body, keys in canonical form (local_service_schema and
  *              local_check_schema); borrowed.
  * @replace_checks  remove checks of the service that the definition does not have.
- * @done        called when the catalog has it, or with the refusal; may be NULL.
+ * @done        called when the catalog has it, or soon without that, or with the refusal; may be
+ *              NULL.
  */
 void local_register_service(struct local_state *local, const json_t *definition,
                             bool replace_checks, local_done_fn done, void *arg);

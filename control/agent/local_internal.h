@@ -11,6 +11,8 @@
 // What the catalog did not take is offered again after this time, twice as long each time.
 #define LOCAL_RETRY_MS     500
 #define LOCAL_RETRY_MAX_MS 15000
+// Whoever changes something waits no longer than this for the catalog to have it.
+#define LOCAL_ANSWER_MS 500
 // The catalog is compared with the local state this often, and up to twice as much later.
 #define LOCAL_SYNC_MS    60000
 #define LOCAL_OUTPUT_MAX 4096
@@ -32,6 +34,7 @@ enum local_deadline {
         LOCAL_DEADLINE_REAP,
         LOCAL_DEADLINE_PUSH,
         LOCAL_DEADLINE_ALIAS,
+        LOCAL_DEADLINE_ANSWER,
 };
 
 struct local_check_entry {
@@ -158,6 +161,8 @@ void local_push_removal(struct local_state *local, const char *service_id, const
                         local_done_fn done, void *arg);
 // Everything the catalog does not have yet.
 void local_push_all(struct local_state *local);
+// The wait of who asked for a push is over; @push owns the deadline.
+void local_push_answer(void *push);
 
 // local_sync.c: comparing with the catalog, and pushing what differs.
 // How many times the base interval a comparison may be put off in a cluster of this size.

@@ -11,31 +11,41 @@ struct push {
         char *service_id;
         char *check_id;
         uint32_t generation; // nothing newer than this is in the catalog
-        local_done_fn done;
+        local_done_fn done;  // NULL when nobody waits, or no more
         void *arg;
+        struct deadline patience;
 };
 
-static void finish(struct push *push, const struct fsm_result *result)
+// What the catalog does not take now is done all the same: the agent has it, and offers it again.
+static void answer(struct push *push)
 {
-        struct local_result outcome = {.status = 200};
+        const struct local_result outcome = {.status = 200};
+        local_done_fn done = push->done;
 
-        if (result == NULL ||
-            (!fsm_result_ok(result) && !push->local->options.answers_without_catalog)) {
-                outcome.status = 500;
-                snprintf(outcome.text, sizeof(outcome.text), "%s",
-                         result == NULL ? "out of memory" : result->error.text);
-        }
-        if (push->done != NULL)
-                push->done(push->arg, &outcome);
+        push->done = NULL;
+        if (done != NULL)
+                done(push->arg, &outcome);
+}
+
+void local_push_answer(void *push)
+{
+        answer(push);
+}
+
+static void finish(struct push *push)
+{
+        answer(push);
+        deadlines_clear(&push->local->deadlines, &push->patience);
         local_release(push->local);
         free(push->service_id);
         free(push->check_id);
         free(push);
 }
 
+// The refusal may be due to what the catalog has lost, so it is read again.
 static void on_retry(uv_timer_t *timer)
 {
-        local_push_all(timer->data);
+        local_sync(timer->data);
 }
 
 // Whether the catalog has it now; if not, it is offered again later. @failed  for the log.
@@ -61,20 +71,29 @@ static struct push *make_push(struct local_state *local, const char *service_id,
         const struct local_result no_memory = {.status = 500, .text = "out of memory"};
         struct push *push = calloc(1, sizeof(*push));
 
-        if (push != NULL) {
-                local->reference_count++;
-                *push = (struct push){.local = local,
-                                      .service_id = strdup(service_id),
-                                      .check_id = strdup(check_id),
-                                      .generation = local->generation,
-                                      .done = done,
-                                      .arg = arg};
-                if (push->service_id != NULL && push->check_id != NULL)
-                        return push;
-                finish(push, NULL);
-        } else if (done != NULL) {
+        if (push == NULL)
+                goto refuse;
+        *push = (struct push){.local = local,
+                              .service_id = strdup(service_id),
+                              .check_id = strdup(check_id),
+                              .generation = local->generation,
+                              .done = done,
+                              .arg = arg};
+        push->patience = (struct deadline){.kind = LOCAL_DEADLINE_ANSWER, .owner = push};
+        if (push->service_id == NULL || push->check_id == NULL ||
+            (done != NULL && deadlines_set(&local->deadlines, &push->patience,
+                                           local->now_ms + LOCAL_ANSWER_MS) < 0))
+                goto free_push;
+        local_rearm_timer(local);
+        local->reference_count++;
+        return push;
+free_push:
+        free(push->service_id);
+        free(push->check_id);
+        free(push);
+refuse:
+        if (done != NULL)
                 done(arg, &no_memory);
-        }
         return NULL;
 }
 
@@ -106,7 +125,7 @@ static void on_service_pushed(void *arg, const struct fsm_result *result)
                         if (goes_with_service(entry))
                                 mark(&entry->pushed, entry->generation, push->generation);
         }
-        finish(push, result);
+        finish(push);
 }
 
 static void on_check_pushed(void *arg, const struct fsm_result *result)
@@ -119,7 +138,7 @@ static void on_check_pushed(void *arg, const struct fsm_result *result)
                 if (entry != NULL)
                         mark(&entry->pushed, entry->generation, push->generation);
         }
-        finish(push, result);
+        finish(push);
 }
 
 static void begin_register(const struct local_state *local, struct command *command)
@@ -150,7 +169,7 @@ void local_push_service(struct local_state *local, const struct local_service_en
 
         if (push == NULL || checks == NULL) {
                 if (push != NULL)
-                        finish(push, NULL);
+                        finish(push);
                 free(checks);
                 return;
         }
@@ -216,20 +235,19 @@ static void on_removal_pushed(void *arg, const struct fsm_result *result)
             remember_removal(push->local, push->service_id, push->check_id) < 0)
                 log_error(push->local->options.log, "agent",
                           "out of memory: a removal is not repeated");
-        finish(push, result);
+        finish(push);
 }
 
 void local_push_removal(struct local_state *local, const char *service_id, const char *check_id,
                         local_done_fn done, void *arg)
 {
         struct push *push = make_push(local, service_id, check_id, done, arg);
-        const struct fsm_result nothing_to_do = {.error = {""}};
         struct command command = {.type = COMMAND_DEREGISTER};
 
         if (push == NULL)
                 return;
         if (local->row_is_anothers) {
-                finish(push, &nothing_to_do);
+                finish(push);
                 return;
         }
         command.dereg = (struct command_deregister){
@@ -254,7 +272,7 @@ static void on_node_pushed(void *arg, const struct fsm_result *result)
                 local->row_is_anothers = false;
                 local_push_all(local);
         }
-        finish(push, result);
+        finish(push);
 }
 
 void local_push_node(struct local_state *local)

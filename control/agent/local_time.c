@@ -89,6 +89,9 @@ static void run_one(struct local_state *local, const struct deadline *due)
         case LOCAL_DEADLINE_ALIAS:
                 local_run_alias(local, entry);
                 break;
+        case LOCAL_DEADLINE_ANSWER:
+                local_push_answer(due->owner);
+                break;
         }
 }
 

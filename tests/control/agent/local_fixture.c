@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int pass_on(struct log_proposer *self, const uint8_t *bytes, size_t len,
@@ -13,6 +14,13 @@ static int pass_on(struct log_proposer *self, const uint8_t *bytes, size_t len,
         struct log_proposer *real = local_log_proposer(f->real);
         struct fsm_result result;
 
+        if (f->is_silent) {
+                f->kept.bytes = memcpy(malloc(len), bytes, len);
+                f->kept.len = len;
+                f->kept.done = done;
+                f->kept.arg = arg;
+                return 0;
+        }
         if (!f->is_down)
                 return real->propose(real, bytes, len, done, arg);
         fsm_result_init(&result);
@@ -86,6 +94,13 @@ void local_fixture_stop(struct local_fixture *f)
         fsm_destroy(f->fsm);
         store_destroy(f->store);
         config_destroy(f->config);
+}
+
+void local_fixture_speak(struct local_fixture *f)
+{
+        f->is_silent = false;
+        pass_on(&f->proposer, f->kept.bytes, f->kept.len, f->kept.done, f->kept.arg);
+        free(f->kept.bytes);
 }
 
 void local_fixture_done(void *fixture, const struct local_result *result)

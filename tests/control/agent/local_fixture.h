@@ -13,6 +13,13 @@ struct local_fixture {
         struct local_log *real;
         struct log_proposer proposer; // passes on to the real one unless down
         bool is_down;
+        bool is_silent; // a proposal is kept: at most one
+        struct {
+                uint8_t *bytes;
+                size_t len;
+                propose_done_fn done;
+                void *arg;
+        } kept;
         bool with_catalog; // compare with the store
         struct local_store_catalog catalog;
         struct config *config;
@@ -35,6 +42,8 @@ void local_fixture_service(struct local_fixture *f, const char *definition);
 void local_fixture_replace(struct local_fixture *f, const char *definition);
 /** See local_fixture_service(). */
 void local_fixture_check(struct local_fixture *f, const char *definition);
+/** Pass on the proposal that was kept. */
+void local_fixture_speak(struct local_fixture *f);
 /** A local_done_fn for a fixture. */
 void local_fixture_done(void *fixture, const struct local_result *result);
 

@@ -175,19 +175,35 @@ Test(local, what_the_catalog_refuses_is_offered_again)
         local_fixture_start(&f, "{}");
         f.is_down = true;
         local_fixture_service(&f, "{\"Name\":\"web\"}");
-        cr_expect_eq(f.last.status, 500);
-        cr_expect_str_eq(f.last.text, "No cluster leader");
+        cr_expect_eq(f.last.status, 200);
         cr_expect_null(store_service_get(f.store, "node1", "web"));
         f.is_down = false;
         local_push_all(f.local);
         cr_expect_not_null(store_service_get(f.store, "node1", "web"));
         f.is_down = true;
         local_deregister_service(f.local, "web", local_fixture_done, &f);
-        cr_expect_eq(f.last.status, 500);
+        cr_expect_eq(f.last.status, 200);
         cr_expect_not_null(store_service_get(f.store, "node1", "web"));
         f.is_down = false;
         local_push_all(f.local);
         cr_expect_null(store_service_get(f.store, "node1", "web"));
+        local_fixture_stop(&f);
+}
+
+Test(local, nobody_waits_long_for_a_catalog_that_does_not_answer)
+{
+        struct local_fixture f = {0};
+
+        local_fixture_start(&f, "{}");
+        f.is_silent = true;
+        local_fixture_service(&f, "{\"Name\":\"web\"}");
+        cr_expect_eq(f.answers, 0);
+        pass_time(&f, LOCAL_ANSWER_MS);
+        cr_expect_eq(f.answers, 1);
+        cr_expect_eq(f.last.status, 200);
+        local_fixture_speak(&f);
+        cr_expect_eq(f.answers, 1);
+        cr_expect_not_null(store_service_get(f.store, "node1", "web"));
         local_fixture_stop(&f);
 }
 

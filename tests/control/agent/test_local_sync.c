@@ -223,6 +223,22 @@ Test(local_sync, a_catalog_without_a_leader_is_tried_again)
         local_fixture_stop(&f);
 }
 
+Test(local_sync, what_the_catalog_refuses_has_it_read_again)
+{
+        struct local_fixture f;
+
+        start(&f);
+        deregister_behind(&f, "web", "");
+        local_set_maintenance(f.local, "web", true, "", local_fixture_done, &f);
+        cr_expect_eq(f.last.status, 200);
+        cr_expect_null(store_service_get(f.store, "node1", "web"));
+        cr_assert(uv_is_active((uv_handle_t *)&f.local->retry_timer));
+        f.local->retry_timer.timer_cb(&f.local->retry_timer);
+        cr_expect_not_null(store_service_get(f.store, "node1", "web"));
+        cr_expect_str_eq(local_fixture_catalog(&f, "_service_maintenance:web"), "critical");
+        local_fixture_stop(&f);
+}
+
 Test(local_sync, larger_clusters_compare_less_often)
 {
         static const struct {
