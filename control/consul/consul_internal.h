@@ -19,6 +19,7 @@ struct filter;
 
 LIST_HEAD(consul_calls, consul_call);
 LIST_HEAD(consul_followings, following);
+LIST_HEAD(consul_snapshots, snapshot_link);
 
 struct consul_service {
         struct agent *agent;
@@ -29,6 +30,8 @@ struct consul_service {
         struct grpc_server *grpc;
         struct subscriptions *subscriptions;
         struct consul_followings followings; // calls of it, not ended yet
+        struct consul_snapshots snapshots;   // connections
+        unsigned snapshot_count;
 };
 
 // --- call.c: a call, whichever way it came. It ends with its answer, its refusal or its being
@@ -190,6 +193,11 @@ void consul_no_service_config(struct consul_call *call, const void *what);
 // returns  0 or a negative errno; to be stopped in any case.
 int consul_subscribe_start(struct consul_service *service);
 void consul_subscribe_stop(struct consul_service *service);
+
+// --- snapshot.c: snapshots, a connection each.
+
+void consul_snapshot_start(struct consul_service *service);
+void consul_snapshot_stop(struct consul_service *service);
 
 // --- methods.c
 

@@ -39,6 +39,8 @@ int consul_service_create(struct agent *agent, struct consul_service **out)
         service->random = uv_hrtime();
         LIST_INIT(&service->calls);
         LIST_INIT(&service->followings);
+        LIST_INIT(&service->snapshots);
+        consul_snapshot_start(service);
         *out = service; // ended with the agent, also on failure
         ret = add_methods(agent, service);
         return ret == 0 ? consul_subscribe_start(service) : ret;
@@ -52,5 +54,6 @@ void consul_service_destroy(struct consul_service *take_service)
         while (!LIST_EMPTY(&take_service->calls))
                 consul_call_stop(LIST_FIRST(&take_service->calls));
         consul_subscribe_stop(take_service);
+        consul_snapshot_stop(take_service);
         free(take_service);
 }

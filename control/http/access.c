@@ -77,13 +77,27 @@ size_t http_request_param_count(const struct http_request *request)
 
 const char *http_request_body(const struct http_request *request, size_t *len)
 {
+        const uint8_t *bytes;
+
+        if (request->spool != NULL && spool_map(request->spool, &bytes) == 0) {
+                *len = (size_t)request->spool->len;
+                return (const char *)bytes;
+        }
         *len = request->body_len;
         return request->body != NULL ? request->body : "";
 }
 
 void http_request_take_spool(struct http_request *request, struct spool *out)
 {
-        *out = request->spool != NULL ? *request->spool : (struct spool){.fd = -1};
+        const char *dir = request->server->config.spool_dir;
+
+        *out = (struct spool){.fd = -1};
+        // The body of a request that another agent has passed on is in memory.
+        if (request->spool != NULL)
+                *out = *request->spool;
+        else if (request->body_len > 0 && spool_open(out, dir != NULL ? dir : "") == 0 &&
+                 spool_append(out, (const uint8_t *)request->body, request->body_len) < 0)
+                spool_close(out);
         free(request->spool);
         request->spool = NULL;
 }

@@ -119,8 +119,9 @@ struct http_injection {
         size_t header_count;
         const char *body; // copied
         size_t body_len;
-        const char *origin; // name of the node whose agent was asked; copied
-        unsigned hops;      // how often it has been passed on
+        struct spool *take_spool; // the body instead, when not NULL; emptied unless that fails
+        const char *origin;       // name of the node whose agent was asked; copied
+        unsigned hops;            // how often it has been passed on
         /* Called exactly once unless the request is cancelled, perhaps before http_server_inject()
            returns; *answer is borrowed until return. */
         void (*done)(void *arg, const struct http_injected_answer *answer);

@@ -97,12 +97,20 @@ int http_server_inject(struct http_server *server, const struct http_injection *
                 return -ENOMEM;
         request->injected = copy_injection(injection);
         request->body = injection->body_len > 0 ? malloc(injection->body_len) : NULL;
-        if (request->injected == NULL || (injection->body_len > 0 && request->body == NULL)) {
+        request->spool = injection->take_spool != NULL ? malloc(sizeof(*request->spool)) : NULL;
+        if (request->spool != NULL)
+                *request->spool = (struct spool){.fd = -1};
+        if (request->injected == NULL || (injection->body_len > 0 && request->body == NULL) ||
+            (injection->take_spool != NULL && request->spool == NULL)) {
                 destroy(request);
                 return -ENOMEM;
         }
         if (injection->body_len > 0)
                 memcpy(request->body, injection->body, injection->body_len);
+        if (injection->take_spool != NULL) {
+                *request->spool = *injection->take_spool;
+                *injection->take_spool = (struct spool){.fd = -1};
+        }
         request->body_len = request->body_capacity = injection->body_len;
         if (out != NULL)
                 *out = request;
