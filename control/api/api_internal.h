@@ -79,6 +79,9 @@ void api_reply_read(const struct api_read *read);
 void api_read_start(struct api *api);
 // Headers with the read's index.
 void api_reply_index(const struct api_read *read);
+// Reads ?index, 0 without one, and ?wait; false when they have been refused.
+bool api_parse_wait(struct api *api, struct http_request *request, uint64_t *min_index,
+                    uint64_t *wait_ms);
 // Refuses an unreadable ?wait or ?index where nothing waits.
 bool api_check_wait(struct api *api, struct http_request *request);
 // Refuses what api_read() refuses for its parameters, where nothing is read from the store.
@@ -89,7 +92,10 @@ struct watch *api_next_watch(struct api_read *read);
 // --- relay.c: what servers answer, here or elsewhere.
 
 // Passes a request on to a server, if that is to answer it. returns  whether it has.
-bool api_relay(const struct api *api, struct http_request *request, const struct http_route *route);
+bool api_relay(struct api *api, struct http_request *request, const struct http_route *route);
+// Asks Consul's servers by their RPC, where they are this agent's. returns  whether it has, or has
+// refused; otherwise the request's handler carries it out.
+bool api_upstream(struct api *api, struct http_request *request, const struct http_route *route);
 // Passes a request on to another datacenter. returns  false when no way there is known.
 bool api_relay_to(const struct api *api, struct http_request *request, const char *datacenter);
 // The node whose agent was asked: what ?near=_agent means.
@@ -280,6 +286,8 @@ void api_write_self(const struct api *api, struct json_writer *w);
 // Groups of figures, each pool's.
 void api_write_gossip_stats(const struct api *api, struct json_writer *w);
 void api_write_coordinate(struct json_writer *w, const struct coordinate *at);
+void api_write_coordinate_of(struct json_writer *w, const char *node, const char *segment,
+                             const struct coordinate *at);
 
 void api_agent_services(struct http_request *request, void *app);
 void api_agent_service(struct http_request *request, void *app);
@@ -331,6 +339,14 @@ bool api_txn_only_reads(const struct api *api, const struct http_request *reques
 void api_kv_get(struct http_request *request, void *app);
 void api_kv_put(struct http_request *request, void *app);
 void api_kv_delete(struct http_request *request, void *app);
+// An instance with its node, which may be NULL, in one flat object.
+void api_write_flat_instance(const struct api *api, struct json_writer *w,
+                             const struct node_record *node, const struct service_record *record);
+// Whether only instances are wanted whose checks all pass.
+bool api_wants_passing(const struct http_request *request);
+// A key's value as it is.
+void api_reply_raw_kv(struct http_request *request, const struct kv_record *row);
+void api_write_session(const struct api *api, struct json_writer *w, const void *session_record);
 void api_write_kv(struct json_writer *w, const struct kv_record *row, bool with_value);
 
 void api_snapshot_save(struct http_request *request, void *app);

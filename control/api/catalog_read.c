@@ -131,11 +131,10 @@ void api_catalog_services(struct http_request *request, void *app)
         api_read(app, request, is_by_node ? &by_node : &all, "");
 }
 
-void api_write_service_node(const struct api *api, struct json_writer *w, const void *item)
+void api_write_flat_instance(const struct api *api, struct json_writer *w,
+                             const struct node_record *node, const struct service_record *record)
 {
-        const struct service_record *record = item;
         const struct catalog_service *service = &record->service;
-        const struct node_record *node = store_node_get(api->agent->store, service->node);
 
         json_writer_begin_object(w);
         if (node != NULL) {
@@ -162,6 +161,14 @@ void api_write_service_node(const struct api *api, struct json_writer *w, const 
         api_put_json(w, "ServiceConnect", service->connect_json, "{}");
         api_put_indexes(w, &record->head);
         json_writer_end_object(w);
+}
+
+void api_write_service_node(const struct api *api, struct json_writer *w, const void *item)
+{
+        const struct service_record *record = item;
+
+        api_write_flat_instance(api, w, store_node_get(api->agent->store, record->service.node),
+                                record);
 }
 
 static void write_instances(const struct api_read *read, struct json_writer *w, bool connect)

@@ -23,7 +23,7 @@ void api_write_coordinate(struct json_writer *w, const struct coordinate *at)
         json_writer_end_object(w);
 }
 
-static void write_coordinate(struct json_writer *w, const char *node, const char *segment,
+void api_write_coordinate_of(struct json_writer *w, const char *node, const char *segment,
                              const struct coordinate *at)
 {
         json_writer_begin_object(w);
@@ -51,7 +51,7 @@ static void write_servers(struct json_writer *w, const struct serf *wan, const c
                         continue;
                 snprintf(name, sizeof(name), "%.*s", (int)(member->name.length - suffix),
                          (const char *)member->name.bytes);
-                write_coordinate(w, name, "", at);
+                api_write_coordinate_of(w, name, "", at);
         }
 }
 
@@ -101,7 +101,7 @@ static void write_coordinates(const struct api_read *read, struct json_writer *w
                 const struct catalog_coordinate *c = &record->coordinate;
 
                 if (segment == NULL || strcmp(segment, c->segment) == 0)
-                        write_coordinate(w, c->node, c->segment, &c->at);
+                        api_write_coordinate_of(w, c->node, c->segment, &c->at);
         }
         json_writer_end_array(w);
 }

@@ -163,7 +163,7 @@ static bool unescape_name(struct http_request *request, const struct http_route 
 
 void api_dispatch(struct http_request *request, const struct http_route *route, void *app)
 {
-        const struct api *api = app;
+        struct api *api = app;
         struct waiting *waiting;
 
         if (!check_namespace(request, route) || !unescape_name(request, route) ||

@@ -114,7 +114,7 @@ void api_write_instance(const struct api *api, struct json_writer *w, const void
         json_writer_end_object(w);
 }
 
-static bool wants_passing(const struct http_request *request)
+bool api_wants_passing(const struct http_request *request)
 {
         const char *passing = http_request_param(request, "passing");
 
@@ -126,7 +126,7 @@ static bool wants_passing(const struct http_request *request)
 static void write_entries(const struct api_read *read, struct json_writer *w, bool connect)
 {
         const struct store *store = read->api->agent->store;
-        bool only_passing = wants_passing(read->request);
+        bool only_passing = api_wants_passing(read->request);
         const struct service_record *record;
         struct api_near near;
         struct store_iter it;

@@ -35,7 +35,7 @@ static uint64_t key_index(const struct store *store, const char *key)
         return row != NULL ? row->head.modify_index : store_table_index(store, STORE_KV);
 }
 
-static void reply_raw(struct http_request *request, const struct kv_record *row)
+void api_reply_raw_kv(struct http_request *request, const struct kv_record *row)
 {
         char *copy = malloc(row->value_len + 1u);
 
@@ -59,7 +59,7 @@ static void reply_key(const struct api_read *read)
         if (row == NULL) {
                 http_reply_empty(request, 404);
         } else if (http_request_param(request, "raw") != NULL) {
-                reply_raw(request, row);
+                api_reply_raw_kv(request, row);
         } else {
                 json_writer_init(&w, http_request_pretty(request));
                 json_writer_begin_array(&w);

@@ -334,7 +334,8 @@ static void set_query(struct api *api, struct http_request *request, const char 
         } else if (!create && !check_id(request, id, "Prepared Query lookup failed: ")) {
                 json_decref(body);
                 return;
-        } else if (!create && store_query_get(api->agent->store, id) == NULL) {
+        } else if (!create && api->agent->server != NULL &&
+                   store_query_get(api->agent->store, id) == NULL) {
                 refuse(request, "Cannot modify non-existent prepared query: '%.100s'", id);
         } else if (check_query(request, body, &ttl_s)) {
                 definition = api_complete_query(body, id);

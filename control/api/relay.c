@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "control/agent/consul_servers.h"
 #include "control/api/api_internal.h"
 #include "control/api/routes.h"
 #include "control/relay/relay.h"
@@ -210,7 +211,7 @@ bool api_relay_to(const struct api *api, struct http_request *request, const cha
         return true;
 }
 
-bool api_relay(const struct api *api, struct http_request *request, const struct http_route *route)
+bool api_relay(struct api *api, struct http_request *request, const struct http_route *route)
 {
         const char *datacenter = http_request_param(request, "dc");
         bool is_foreign = datacenter != NULL && *datacenter != '\0' &&
@@ -220,6 +221,8 @@ bool api_relay(const struct api *api, struct http_request *request, const struct
         if (is_own(api, route) &&
             !(is_foreign && strncmp(route->pattern, "/v1/event/fire/", 15) == 0))
                 return false;
+        if (consul_servers_in_use(api->agent->consul_servers))
+                return api_upstream(api, request, route);
         if (api->agent->server == NULL) {
                 relay_request(api, request, "", api_may_translate(api, request, route));
                 return true;

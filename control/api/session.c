@@ -50,7 +50,7 @@ static void write_service_checks(struct json_writer *w, const struct catalog_ses
         json_writer_end_array(w);
 }
 
-static void write_session(const struct api *api, struct json_writer *w, const void *item)
+void api_write_session(const struct api *api, struct json_writer *w, const void *item)
 {
         const struct session_record *record = item;
         const struct catalog_session *session = &record->session;
@@ -93,7 +93,7 @@ static void write_all(const struct api_read *read, struct json_writer *w)
         json_writer_begin_array(w);
         store_sessions(read->api->agent->store, &it);
         while ((session = store_next_session(&it)) != NULL)
-                write_session(read->api, w, session);
+                api_write_session(read->api, w, session);
         json_writer_end_array(w);
 }
 
@@ -113,7 +113,7 @@ static void write_of_node(const struct api_read *read, struct json_writer *w)
         json_writer_begin_array(w);
         store_sessions_of_node(read->api->agent->store, read->name, &it);
         while ((session = store_next_session(&it)) != NULL)
-                write_session(read->api, w, session);
+                api_write_session(read->api, w, session);
         json_writer_end_array(w);
 }
 
@@ -136,7 +136,7 @@ static void write_one(const struct api_read *read, struct json_writer *w)
 
         json_writer_begin_array(w);
         if (session != NULL)
-                write_session(read->api, w, session);
+                api_write_session(read->api, w, session);
         json_writer_end_array(w);
 }
 
@@ -185,7 +185,7 @@ static void reply_renewed(const struct api *api, struct http_request *request)
         }
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_array(&w);
-        write_session(api, &w, session);
+        api_write_session(api, &w, session);
         json_writer_end_array(&w);
         http_reply_json(request, 200, &w);
 }

@@ -74,7 +74,10 @@ static void reply(const struct api *api, struct http_request *request,
         write_results(api, &w, result);
         write_errors(&w, result);
         if (is_read) {
-                json_writer_put_uint(&w, "Index", store_applied_index(api->agent->store));
+                // Of a state that others have the index is not told.
+                json_writer_put_uint(
+                    &w, "Index",
+                    api->agent->server != NULL ? store_applied_index(api->agent->store) : 1);
                 json_writer_put_uint(&w, "LastContact", last_contact_ms * 1000000);
                 json_writer_put_bool(&w, "KnownLeader", known_leader);
                 json_writer_put_string(&w, "ConsistencyLevel", "");
@@ -92,14 +95,10 @@ static void answer_write(const struct api *api, struct http_request *request,
         reply(api, request, result, false);
 }
 
-// Only reads need no log.
-static bool only_reads(const struct command_txn *txn)
+static void answer_read(const struct api *api, struct http_request *request,
+                        const struct fsm_result *result)
 {
-        for (uint32_t i = 0; i < txn->op_count; i++) {
-                if (!txn_op_is_read(&txn->ops[i]))
-                        return false;
-        }
-        return true;
+        reply(api, request, result, true);
 }
 
 // Keys that may not be locked yet: as they would fail, so does the transaction.
@@ -134,11 +133,13 @@ static bool refuse_delayed(const struct api *api, struct http_request *request,
 
 static void run(struct api *api, struct http_request *request, struct command *command)
 {
+        bool is_read = txn_only_reads(&command->txn);
         struct fsm_result result;
 
-        if (!only_reads(&command->txn)) {
+        // Without the state itself others have to be asked.
+        if (!is_read || api->agent->server == NULL) {
                 if (!refuse_delayed(api, request, command))
-                        api_propose(api, request, command, answer_write);
+                        api_propose(api, request, command, is_read ? answer_read : answer_write);
                 return;
         }
         fsm_result_init(&result);
@@ -187,7 +188,7 @@ bool api_txn_only_reads(const struct api *api, const struct http_request *reques
                 ret =
                     api_decode_txn(body, api->agent->config->datacenter, scratch, &command, error);
         // What cannot be read will be refused.
-        reads = ret == -EINVAL || (ret == 0 && only_reads(&command.txn));
+        reads = ret == -EINVAL || (ret == 0 && txn_only_reads(&command.txn));
         json_decref(body);
         scratch_destroy(scratch);
         return reads;
@@ -207,7 +208,7 @@ static void decode_and_run(struct api *api, struct http_request *request, const 
         else if (ret < 0)
                 http_reply_text(request, 500, "out of memory");
         else if (check_sizes(api, request, &command.txn) &&
-                 (!only_reads(&command.txn) || api_check_read(api, request)) &&
+                 (!txn_only_reads(&command.txn) || api_check_read(api, request)) &&
                  api_check_datacenter(api, request))
                 run(api, request, &command);
         scratch_destroy(scratch);

@@ -14,8 +14,8 @@
 // Up to a sixteenth is added to a wait, so that watchers do not come back together.
 #define WAIT_JITTER_DIVISOR 16
 
-static bool parse_wait(struct api *api, struct http_request *request, uint64_t *min_index,
-                       uint64_t *wait_ms)
+bool api_parse_wait(struct api *api, struct http_request *request, uint64_t *min_index,
+                    uint64_t *wait_ms)
 {
         const char *wait = http_request_param(request, "wait");
         const char *index = http_request_param(request, "index");
@@ -45,7 +45,7 @@ bool api_check_wait(struct api *api, struct http_request *request)
 {
         uint64_t min_index, wait_ms;
 
-        return parse_wait(api, request, &min_index, &wait_ms);
+        return api_parse_wait(api, request, &min_index, &wait_ms);
 }
 
 bool api_check_read(struct api *api, struct http_request *request)
@@ -204,7 +204,7 @@ void api_read(struct api *api, struct http_request *request, const struct api_qu
 
         // What is the agent's own is of no datacenter and always fresh.
         if ((query->has_changed == NULL && !api_check_consistency(request)) ||
-            !parse_wait(api, request, &read.min_index, &wait_ms) ||
+            !api_parse_wait(api, request, &read.min_index, &wait_ms) ||
             (query->has_changed == NULL && !api_check_datacenter(api, request)) ||
             !api_compile_filter(request, query->selectors, &read.filter))
                 return;

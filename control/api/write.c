@@ -49,7 +49,8 @@ static void on_applied(void *arg, const struct fsm_result *result)
         struct api_pending *pending = arg;
 
         if (pending->request != NULL && fsm_result_ok(result) && pending->id[0] != '\0')
-                answer_id(pending->request, pending->id);
+                answer_id(pending->request,
+                          result->given_id[0] != '\0' ? result->given_id : pending->id);
         else if (pending->request != NULL && result->error.text[0] != '\0')
                 http_reply_text(pending->request, 500, "%s%s",
                                 result->index > 0 ? pending->prefix : "", result->error.text);

@@ -169,13 +169,13 @@ void consul_register_put(struct byte_buffer *b, const char *datacenter,
 
         packed.node.datacenter = datacenter;
         if (reg->has_service) {
-                consul_put_new_service(&service, &reg->service);
+                consul_put_new_service(&service, &reg->service, 0);
                 packed.service = slice_of(&service);
         }
         if (reg->check_count > 0) {
                 pack_put_array(&checks, reg->check_count);
                 for (uint32_t i = 0; i < reg->check_count; i++)
-                        consul_put_new_check(&checks, &reg->checks[i]);
+                        consul_put_new_check(&checks, &reg->checks[i], 0);
                 packed.checks = slice_of(&checks);
         }
         wire_put_set(b, register_fields, COUNT(register_fields), &packed);
@@ -347,6 +347,15 @@ int consul_coordinate_update_get(struct pack_slice args, struct arena *arena,
         *out = (struct catalog_coordinate){.node = packed.node, .segment = packed.segment};
         at = reader_of_body(packed.at);
         return consul_get_coordinate(&at, &out->at, has);
+}
+
+void consul_coordinate_update_put(struct byte_buffer *b, const char *datacenter,
+                                  const struct catalog_coordinate *coordinate)
+{
+        pack_put_map(b, CONSUL_COORDINATE_PAIRS + 1);
+        wire_put_name(b, "Datacenter");
+        pack_put_text(b, datacenter);
+        consul_put_coordinate_pairs(b, coordinate);
 }
 
 int consul_query_change_get(struct pack_slice args, struct arena *arena,

@@ -60,6 +60,9 @@ void consul_register_put(struct byte_buffer *b, const char *datacenter,
                          const struct command_register *reg);
 void consul_deregister_put(struct byte_buffer *b, const char *datacenter,
                            const struct command_deregister *dereg);
+void consul_coordinate_update_put(struct byte_buffer *b, const char *datacenter,
+                                  const struct catalog_coordinate *coordinate);
+void consul_txn_put(struct byte_buffer *b, const char *datacenter, const struct command_txn *txn);
 
 /** Read requests that change something, as commands that are not prepared yet. */
 int consul_register_get(struct pack_slice args, const char *datacenter, struct arena *arena,
@@ -122,5 +125,9 @@ int consul_meta_get(struct pack_slice body, struct consul_meta *out);
 /** A transaction's answer; @meta  of one that only reads, NULL otherwise. */
 void consul_put_txn(struct byte_buffer *b, const struct fsm_result *result,
                     const struct consul_meta *meta);
+
+/** Read one into an initialised result; the caller ends it with fsm_result_fini, also on failure.
+ */
+int consul_txn_result_get(struct pack_slice body, struct fsm_result *result);
 
 #endif

@@ -39,32 +39,6 @@ static const struct wire_field service_fields[] = {
     SERVICE(connect_json, "Connect", WIRE_CONNECT),
 };
 
-// The node's part of an instance in one flat map, and the service's.
-static const struct wire_field flat_node_fields[] = {
-    NODE(id, "ID", WIRE_TEXT),
-    NODE(address, "Address", WIRE_TEXT),
-    NODE(datacenter, "Datacenter", WIRE_TEXT),
-    NODE(tagged_addresses, "TaggedAddresses", WIRE_TEXT_MAP),
-    NODE(meta, "NodeMeta", WIRE_TEXT_MAP),
-};
-
-static const struct wire_field flat_service_fields[] = {
-    SERVICE(node, "Node", WIRE_TEXT),
-    SERVICE(kind, "ServiceKind", WIRE_TEXT),
-    SERVICE(id, "ServiceID", WIRE_TEXT),
-    SERVICE(name, "ServiceName", WIRE_TEXT),
-    SERVICE(tags, "ServiceTags", WIRE_TEXTS),
-    SERVICE(address, "ServiceAddress", WIRE_TEXT),
-    SERVICE(tagged_addresses, "ServiceTaggedAddresses", WIRE_ADDRESSES),
-    SERVICE(weight_passing, "ServiceWeights", WIRE_WEIGHTS),
-    SERVICE(meta, "ServiceMeta", WIRE_TEXT_MAP),
-    SERVICE(port, "ServicePort", WIRE_I32),
-    SERVICE(socket_path, "ServiceSocketPath", WIRE_TEXT),
-    SERVICE(enable_tag_override, "ServiceEnableTagOverride", WIRE_BOOL),
-    SERVICE(proxy_json, "ServiceProxy", WIRE_PROXY),
-    SERVICE(connect_json, "ServiceConnect", WIRE_CONNECT),
-};
-
 static const struct wire_field check_fields[] = {
     CHECK(node, "Node", WIRE_TEXT),
     CHECK(id, "CheckID", WIRE_TEXT),
@@ -83,7 +57,7 @@ static const struct wire_field check_fields[] = {
 };
 
 // The two pairs of every record.
-static void put_indexes(struct byte_buffer *b, const struct record *head)
+void consul_put_indexes(struct byte_buffer *b, const struct record *head)
 {
         wire_put_name(b, "CreateIndex");
         pack_put_uint(b, head->create_index);
@@ -96,7 +70,7 @@ static void put_row(struct byte_buffer *b, const struct wire_field fields[], siz
 {
         pack_put_map(b, (uint32_t)count + 2);
         wire_put(b, fields, count, value);
-        put_indexes(b, head);
+        consul_put_indexes(b, head);
 }
 
 void consul_put_node(struct byte_buffer *b, const struct node_record *record)
@@ -114,26 +88,31 @@ void consul_put_check(struct byte_buffer *b, const struct check_record *record)
         put_row(b, check_fields, COUNT(check_fields), &record->check, &record->head);
 }
 
-void consul_put_new_service(struct byte_buffer *b, const struct catalog_service *service)
+static void put_new(struct byte_buffer *b, const struct wire_field fields[], size_t count,
+                    const void *value, uint64_t index)
 {
-        wire_put_set(b, service_fields, COUNT(service_fields), service);
+        pack_put_map(b, wire_count_set(fields, count, value) + (index > 0));
+        wire_put_set_pairs(b, fields, count, value);
+        if (index > 0) {
+                wire_put_name(b, "ModifyIndex");
+                pack_put_uint(b, index);
+        }
 }
 
-void consul_put_new_check(struct byte_buffer *b, const struct catalog_check *check)
+void consul_put_new_node(struct byte_buffer *b, const struct catalog_node *node, uint64_t index)
 {
-        wire_put_set(b, check_fields, COUNT(check_fields), check);
+        put_new(b, node_fields, COUNT(node_fields), node, index);
 }
 
-void consul_put_service_node(struct byte_buffer *b, const struct node_record *node,
-                             const struct service_record *record)
+void consul_put_new_service(struct byte_buffer *b, const struct catalog_service *service,
+                            uint64_t index)
 {
-        size_t node_count = node != NULL ? COUNT(flat_node_fields) : 0;
+        put_new(b, service_fields, COUNT(service_fields), service, index);
+}
 
-        pack_put_map(b, (uint32_t)(node_count + COUNT(flat_service_fields)) + 2);
-        if (node != NULL)
-                wire_put(b, flat_node_fields, node_count, &node->node);
-        wire_put(b, flat_service_fields, COUNT(flat_service_fields), &record->service);
-        put_indexes(b, &record->head);
+void consul_put_new_check(struct byte_buffer *b, const struct catalog_check *check, uint64_t index)
+{
+        put_new(b, check_fields, COUNT(check_fields), check, index);
 }
 
 void consul_put_kv(struct byte_buffer *b, const struct kv_record *record, bool with_value)
@@ -155,7 +134,7 @@ void consul_put_kv(struct byte_buffer *b, const struct kv_record *record, bool w
                 pack_put_nil(b);
         wire_put_name(b, "Session");
         pack_put_text(b, kv_record_session(record));
-        put_indexes(b, &record->head);
+        consul_put_indexes(b, &record->head);
 }
 
 static void put_service_checks(struct byte_buffer *b, const struct catalog_session *session)
@@ -195,24 +174,40 @@ static void put_node_checks(struct byte_buffer *b, const struct catalog_session 
                 wire_put_texts(b, &session->node_checks);
 }
 
-void consul_put_session(struct byte_buffer *b, const struct session_record *record)
-{
-        const struct catalog_session *session = &record->session;
+#define SESSION_PAIRS (COUNT(session_fields) + 2)
 
-        pack_put_map(b, COUNT(session_fields) + 4);
+static void put_session_pairs(struct byte_buffer *b, const struct catalog_session *session)
+{
         wire_put(b, session_fields, COUNT(session_fields), session);
         wire_put_name(b, "NodeChecks");
         put_node_checks(b, session);
         wire_put_name(b, "ServiceChecks");
         put_service_checks(b, session);
-        put_indexes(b, &record->head);
+}
+
+void consul_put_session(struct byte_buffer *b, const struct session_record *record)
+{
+        pack_put_map(b, SESSION_PAIRS + 2);
+        put_session_pairs(b, &record->session);
+        consul_put_indexes(b, &record->head);
+}
+
+void consul_put_new_session(struct byte_buffer *b, const struct catalog_session *session)
+{
+        pack_put_map(b, SESSION_PAIRS);
+        put_session_pairs(b, session);
 }
 
 void consul_put_coordinate(struct byte_buffer *b, const struct catalog_coordinate *coordinate)
 {
+        pack_put_map(b, CONSUL_COORDINATE_PAIRS);
+        consul_put_coordinate_pairs(b, coordinate);
+}
+
+void consul_put_coordinate_pairs(struct byte_buffer *b, const struct catalog_coordinate *coordinate)
+{
         const struct coordinate *at = &coordinate->at;
 
-        pack_put_map(b, 3);
         wire_put_name(b, "Node");
         pack_put_text(b, coordinate->node);
         wire_put_name(b, "Segment");
@@ -256,34 +251,6 @@ void consul_put_checks(struct byte_buffer *b, struct store_iter *it)
         while ((check = store_next_check(it)) != NULL) {
                 consul_put_check(b, check);
                 count++;
-        }
-        consul_end_list(b, at, count);
-}
-
-void consul_put_instance(struct byte_buffer *b, const struct store *store,
-                         const struct service_record *record)
-{
-        const struct node_record *node = store_node_get(store, record->service.node);
-        const char *const owners[] = {"", record->service.id};
-        const struct check_record *check;
-        struct store_iter it;
-        uint32_t count = 0;
-        size_t at;
-
-        pack_put_map(b, 3);
-        wire_put_name(b, "Node");
-        if (node != NULL)
-                consul_put_node(b, node);
-        else
-                pack_put_nil(b);
-        wire_put_name(b, "Service");
-        consul_put_service(b, record);
-        wire_put_name(b, "Checks");
-        at = consul_begin_list(b);
-        for (size_t i = 0; i < COUNT(owners); i++) {
-                store_checks_of_instance(store, record->service.node, owners[i], &it);
-                for (; (check = store_next_check(&it)) != NULL; count++)
-                        consul_put_check(b, check);
         }
         consul_end_list(b, at, count);
 }
@@ -362,22 +329,39 @@ struct packed_kv {
 
 #define KV(member, name, kind) WIRE_FIELD(struct packed_kv, member, name, kind)
 
+static const struct wire_field kv_fields[] = {
+    KV(key, "Key", WIRE_TEXT),
+    KV(value, "Value", WIRE_VALUE),
+    KV(session, "Session", WIRE_TEXT),
+    KV(flags, "Flags", WIRE_U64),
+    KV(modify_index, "ModifyIndex", WIRE_U64),
+};
+
+void consul_put_new_kv(struct byte_buffer *b, const struct kv_entry *entry, uint64_t index)
+{
+        struct byte_buffer value = BYTE_BUFFER_INIT;
+        struct packed_kv packed = {.key = entry->key,
+                                   .session = entry->session,
+                                   .flags = entry->flags,
+                                   .modify_index = index};
+
+        if (entry->value_len > 0) {
+                pack_put_raw(&value, (struct pack_slice){entry->value, entry->value_len});
+                packed.value = (struct pack_slice){value.bytes, (uint32_t)value.len};
+        }
+        wire_put_set(b, kv_fields, COUNT(kv_fields), &packed);
+        byte_buffer_fini(&value);
+}
+
 int consul_get_kv(struct msgpack_reader *r, struct arena *arena, struct kv_entry *out,
                   uint64_t *modify_index)
 {
-        static const struct wire_field fields[] = {
-            KV(key, "Key", WIRE_TEXT),
-            KV(value, "Value", WIRE_VALUE),
-            KV(session, "Session", WIRE_TEXT),
-            KV(flags, "Flags", WIRE_U64),
-            KV(modify_index, "ModifyIndex", WIRE_U64),
-        };
         struct packed_kv packed = {.key = "", .session = ""};
         struct msgpack_reader value;
         struct pack_slice bytes = {NULL, 0};
 
         *out = (struct kv_entry)KV_ENTRY_INIT;
-        if (wire_get(r, fields, COUNT(fields), arena, &packed) < 0)
+        if (wire_get(r, kv_fields, COUNT(kv_fields), arena, &packed) < 0)
                 return -EBADMSG;
         value = pack_reader_of(packed.value);
         if (packed.value.length > 0 && pack_get_raw(&value, &bytes) < 0)

@@ -14,12 +14,23 @@ void consul_put_check(struct byte_buffer *b, const struct check_record *record);
 void consul_put_kv(struct byte_buffer *b, const struct kv_record *record, bool with_value);
 void consul_put_session(struct byte_buffer *b, const struct session_record *record);
 void consul_put_coordinate(struct byte_buffer *b, const struct catalog_coordinate *coordinate);
-/** Append what is no record yet, without indexes. */
-void consul_put_new_service(struct byte_buffer *b, const struct catalog_service *service);
-void consul_put_new_check(struct byte_buffer *b, const struct catalog_check *check);
+/** Its pairs, CONSUL_COORDINATE_PAIRS of them, without the head of a map. */
+#define CONSUL_COORDINATE_PAIRS 3u
+void consul_put_coordinate_pairs(struct byte_buffer *b,
+                                 const struct catalog_coordinate *coordinate);
+/** Append what is no record yet. @index  for an operation that compares it; 0: none. */
+void consul_put_new_node(struct byte_buffer *b, const struct catalog_node *node, uint64_t index);
+void consul_put_new_service(struct byte_buffer *b, const struct catalog_service *service,
+                            uint64_t index);
+void consul_put_new_check(struct byte_buffer *b, const struct catalog_check *check, uint64_t index);
+void consul_put_new_kv(struct byte_buffer *b, const struct kv_entry *entry, uint64_t index);
+void consul_put_new_session(struct byte_buffer *b, const struct catalog_session *session);
 /** An instance with its node in one flat map, ServiceNode. @node  may be NULL. */
 void consul_put_service_node(struct byte_buffer *b, const struct node_record *node,
                              const struct service_record *record);
+
+/** Append the two pairs of every record. */
+void consul_put_indexes(struct byte_buffer *b, const struct record *head);
 
 /** Append lists: all of a walk. */
 void consul_put_checks(struct byte_buffer *b, struct store_iter *it);
@@ -42,6 +53,9 @@ int consul_get_service(struct msgpack_reader *r, struct arena *arena, struct cat
                        uint64_t *modify_index);
 int consul_get_check(struct msgpack_reader *r, struct arena *arena, struct catalog_check *out,
                      uint64_t *modify_index);
+/** What consul_put_service_node puts. */
+int consul_get_service_node(struct msgpack_reader *r, struct arena *arena,
+                            struct catalog_node *node, struct catalog_service *service);
 /** @out  its value is in the bytes read. */
 int consul_get_kv(struct msgpack_reader *r, struct arena *arena, struct kv_entry *out,
                   uint64_t *modify_index);

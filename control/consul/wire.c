@@ -436,17 +436,27 @@ static bool is_set(enum wire_kind kind, const void *at)
         return false;
 }
 
-void wire_put_set(struct byte_buffer *b, const struct wire_field fields[], size_t field_count,
-                  const void *structure)
+uint32_t wire_count_set(const struct wire_field fields[], size_t field_count, const void *structure)
 {
-        const uint8_t *base = structure;
         uint32_t count = 0;
 
         for (size_t i = 0; i < field_count; i++)
-                count += is_set(fields[i].kind, base + fields[i].offset);
-        pack_put_map(b, count);
+                count += is_set(fields[i].kind, (const uint8_t *)structure + fields[i].offset);
+        return count;
+}
+
+void wire_put_set_pairs(struct byte_buffer *b, const struct wire_field fields[], size_t field_count,
+                        const void *structure)
+{
         for (size_t i = 0; i < field_count; i++) {
-                if (is_set(fields[i].kind, base + fields[i].offset))
+                if (is_set(fields[i].kind, (const uint8_t *)structure + fields[i].offset))
                         wire_put(b, &fields[i], 1, structure);
         }
+}
+
+void wire_put_set(struct byte_buffer *b, const struct wire_field fields[], size_t field_count,
+                  const void *structure)
+{
+        pack_put_map(b, wire_count_set(fields, field_count, structure));
+        wire_put_set_pairs(b, fields, field_count, structure);
 }

@@ -58,6 +58,11 @@ void wire_put(struct byte_buffer *b, const struct wire_field fields[], size_t fi
 /** Append a map of the pairs that are not empty, false or zero: as Go reads what is absent. */
 void wire_put_set(struct byte_buffer *b, const struct wire_field fields[], size_t field_count,
                   const void *structure);
+/** Likewise the pairs alone, and how many they are. */
+void wire_put_set_pairs(struct byte_buffer *b, const struct wire_field fields[], size_t field_count,
+                        const void *structure);
+uint32_t wire_count_set(const struct wire_field fields[], size_t field_count,
+                        const void *structure);
 
 /** Append a name of a pair. */
 static inline void wire_put_name(struct byte_buffer *b, const char *name)

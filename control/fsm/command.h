@@ -153,6 +153,12 @@ struct command {
 /** Whether an operation only reads, and so needs no log. An unknown verb on a key counts as one. */
 bool txn_op_is_read(const struct txn_op *op);
 
+/** Likewise a whole transaction. */
+bool txn_only_reads(const struct command_txn *txn);
+
+/** The word of a verb, as Consul has it; not of VERB_UNKNOWN. */
+const char *txn_verb_word(enum txn_verb verb);
+
 /** The verb of a word ("set", "delete-cas", ...), TXN_VERB_UNKNOWN for others. */
 enum txn_verb txn_verb_of(const char *word);
 
@@ -170,6 +176,7 @@ struct txn_result_row {
 /** What applying a command gave. */
 struct fsm_result {
         uint64_t index;           /* the log index; 0 when the command never got into the log */
+        char given_id[37];        /* of what was created where its ID is chosen; else "" */
         bool refused;             /* a key's cas, lock or unlock did not apply: not an error */
         struct store_error error; /* text[0] is 0 on success; a failed transaction keeps it empty */
         struct txn_error

@@ -22,6 +22,20 @@ static const char *const verbs[] = {[TXN_GET] = "get",
                                     [TXN_CHECK_SESSION] = "check-session",
                                     [TXN_CHECK_NOT_EXISTS] = "check-not-exists"};
 
+bool txn_only_reads(const struct command_txn *txn)
+{
+        for (uint32_t i = 0; i < txn->op_count; i++) {
+                if (!txn_op_is_read(&txn->ops[i]))
+                        return false;
+        }
+        return true;
+}
+
+const char *txn_verb_word(enum txn_verb verb)
+{
+        return verbs[verb];
+}
+
 enum txn_verb txn_verb_of(const char *word)
 {
         for (int i = 0; i < TXN_VERB_COUNT; i++)

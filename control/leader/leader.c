@@ -237,7 +237,7 @@ void leader_renew_session(struct leader *leader, const char *id)
 
 bool leader_delays_lock(const struct leader *leader, const char *key)
 {
-        return lock_delays_has(leader->delays, key, now_ms(leader));
+        return leader != NULL && lock_delays_has(leader->delays, key, now_ms(leader));
 }
 
 static void free_leader(uv_handle_t *handle)

@@ -38,7 +38,7 @@ void leader_set(struct leader *leader, bool leads);
 /** Give a session its full time again; one without TTL has none to give. */
 void leader_renew_session(struct leader *leader, const char *id);
 
-/** Whether a key may not be locked yet. */
+/** Whether a key may not be locked yet. @leader  NULL: others know, and say so. */
 bool leader_delays_lock(const struct leader *leader, const char *key);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "control/upstream/dump.h"
+#include "control/upstream/query_feed.h"
 
 #define RETRY_MS        20u
 #define RETRY_MAX_MS    2000u
@@ -14,6 +15,8 @@
 #define REST_FACTOR 10u
 /* A caller waits no longer for the copy to be fresh. */
 #define WAIT_MS 2000u
+/* A leader that cannot be asked is still named by others for a while. */
+#define LEADER_AGAIN_MS 2000u
 
 // Somebody who waits for the copy to catch up.
 struct waiter {
@@ -33,8 +36,10 @@ struct replica {
         bool doubtful; // the latest answer was older than one before
         bool any;      // the server asked answers for itself, as there may be no leader
         unsigned failures;
+        uint64_t leader_again_ms; // not before that, since it could not be asked
         uint64_t answers;
         struct log_limit complaints;
+        struct query_feed *queries;
         uv_timer_t again, beat_timer;
         unsigned handles_open;
 };
@@ -91,6 +96,7 @@ static void become_current(struct replica *replica)
         if (replica->current)
                 return;
         replica->current = true;
+        query_feed_wake(replica->queries);
         log_info(replica->options.log, "client",
                  "following the catalog of Consul's servers: "
                  "index=%llu",
@@ -116,6 +122,11 @@ static void lose(struct replica *replica, const char *error)
 
 // --- The feed.
 
+static bool may_ask_leader(const struct replica *replica)
+{
+        return replica->known_leader && uv_now(replica->options.loop) >= replica->leader_again_ms;
+}
+
 static void on_again(uv_timer_t *timer)
 {
         struct replica *replica = timer->data;
@@ -139,6 +150,8 @@ static void fail(struct replica *replica, const char *error)
         lose(replica, error);
         // With no leader any server's word will do, with no such server the leader's.
         replica->any = !replica->any;
+        if (replica->any)
+                replica->leader_again_ms = uv_now(replica->options.loop) + LEADER_AGAIN_MS;
         // Agents whose server has gone do not come to the next one all at once.
         ask_later(replica, delay_ms / 2 + uv_hrtime() / 1000 % (delay_ms / 2 + 1));
 }
@@ -155,7 +168,7 @@ static void on_feed(void *arg, const char *error, struct pack_slice body)
         }
         if (!replica->doubtful)
                 become_current(replica);
-        replica->any = replica->any && !replica->doubtful && !replica->known_leader;
+        replica->any = replica->any && !replica->doubtful && !may_ask_leader(replica);
         rest_ms = REST_MIN_MS + (uv_hrtime() - begin_ns) / 1000000 * REST_FACTOR;
         ask_later(replica, rest_ms < REST_MAX_MS ? rest_ms : REST_MAX_MS);
 }
@@ -208,7 +221,7 @@ static void on_beat(void *arg, const char *error, struct pack_slice body)
         if (error != NULL || !replica->current || consul_meta_get(body, &meta) < 0)
                 return;
         note_contact(replica, &meta);
-        if (!meta.known_leader || !replica->any || replica->feed == NULL)
+        if (!replica->any || !may_ask_leader(replica) || replica->feed == NULL)
                 return;
         upstream_cancel(replica->feed);
         replica->feed = NULL;
@@ -304,6 +317,11 @@ struct replica *replica_create(const struct replica_options *options)
 
         if (replica == NULL)
                 return NULL;
+        replica->queries = query_feed_create(options->loop, options->upstream, options->store);
+        if (replica->queries == NULL) {
+                free(replica);
+                return NULL;
+        }
         replica->options = *options;
         uv_timer_init(options->loop, &replica->again);
         uv_timer_init(options->loop, &replica->beat_timer);
@@ -328,6 +346,7 @@ void replica_destroy(struct replica *take_replica)
 
         if (take_replica == NULL)
                 return;
+        query_feed_destroy(take_replica->queries);
         calls[0] = take_replica->feed;
         calls[1] = take_replica->beat;
         calls[2] = take_replica->fresh;

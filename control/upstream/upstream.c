@@ -9,7 +9,10 @@
 #include "control/consul/relayed.h"
 #include "control/fsm/propose.h"
 #include "control/store/store_write.h"
+#include "control/upstream/change.h"
 #include "control/upstream/transport.h"
+
+#define UNREADABLE_TEXT "the server's answer cannot be read"
 
 struct upstream {
         struct log_proposer proposer;
@@ -47,8 +50,7 @@ static void on_done(void *arg, enum relay_error error, const uint8_t *bytes, siz
         if (error != RELAY_OK)
                 call->done(call->arg, relay_error_text(error, true), outcome.body);
         else if (consul_outcome_get((struct pack_slice){bytes, (uint32_t)len}, &outcome) < 0)
-                call->done(call->arg, "the server's answer cannot be read",
-                           (struct pack_slice){NULL, 0});
+                call->done(call->arg, UNREADABLE_TEXT, (struct pack_slice){NULL, 0});
         else if (outcome.error.length > 0)
                 tell_refusal(call, outcome.error);
         else
@@ -109,6 +111,7 @@ struct upstream_call *upstream_query(struct upstream *upstream, const struct con
 struct proposal {
         propose_done_fn done;
         void *arg;
+        enum upstream_answer answer;
 };
 
 static void on_proposed(void *arg, const char *error, struct pack_slice body)
@@ -116,30 +119,15 @@ static void on_proposed(void *arg, const char *error, struct pack_slice body)
         struct proposal *proposal = arg;
         struct fsm_result result;
 
-        (void)body;
         fsm_result_init(&result);
         if (error != NULL)
                 store_error_set(&result.error, "%s", error);
+        else if (upstream_change_get(proposal->answer, body, &result) < 0)
+                store_error_set(&result.error, "%s", UNREADABLE_TEXT);
         if (proposal->done != NULL)
                 proposal->done(proposal->arg, &result);
         fsm_result_fini(&result);
         free(proposal);
-}
-
-// The call that is a command. returns  NULL for a command that is none.
-static const char *put_command(const struct upstream *upstream, const struct command *command,
-                               struct byte_buffer *args)
-{
-        switch (command->type) {
-        case COMMAND_REGISTER:
-                consul_register_put(args, upstream->datacenter, &command->reg);
-                return "Catalog.Register";
-        case COMMAND_DEREGISTER:
-                consul_deregister_put(args, upstream->datacenter, &command->dereg);
-                return "Catalog.Deregister";
-        default:
-                return NULL;
-        }
 }
 
 static int start_proposal(struct upstream *upstream, const struct command *command,
@@ -153,8 +141,9 @@ static int start_proposal(struct upstream *upstream, const struct command *comma
 
         if (proposal == NULL)
                 return ret;
-        *proposal = (struct proposal){done, arg};
-        question.method = put_command(upstream, command, &args);
+        *proposal = (struct proposal){.done = done, .arg = arg};
+        question.method =
+            upstream_change_put(&args, upstream->datacenter, command, &proposal->answer);
         question.args = (struct pack_slice){args.bytes, (uint32_t)args.len};
         if (question.method == NULL)
                 ret = -ENOTSUP;

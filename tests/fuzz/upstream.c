@@ -3,7 +3,9 @@
 
 #include "control/rpc/rpc_codec.h"
 #include "control/store/store_write.h"
+#include "control/upstream/change.h"
 #include "control/upstream/dump.h"
+#include "control/upstream/queries.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,13 +66,50 @@ static void try_dump(const uint8_t *data, size_t size)
         store_destroy(store);
 }
 
+static void try_change(enum upstream_answer answer, const uint8_t *data, size_t size)
+{
+        struct fsm_result result;
+
+        fsm_result_init(&result);
+        (void)upstream_change_get(answer, (struct pack_slice){data, (uint32_t)size}, &result);
+        fsm_result_fini(&result);
+}
+
+// Applied twice, queries change nothing the second time.
+static void try_queries(const uint8_t *data, size_t size)
+{
+        const struct pack_slice body = {data, (uint32_t)size};
+        struct store *store = store_create();
+        uint64_t index;
+
+        if (upstream_queries_apply(store, body, &index) == 0) {
+                size_t count = store_count(store, STORE_QUERIES);
+
+                if (upstream_queries_apply(store, body, &index) < 0 ||
+                    store_count(store, STORE_QUERIES) != count)
+                        abort();
+        }
+        store_destroy(store);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         if (size < 2)
                 return 0;
-        if (data[0] & 1)
-                try_answers(data + 1, size - 1);
-        else
+        switch (data[0] % 6) {
+        case 0:
                 try_dump(data + 1, size - 1);
+                break;
+        case 1:
+                try_answers(data + 1, size - 1);
+                break;
+        case 2:
+                try_queries(data + 1, size - 1);
+                break;
+        default:
+                try_change((enum upstream_answer)(data[0] % 6 - 3 + UPSTREAM_APPLIED), data + 1,
+                           size - 1);
+                break;
+        }
         return 0;
 }
