@@ -23,6 +23,7 @@
 #include "control/consul/service.h"
 #include "control/dns/dns_tcp.h"
 #include "control/dns/resolver.h"
+#include "control/dns/shared_failover.h"
 #include "control/dns/slow.h"
 #include "control/event/events.h"
 #include "control/leader/leader.h"
@@ -197,17 +198,24 @@ static int start_resolver(struct agent *agent, char *error, size_t error_size)
 {
         struct dns_resolver_config settings = {.dataplane = agent->dataplane,
                                                .publisher = agent->publisher};
+        struct dns_failover failover;
         int ret;
 
         agent_recursor_settings(agent->config, &settings.recursors);
         remote_dns(agent, &settings.elsewhere);
-        remote_query_dns(agent, &settings.failover);
+        remote_query_dns(agent, &failover);
+        ret = shared_failover_create(&agent->loop, &failover, &agent->shared_failover);
+        if (ret == 0) {
+                shared_failover_set_age(agent->shared_failover, agent->config->dns.cache_age_ms);
+                settings.failover = shared_failover_front(agent->shared_failover);
+        }
         settings.renewal = (struct dns_renewal){agent, remote_wait};
         agent->dns_freshness = dns_freshness_start(agent);
         agent->datacenters = datacenters_start(agent);
-        ret = agent->dns_freshness == NULL || agent->datacenters == NULL
-                  ? -ENOMEM
-                  : dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
+        if (agent->dns_freshness == NULL || agent->datacenters == NULL)
+                ret = -ENOMEM;
+        if (ret == 0)
+                ret = dns_resolver_start(&agent->loop, &settings, &agent->dns_resolver);
         if (ret < 0)
                 snprintf(error, error_size, "Failed to start DNS: %s", strerror(-ret));
         return ret;
@@ -447,6 +455,8 @@ void agent_stop(struct agent *agent)
         if (agent->runtime != NULL)
                 runtime_stop(agent->runtime);
         dns_tcp_stop(agent->dns_tcp);
+        shared_failover_destroy(agent->shared_failover);
+        agent->shared_failover = NULL;
         events_destroy(agent->events);
         local_destroy(agent->local);
         if (agent->leader != NULL)

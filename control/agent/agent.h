@@ -39,6 +39,7 @@ struct dns_slow;
 struct dns_resolver;
 struct dns_freshness;
 struct datacenters;
+struct shared_failover;
 struct runtime;
 struct watches;
 struct remote_exec;
@@ -80,6 +81,7 @@ struct agent {
         struct dns_slow *dns_slow;
         struct dns_resolver *dns_resolver;
         struct dns_freshness *dns_freshness;
+        struct shared_failover *shared_failover;
         struct datacenters *datacenters; /* others that are in use */
         struct ask_target own_api;       /* where its HTTP API is; an empty URL without one */
         struct asker *asker;             /* requests of its own */

@@ -10,6 +10,7 @@
 #include "control/agent/remote.h"
 #include "control/agent/wan_names.h"
 #include "control/dns/resolver.h"
+#include "control/dns/shared_failover.h"
 
 void agent_publisher_settings(const struct config *config, struct ttl_rule *rules,
                               struct publisher_config *out)
@@ -71,6 +72,7 @@ static int apply_again(struct agent *agent, char *error, size_t error_size)
         // Before DNS is up there is nothing to tell: it starts with the new settings.
         if (ret == 0 && agent->dns_resolver != NULL) {
                 agent_recursor_settings(agent->config, &recursors);
+                shared_failover_set_age(agent->shared_failover, agent->config->dns.cache_age_ms);
                 ret = dns_resolver_configure(agent->dns_resolver, &recursors);
         }
         free(rules);

@@ -58,6 +58,7 @@ struct config_dns {
         bool node_meta_txt;
         bool allow_stale;
         uint64_t max_stale_ms;
+        uint64_t cache_age_ms;       /* of prepared queries answered elsewhere; 0: none is kept */
         uint64_t datacenter_idle_ms; /* another one's table is kept that long unused; 0: none is */
 };
 

@@ -149,6 +149,12 @@ int build_dns(struct build *build)
         dns->max_stale_ms =
             (uint64_t)setting_duration_ns(merged, "dns_config.max_stale", MAX_STALE_S * NS_PER_S) /
             1000000;
+        dns->cache_age_ms =
+            (uint64_t)setting_duration_ns(merged, "dns_config.cache_max_age", 0) / 1000000;
+        if (!setting_bool(merged, "dns_config.use_cache", false))
+                dns->cache_age_ms = 0;
+        else if (dns->cache_age_ms == 0)
+                dns->cache_age_ms = UINT64_MAX; // without an age any will do
         dns->datacenter_idle_ms =
             (uint64_t)setting_duration_ns(merged, "dataplane.datacenter_idle", 300 * NS_PER_S) /
             1000000;

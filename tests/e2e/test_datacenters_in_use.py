@@ -127,5 +127,26 @@ class Distances(GossipCase):
                          (1, 'Could not find a coordinate for node "no.dc9"'))
 
 
+class Failover(GossipCase):
+    def test_an_answer_from_elsewhere_is_kept_as_long_as_allowed(self):
+        far = self.start(Agent("far", {"datacenter": "dc2"}))
+        asks, keeps = (self.start(Agent(name, {
+            "datacenter": dc, "retry_join_wan": [far.wan],
+            "dns_config": {"use_cache": use, "cache_max_age": "3s"}}))
+            for name, dc, use in (("asks", "dc1", False), ("keeps", "dc3", True)))
+        far.register("web", Port=80)
+        query = {"Name": "any", "Service": {"Service": "web", "Failover": {"Datacenters": ["dc2"]}}}
+        for agent in (asks, keeps):
+            self.until(lambda at=agent: at.request("POST", "/v1/query", query)[0] == 200)
+            self.until(lambda at=agent: at.dig("any.query.consul").data == ["127.0.0.1"])
+        begun = time.monotonic()  # the answer kept is of a moment before
+        far.put("/v1/agent/service/deregister/web")
+        self.assertEqual(asks.dig("any.query.consul").status, "NXDOMAIN")
+        kept = keeps.dig("any.query.consul").data
+        if time.monotonic() < begun + 1.5:
+            self.assertEqual(kept, ["127.0.0.1"])
+        self.until(lambda: keeps.dig("any.query.consul").status == "NXDOMAIN", 8.0)
+
+
 if __name__ == "__main__":
     e2e.main()
