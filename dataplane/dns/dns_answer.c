@@ -318,9 +318,7 @@ void dns_answer(const struct dns_env *env, struct dns_message *message,
                 const struct dns_query *query, const struct svc_entry *entry)
 {
         if (entry != NULL && query->kind <= DNS_KIND_QUERY) {
-                if (query->ready == DNS_NOT_READY ||
-                    !dns_answer_ready(env, message, query, dns_payload_of(entry)))
-                        answer_service(env, message, query, dns_payload_of(entry));
+                answer_service(env, message, query, dns_payload_of(entry));
                 return;
         }
         switch ((enum dns_action)query->action) {

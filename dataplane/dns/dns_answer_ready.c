@@ -3,16 +3,11 @@
 #include "dataplane/dns/dns_answer.h"
 #include "dataplane/packet/checksum.h"
 
-static uint16_t fold(uint32_t sum)
+// What a 16-bit sum counts from an offset on: from an odd one its bytes change places, which is
+// multiplying by 2^8 where 2^16 is one.
+static uint64_t sum_from(uint64_t sum, uint32_t offset)
 {
-        sum = (sum & 0xffff) + (sum >> 16);
-        return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
-// A 16-bit sum as it counts from an odd offset on: its bytes exchanged.
-static uint16_t sum_from(uint16_t sum, uint32_t offset)
-{
-        return (uint16_t)((uint32_t)sum * 0x10001u >> (offset & 1) * 8);
+        return sum << (offset & 1) * 8;
 }
 
 // No branch tells one record from two: which is asked for next cannot be predicted, and a branch
@@ -38,12 +33,12 @@ bool dns_answer_ready(const struct dns_env *env, struct dns_message *message,
         const uint32_t second = payload->ready_second[query->ready];
         const uint16_t two = second != 0;
         uint8_t *data = message->data;
-        uint16_t asked_flags, flags, owner, sum;
+        uint16_t asked_flags, flags, owner;
+        uint64_t sum;
 
         // Less room leaves out records, or needs copies that keep to their length.
-        if (length == 0 || env->transport != DNS_UDP || zone->disable_compression ||
-            zone->udp_answer_limit == 0 || end + length > DNS_UDP_PLAIN_MAX ||
-            end + length + DNS_READY_COPY > message->capacity)
+        if (length == 0 || env->transport != DNS_UDP || !zone->ready_answers ||
+            end + length > DNS_UDP_PLAIN_MAX || end + length + DNS_READY_COPY > message->capacity)
                 return false;
         copy_records(data + end, dns_payload_at(payload, payload->ready_at[query->ready]), length);
         // Of a single record this writes anew what stands there, and counts nothing.
@@ -57,10 +52,11 @@ bool dns_answer_ready(const struct dns_env *env, struct dns_message *message,
         store_be32(data + 4, 1u << 16 | 1u);
         store_be32(data + 8, two);
 
-        owner = sum_from(checksum_word((uint16_t)(owner * two)), second);
-        sum = sum_from(fold((uint32_t)payload->ready_sum[query->ready] + owner), end);
-        message->sum_change = fold((uint32_t)(uint16_t)~checksum_word(asked_flags) +
-                                   checksum_word(flags) + checksum_word((uint16_t)(1 + two)) + sum);
+        sum = sum_from(checksum_word((uint16_t)(owner * two)), second);
+        sum = sum_from(payload->ready_sum[query->ready] + sum, end);
+        sum += (uint64_t)(uint16_t)~checksum_word(asked_flags) + checksum_word(flags) +
+               checksum_word((uint16_t)(1 + two));
+        message->sum_change = checksum_fold(sum);
         message->length = (uint16_t)(end + length);
         message->rcode = DNS_NOERROR;
         message->verdict = DNS_ANSWERED;

@@ -149,7 +149,10 @@ void dns_respond_burst(const struct dns_env *env, struct dns_message messages[],
 
                 if (queries[i].action == DNS_LOOK_UP)
                         entry = take_next(&look_ups);
-                else if (queries[i].action == DNS_SAY_ELSEWHERE &&
+                if (entry != NULL && queries[i].ready != DNS_NOT_READY &&
+                    dns_answer_ready(env, &messages[i], &queries[i], dns_payload_of(entry)))
+                        continue;
+                if (queries[i].action == DNS_SAY_ELSEWHERE &&
                          respond_as_peer(env, &messages[i], &queries[i]))
                         continue;
                 dns_answer(env, &messages[i], &queries[i], entry);

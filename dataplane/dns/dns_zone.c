@@ -113,6 +113,7 @@ int dns_zone_create(const struct lictor_zone *config, struct dns_zone **out)
                                      ? config->udp_answer_limit
                                      : DNS_UDP_ANSWERS_MAX;
         zone->a_record_limit = config->a_record_limit == 0 ? UINT32_MAX : config->a_record_limit;
+        zone->ready_answers = !zone->disable_compression && zone->udp_answer_limit > 0;
         zone->node_ttl_s = config->node_ttl_s;
         zone->soa = config->soa;
         *out = zone;

@@ -31,6 +31,7 @@ struct dns_zone {
         bool datacenters;
         bool unready;
         bool stale;
+        bool ready_answers;        /* what entries hold ready is right for it */
         uint16_t answer_flags;     /* QR, and RA with recursion */
         uint32_t udp_answer_limit; /* at most DNS_UDP_ANSWERS_MAX */
         uint32_t a_record_limit;   /* UINT32_MAX when there is none */
