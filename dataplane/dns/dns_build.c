@@ -61,7 +61,7 @@ static uint8_t *grow(struct dns_build *build, struct dns_buffer *buffer, const u
 static uint8_t *grow_records(struct dns_build *build, size_t length)
 {
         // Offsets of lists and of all their blocks stay below 2^31 with this.
-        if (build->records.length + length > INT32_MAX / 2)
+        if (build->error == 0 && build->records.length + length > INT32_MAX / 2)
                 build->error = -E2BIG;
         return grow(build, &build->records, build->small_records, length);
 }

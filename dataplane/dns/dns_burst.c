@@ -13,7 +13,7 @@
 // neighbouring iterations overlap. In between other groups are parsed or answered.
 #define GROUP 8u
 
-// The records of a one-instance service: head and address, then its SRV record and that's address.
+// The records of a one-instance service: head and address, then its SRV record and its target's.
 #define ADDRESS_BYTES (sizeof(struct dns_payload) + DNS_RECORD_A_LENGTH)
 #define SRV_BYTES     DNS_READY_COPY
 
@@ -153,7 +153,7 @@ void dns_respond_burst(const struct dns_env *env, struct dns_message messages[],
                     dns_answer_ready(env, &messages[i], &queries[i], dns_payload_of(entry)))
                         continue;
                 if (queries[i].action == DNS_SAY_ELSEWHERE &&
-                         respond_as_peer(env, &messages[i], &queries[i]))
+                    respond_as_peer(env, &messages[i], &queries[i]))
                         continue;
                 dns_answer(env, &messages[i], &queries[i], entry);
         }
