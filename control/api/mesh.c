@@ -166,7 +166,7 @@ static const char *const entry_kinds[] = {
     "service-intentions",
 };
 
-static bool is_entry_kind(const char *kind, size_t len)
+bool api_is_entry_kind(const char *kind, size_t len)
 {
         for (size_t i = 0; i < sizeof(entry_kinds) / sizeof(entry_kinds[0]); i++) {
                 if (strlen(entry_kinds[i]) == len && memcmp(entry_kinds[i], kind, len) == 0)
@@ -182,7 +182,7 @@ void api_config_get(struct http_request *request, void *app)
 
         if (!api_check_read(app, request))
                 return;
-        if (len > 0 && !is_entry_kind(path, len))
+        if (len > 0 && !api_is_entry_kind(path, len))
                 http_reply_text(request, 500, "invalid config entry kind: %.*s", (int)len, path);
         else if (path[len] == '/')
                 http_reply_text(request, 404, "Config entry not found for \"%.*s\" / \"%.128s\"",
@@ -202,7 +202,7 @@ void api_config_delete(struct http_request *request, void *app)
                 http_reply_text(request, 404, "Must provide both a kind and name to delete");
                 return;
         }
-        if (!is_entry_kind(path, len)) {
+        if (!api_is_entry_kind(path, len)) {
                 http_reply_text(request, 400, "invalid config entry kind: %.*s", (int)len, path);
                 return;
         }

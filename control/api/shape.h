@@ -43,4 +43,7 @@ bool api_filter_keeps(const struct api *api, const struct filter *filter, api_it
 /** A random UUID as text; false when the system has no random numbers. */
 bool api_make_uuid(char out[37]);
 
+/** Whether Consul has configuration entries of this kind. */
+bool api_is_entry_kind(const char *kind, size_t len);
+
 #endif

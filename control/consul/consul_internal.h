@@ -169,11 +169,35 @@ void consul_datacenters(struct consul_call *call, const void *what);
 void consul_coordinate_datacenters(struct consul_call *call, const void *what);
 void consul_raft_configuration(struct consul_call *call, const void *what);
 void consul_remove_peer(struct consul_call *call, const void *what);
-void consul_autopilot_configuration(struct consul_call *call, const void *what);
 void consul_keyring(struct consul_call *call, const void *what);
 void consul_query_apply(struct consul_call *call, const void *what);
 void consul_query_execute(struct consul_call *call, const void *what);
 void consul_query_explain(struct consul_call *call, const void *what);
+
+struct consul_question {
+        const char *method, *target;
+        const json_t *content; // of the request; NULL: none
+        unsigned or_status;    // that means success beside 200
+        // Puts the answer into the form that Consul's agents expect; NULL: as it is.
+        void (*put)(struct byte_buffer *b, const json_t *answer);
+};
+
+// Has the API answer the call.
+void consul_ask(struct consul_call *call, const struct consul_question *question);
+
+// --- autopilot.c
+
+void consul_server_health(struct consul_call *call, const void *what);
+void consul_autopilot_state(struct consul_call *call, const void *what);
+void consul_autopilot_configuration(struct consul_call *call, const void *what);
+void consul_autopilot_set(struct consul_call *call, const void *what);
+
+// --- mesh.c: what is asked of the mesh.
+
+extern const struct consul_read_kind consul_gateway_services, consul_gateway_dump,
+    consul_gateway_intentions, consul_federation_states, consul_federation_state,
+    consul_mesh_gateways;
+void consul_service_topology(struct consul_call *call, const void *what);
 
 // --- status.c: what needs no store.
 

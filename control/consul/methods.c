@@ -13,6 +13,7 @@ static const char no_acl[] = "ACL support disabled";
 static const char no_connect[] = "Connect must be enabled in order to use this endpoint";
 static const char no_auto_config[] = "AutoConfig is disabled";
 static const char no_config[] = "configuration entries cannot be kept by this server";
+static const char no_federation[] = "federation states cannot be kept by this server";
 
 const struct consul_method consul_methods[] = {
     CALL("Status.Ping", consul_ping, true),
@@ -28,6 +29,7 @@ const struct consul_method consul_methods[] = {
     READ("Catalog.ServiceNodes", consul_service_nodes),
     READ("Catalog.NodeServices", consul_node_services),
     READ("Catalog.NodeServiceList", consul_node_service_list),
+    READ("Catalog.GatewayServices", consul_gateway_services),
 
     READ("Health.ChecksInState", consul_checks_in_state),
     READ("Health.NodeChecks", consul_node_checks),
@@ -56,6 +58,10 @@ const struct consul_method consul_methods[] = {
     READ("Internal.NodeInfo", consul_node_info),
     READ("Internal.NodeDump", consul_node_dump),
     READ("Internal.ServiceDump", consul_service_dump),
+    READ("Internal.GatewayServiceDump", consul_gateway_dump),
+    READ("Internal.GatewayIntentions", consul_gateway_intentions),
+    CALL("Internal.ServiceTopology", consul_service_topology, false),
+    REFUSE("Internal.IntentionUpstreams", no_connect),
     CALL("Internal.EventFire", consul_event_fire, false),
     CALL("Internal.KeyringOperation", consul_keyring, true),
 
@@ -67,6 +73,9 @@ const struct consul_method consul_methods[] = {
 
     CALL("Operator.RaftGetConfiguration", consul_raft_configuration, false),
     CALL("Operator.AutopilotGetConfiguration", consul_autopilot_configuration, false),
+    CALL("Operator.AutopilotSetConfiguration", consul_autopilot_set, false),
+    CALL("Operator.AutopilotState", consul_autopilot_state, false),
+    CALL("Operator.ServerHealth", consul_server_health, false),
     METHOD("Operator.RaftRemovePeerByAddress", consul_remove_peer, "address", false),
     METHOD("Operator.RaftRemovePeerByID", consul_remove_peer, "id", false),
 
@@ -121,6 +130,11 @@ const struct consul_method consul_methods[] = {
     REFUSE("Intention.List", no_connect),
     REFUSE("Intention.Match", no_connect),
     REFUSE("Intention.Test", no_connect),
+
+    REFUSE("FederationState.Apply", no_federation),
+    READ("FederationState.Get", consul_federation_state),
+    READ("FederationState.List", consul_federation_states),
+    READ("FederationState.ListMeshGateways", consul_mesh_gateways),
 
     REFUSE("ConfigEntry.Apply", no_config),
     REFUSE("ConfigEntry.Delete", no_config),

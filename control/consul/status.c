@@ -131,6 +131,9 @@ void consul_no_config_entries(struct consul_call *call, const void *what)
         (void)what;
         if (consul_query_get(call->args, &arena, &query) < 0) {
                 consul_call_refuse(call, CONSUL_UNREADABLE_TEXT);
+        } else if (*query.config_kind != '\0' &&
+                   !api_is_entry_kind(query.config_kind, strlen(query.config_kind))) {
+                consul_call_refuse(call, "invalid config entry kind: %.128s", query.config_kind);
         } else {
                 pack_put_uint(&values, 0);
                 pack_put_text(&values, query.config_kind);
@@ -138,7 +141,7 @@ void consul_no_config_entries(struct consul_call *call, const void *what)
                 wire_put_name(&values, "Kind");
                 pack_put_text(&values, query.config_kind);
                 wire_put_name(&values, "Entries");
-                pack_put_nil(&values);
+                pack_put_array(&values, 0);
                 answer_packed(call, &values);
         }
         arena_fini(&arena);

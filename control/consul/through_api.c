@@ -21,6 +21,8 @@ struct asking {
         struct consul_call *call;
         struct http_request *request;
         convert_fn convert;
+        void (*put)(struct byte_buffer *b, const json_t *answer);
+        unsigned or_status;
 };
 
 static void on_cancelled(void *arg)
@@ -33,41 +35,47 @@ static void on_cancelled(void *arg)
 
 static void on_answered(void *arg, const struct http_injected_answer *answer)
 {
-        struct asking *asking = arg;
-        struct consul_call *call = asking->call;
-        convert_fn convert = asking->convert;
+        const struct asking asking = *(struct asking *)arg;
+        struct consul_call *call = asking.call;
         struct byte_buffer body = BYTE_BUFFER_INIT;
         json_t *value;
 
-        free(asking);
-        if (answer->status != 200) {
+        free(arg);
+        if (answer->status != 200 && answer->status != asking.or_status) {
                 consul_call_refuse(call, "%.*s", (int)answer->body_len, answer->body);
                 return;
         }
         value = answer->body_len > 0
                     ? json_loadb(answer->body, answer->body_len, JSON_DECODE_ANY, NULL)
                     : json_object();
-        value = value != NULL && convert != NULL ? convert(call, value) : value;
+        value = value != NULL && asking.convert != NULL ? asking.convert(call, value) : value;
         if (value == NULL) {
                 consul_call_refuse(call, CONSUL_MEMORY_TEXT);
                 return;
         }
-        wire_put_json(&body, value);
+        if (asking.put != NULL)
+                asking.put(&body, value);
+        else
+                wire_put_json(&body, value);
         json_decref(value);
         consul_call_answer(call, &body);
 }
 
-// Has the API answer a request. @origin  the node whose agent asks, "" for this one.
-static void ask(struct consul_call *call, const char *method, const char *target,
-                const json_t *content, const char *origin, convert_fn convert)
+static void begin(struct consul_call *call, const struct consul_question *question,
+                  const char *origin, convert_fn convert)
 {
-        struct http_injection injection = {.method = method, .target = target, .done = on_answered};
+        const json_t *content = question->content;
+        struct http_injection injection = {
+            .method = question->method, .target = question->target, .done = on_answered};
         struct asking *asking = malloc(sizeof(*asking));
         char *text = content != NULL ? json_dumps(content, JSON_COMPACT) : NULL;
         int ret = -ENOMEM;
 
         if (asking != NULL && (content == NULL || text != NULL)) {
-                *asking = (struct asking){.call = call, .convert = convert};
+                *asking = (struct asking){.call = call,
+                                          .convert = convert,
+                                          .put = question->put,
+                                          .or_status = question->or_status};
                 injection.arg = asking;
                 injection.origin =
                     *origin != '\0' ? origin : call->service->agent->config->node_name;
@@ -82,6 +90,21 @@ static void ask(struct consul_call *call, const char *method, const char *target
         free(asking);
         consul_call_on_cancel(call, NULL, NULL);
         consul_call_refuse(call, CONSUL_MEMORY_TEXT);
+}
+
+void consul_ask(struct consul_call *call, const struct consul_question *question)
+{
+        begin(call, question, "", NULL);
+}
+
+// Has the API answer a request. @origin  the node whose agent asks, "" for this one.
+static void ask(struct consul_call *call, const char *method, const char *target,
+                const json_t *content, const char *origin, convert_fn convert)
+{
+        const struct consul_question question = {
+            .method = method, .target = target, .content = content};
+
+        begin(call, &question, origin, convert);
 }
 
 // Appends a text as a path or a query takes it. returns  false when there is no room.
@@ -171,20 +194,6 @@ static void put_duration(json_t *object, const char *name)
 
         if (text != NULL && duration_parse(text, &ns) == 0)
                 json_object_set_new(object, name, json_integer(ns));
-}
-
-static json_t *convert_autopilot(const struct consul_call *call, json_t *take_answer)
-{
-        (void)call;
-        put_duration(take_answer, "LastContactThreshold");
-        put_duration(take_answer, "ServerStabilizationTime");
-        return take_answer;
-}
-
-void consul_autopilot_configuration(struct consul_call *call, const void *what)
-{
-        (void)what;
-        ask(call, "GET", "/v1/operator/autopilot/configuration", NULL, "", convert_autopilot);
 }
 
 static json_t *convert_keyring(const struct consul_call *call, json_t *take_answer)

@@ -274,6 +274,17 @@ class Methods(TestCase):
         self.assertEqual(self.ask("Coordinate.Update", Node="new", Segment="", Coord=at), {})
         self.assertEqual(self.ask("Coordinate.Node", Node="new")["Coordinates"],
                          [{"Node": "new", "Segment": "", "Coord": at}])
+        # Of the mesh there is nothing, in the shape of lists.
+        for method, name, nothing in (("Catalog.GatewayServices", "Services", None),
+                                      ("Internal.GatewayServiceDump", "Dump", None),
+                                      ("Internal.GatewayIntentions", "Intentions", []),
+                                      ("FederationState.List", "States", []),
+                                      ("FederationState.ListMeshGateways", "DatacenterNodes", {})):
+            self.assertEqual(self.ask(method, ServiceName="gw")[name], nothing, method)
+        self.assertIn("no cluster ca config",
+                      self.ask("Internal.ServiceTopology", ServiceName="web"))
+        self.assertEqual(self.ask("ConfigEntry.List", Kind="odd"),
+                         "invalid config entry kind: odd")
         # Answers about configuration entries are bytes that hold several values.
         for method in ("ConfigEntry.Get", "ConfigEntry.List", "ConfigEntry.ListAll",
                        "ConfigEntry.ResolveServiceConfig"):
@@ -468,10 +479,31 @@ class Methods(TestCase):
                          [("node1", True, True)])
         pilot = self.ask("Operator.AutopilotGetConfiguration")
         self.assertEqual(pilot["LastContactThreshold"], S // 5)
+        changed = {**pilot, "LastContactThreshold": 3 * S, "MaxTrailingLogs": 300}
+        self.assertIs(self.ask("Operator.AutopilotSetConfiguration", Config=changed), True)
+        self.assertIs(self.ask("Operator.AutopilotSetConfiguration", CAS=True,
+                               Config={**pilot, "ModifyIndex": 1}), False)
+        now = self.ask("Operator.AutopilotGetConfiguration")
+        self.assertEqual({k: now[k] for k in changed if not k.endswith("Index")},
+                         {k: changed[k] for k in changed if not k.endswith("Index")})
+        self.assertIs(self.ask("Operator.AutopilotSetConfiguration", Config=pilot), True)
+        self.assertIn("cannot be read", self.ask("Operator.AutopilotSetConfiguration"))
         for method, name in (("ByID", "ID"), ("ByAddress", "Address")):
             told = self.ask("Operator.RaftRemovePeer" + method, **{name: "no:such"})
             self.assertEqual(told, f'{name.lower()} "no:such" was not found in the Raft '
                                    "configuration")
+        for method in ("Operator.ServerHealth", "Operator.AutopilotState"):
+            stream = self.client.begin(method)
+            stream.unpacker = msgpack.Unpacker(raw=True)
+            head, health = stream.answer()
+            self.assertEqual((head[b"Error"], health[b"Healthy"]), (b"", True), method)
+            servers = health[b"Servers"]
+            one = servers[0] if method.endswith("Health") else list(servers.values())[0][b"Health"]
+            # A time as Go writes it: version 1, seconds since the year 1, nanoseconds, no zone.
+            since = one[b"StableSince"]
+            self.assertEqual((len(since), since[0], since[13:]), (15, 1, b"\xff\xff"))
+            self.assertAlmostEqual(int.from_bytes(since[1:9], "big") - 62135596800, time.time(),
+                                   delta=300)
         payload = msgpack.packb({"ID": NODE_ID, "n": "deploy", "p": "v1", "v": 1},
                                 use_bin_type=False)
         fired = self.ask("Internal.EventFire", Datacenter="dc1", Name="deploy", Payload=payload)
