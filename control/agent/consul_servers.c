@@ -11,8 +11,12 @@
 #include "control/upstream/dump.h"
 #include "control/upstream/replica.h"
 
+/* How often this agent says where it is, and up to half more. */
+#define COORDINATE_MS 15000u
+
 struct consul_servers {
         struct agent *agent;
+        uv_timer_t coordinate_timer;
         struct upstream *upstream;
         struct replica *replica;
         struct log_proposer proposer;
@@ -84,6 +88,26 @@ static int propose(struct log_proposer *self, const uint8_t *bytes, size_t len,
 struct log_proposer *consul_servers_proposer(struct consul_servers *servers)
 {
         return &servers->proposer;
+}
+
+// --- Where this agent is: our own servers measure it themselves, Consul's are told.
+
+static void on_coordinate(uv_timer_t *timer)
+{
+        struct consul_servers *servers = timer->data;
+        const struct agent *agent = servers->agent;
+        const struct serf *serf = members_serf(agent->members, MEMBER_LAN);
+        struct catalog_coordinate update = {.node = agent->config->node_name,
+                                            .segment = agent->config->gossip.segment};
+        struct command command = {.type = COMMAND_COORDINATES, .coordinates = {&update, 1}};
+        bool disabled = json_is_true(json_object_get(agent->config->merged, "disable_coordinates"));
+
+        uv_timer_start(timer, on_coordinate, COORDINATE_MS + uv_hrtime() % (COORDINATE_MS / 2), 0);
+        if (!servers->in_use || disabled || serf == NULL)
+                return;
+        update.at = *serf_coordinate(serf);
+        // Another one follows: what becomes of it is not asked.
+        propose_command(&servers->proposer, &command, NULL, NULL);
 }
 
 // --- What the catalog has of a node.
@@ -217,6 +241,9 @@ struct consul_servers *consul_servers_create(struct agent *agent, const struct r
         if (servers->upstream != NULL)
                 servers->replica = replica_create(&options);
         if (servers->replica != NULL) {
+                uv_timer_init(following->loop, &servers->coordinate_timer);
+                servers->coordinate_timer.data = servers;
+                uv_timer_start(&servers->coordinate_timer, on_coordinate, COORDINATE_MS, 0);
                 consul_servers_look(servers);
                 return servers;
         }
@@ -225,11 +252,16 @@ struct consul_servers *consul_servers_create(struct agent *agent, const struct r
         return NULL;
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+        free(handle->data);
+}
+
 void consul_servers_destroy(struct consul_servers *take_servers)
 {
         if (take_servers == NULL)
                 return;
         replica_destroy(take_servers->replica);
         upstream_close(take_servers->upstream);
-        free(take_servers);
+        uv_close((uv_handle_t *)&take_servers->coordinate_timer, on_closed);
 }

@@ -102,6 +102,24 @@ Test(upstream_change, an_operation_on_a_key_is_read_as_it_was_put)
         arena_fini(&arena);
 }
 
+Test(upstream_change, a_place_is_read_as_it_was_put)
+{
+        struct catalog_coordinate in = {
+            .node = "n1", .segment = "", .at = {.vec = {1, -2.5}, .error = 0.5, .height = 1e-5}};
+        const struct command command = {.type = COMMAND_COORDINATES, .coordinates = {&in, 1}};
+        struct byte_buffer args = BYTE_BUFFER_INIT;
+        struct arena arena = ARENA_INIT;
+        struct catalog_coordinate out;
+        enum upstream_answer answer;
+        bool has;
+
+        upstream_change_put(&args, "dc1", &command, &answer);
+        cr_assert_eq(consul_coordinate_update_get(slice_of(&args), &arena, &out, &has), 0);
+        cr_expect(has && catalog_coordinate_equal(&in, &out));
+        byte_buffer_fini(&args);
+        arena_fini(&arena);
+}
+
 Test(upstream_change, a_transaction_is_read_as_it_was_put)
 {
         struct txn_op ops[5] = {{.kind = TXN_KV, .verb = TXN_DELETE_TREE, .kv = KV_ENTRY_INIT},
