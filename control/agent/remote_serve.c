@@ -5,12 +5,11 @@
 
 #include "control/agent/datacenters.h"
 #include "control/agent/remote.h"
-#include "control/api/api.h"
+#include "control/agent/remote_request.h"
 #include "control/consul/service.h"
 #include "control/dns/responder.h"
 #include "control/follow/feed.h"
 #include "control/fsm/propose.h"
-#include "control/http/http.h"
 #include "control/relay/relay_server.h"
 #include "control/rpc/demux.h"
 #include "control/server/result_codec.h"
@@ -29,7 +28,6 @@ struct remote_serving {
 struct serving {
         struct agent *agent;
         struct relay_incoming *incoming;
-        struct http_request *request;
 };
 
 static void forget(void *arg)
@@ -49,131 +47,6 @@ static struct serving *begin(struct agent *agent, struct relay_incoming *incomin
         serving->incoming = incoming;
         relay_incoming_on_cancel(incoming, forget, serving);
         return serving;
-}
-
-// --- Requests of the API.
-
-static const char *method_name(uint64_t method)
-{
-        static const struct {
-                enum http_method method;
-                const char *name;
-        } names[] = {
-            {HTTP_GET, "GET"},       {HTTP_PUT, "PUT"},   {HTTP_POST, "POST"},
-            {HTTP_DELETE, "DELETE"}, {HTTP_HEAD, "HEAD"}, {HTTP_OPTIONS, "OPTIONS"},
-        };
-
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                if (names[i].method == method)
-                        return names[i].name;
-        }
-        return "";
-}
-
-static void answer_with(struct relay_incoming *incoming, const struct relay_answer *answer)
-{
-        struct byte_buffer bytes = BYTE_BUFFER_INIT;
-
-        relay_answer_encode(answer, &bytes);
-        relay_incoming_answer(incoming, &bytes);
-}
-
-static void answer_text(struct relay_incoming *incoming, unsigned status, const char *text)
-{
-        const struct relay_answer answer = {.status = status,
-                                            .content_type = {HTTP_TEXT, strlen(HTTP_TEXT)},
-                                            .body = {text, strlen(text)}};
-
-        answer_with(incoming, &answer);
-}
-
-static void on_answered(void *arg, const struct http_injected_answer *answer)
-{
-        struct serving *serving = arg;
-        struct relay_answer message = {
-            .status = answer->status,
-            .content_type = {answer->content_type, strlen(answer->content_type)},
-            .body = {answer->body, answer->body_len}};
-
-        for (size_t i = 0; i < answer->headers_len && message.header_count < RELAY_HEADER_MAX;) {
-                const char *name = answer->headers + i;
-                const char *value = name + strlen(name) + 1;
-
-                message.headers[message.header_count++] =
-                    (struct relay_header){{name, strlen(name)}, {value, strlen(value)}};
-                i += strlen(name) + strlen(value) + 2;
-        }
-        answer_with(serving->incoming, &message);
-        free(serving);
-}
-
-static void on_request_cancelled(void *arg)
-{
-        struct serving *serving = arg;
-
-        http_injected_cancel(serving->request);
-        free(serving);
-}
-
-// The texts of a request, each ended by a NUL, one after the other.
-struct texts {
-        char *at;
-};
-
-static const char *keep(struct texts *texts, const struct relay_text *text)
-{
-        char *kept = texts->at;
-
-        if (text->len > 0)
-                memcpy(kept, text->text, text->len);
-        kept[text->len] = '\0';
-        texts->at += text->len + 1;
-        return kept;
-}
-
-static void serve_request(struct remote_serving *remote, struct relay_incoming *incoming,
-                          const uint8_t *bytes, size_t len)
-{
-        struct http_header headers[RELAY_HEADER_MAX];
-        struct http_injection injection = {.headers = headers, .done = on_answered};
-        struct relay_request message;
-        struct serving *serving;
-        struct texts texts;
-        char *memory;
-
-        if (relay_request_decode(bytes, len, &message) < 0) {
-                answer_text(incoming, 400, "a request that cannot be read");
-                return;
-        }
-        serving = calloc(1, sizeof(*serving));
-        // All texts are in those bytes, with at least one byte between them.
-        memory = texts.at = malloc(len - message.body.len + 2);
-        if (serving == NULL || memory == NULL) {
-                free(serving);
-                free(memory);
-                answer_text(incoming, 500, "out of memory");
-                return;
-        }
-        *serving = (struct serving){remote->agent, incoming, NULL};
-        injection.method = method_name(message.method);
-        injection.target = keep(&texts, &message.target);
-        injection.origin = keep(&texts, &message.origin);
-        injection.hops = (unsigned)message.hops;
-        injection.header_count = message.header_count;
-        for (uint32_t i = 0; i < message.header_count; i++) {
-                headers[i].name = keep(&texts, &message.headers[i].name);
-                headers[i].value = keep(&texts, &message.headers[i].value);
-        }
-        injection.body = message.body.text;
-        injection.body_len = message.body.len;
-        injection.arg = serving;
-        relay_incoming_on_cancel(incoming, on_request_cancelled, serving);
-        if (api_inject(remote->agent->api, &injection, &serving->request) < 0) {
-                relay_incoming_on_cancel(incoming, NULL, NULL);
-                answer_text(incoming, 500, "out of memory");
-                free(serving);
-        }
-        free(memory);
 }
 
 // --- Changes.
@@ -269,7 +142,7 @@ static void handle(void *arg, struct relay_incoming *incoming, enum relay_kind k
         struct byte_buffer nothing = BYTE_BUFFER_INIT;
 
         if (kind == RELAY_REQUEST)
-                serve_request(remote, incoming, bytes, len);
+                remote_request_serve(remote->agent->api, incoming, bytes, len);
         else if (kind == RELAY_PROPOSE)
                 serve_proposal(remote, incoming, bytes, len);
         else if (kind == RELAY_INDEX)

@@ -53,13 +53,22 @@ static struct relay_text text_of(const char *text)
         return (struct relay_text){text, strlen(text)};
 }
 
+// What is to be changed on its way is wanted whole.
+static enum relay_pieces pieces_for(const struct http_request *request, bool translate)
+{
+        if (translate || !http_request_takes_stream(request))
+                return RELAY_WHOLE;
+        return http_request_takes_split(request) ? RELAY_LONG_ONES : RELAY_STREAMS;
+}
+
 static void encode_request(const struct api *api, const struct http_request *request,
-                           struct byte_buffer *out)
+                           enum relay_pieces pieces, struct byte_buffer *out)
 {
         const char *origin = http_request_origin(request);
         struct relay_request message = {
             .method = http_request_method(request),
             .hops = http_request_hops(request) + 1,
+            .pieces = pieces,
             .target = text_of(http_request_target(request)),
             .origin = text_of(origin != NULL ? origin : api->agent->config->node_name),
         };
@@ -78,9 +87,15 @@ static void encode_request(const struct api *api, const struct http_request *req
 struct relaying {
         const struct api *api;
         struct http_request *request;
-        struct relay_call *call;
+        struct relay_call *call; // NULL once it has ended
         bool own_datacenter;
         bool translate;
+        // Of an answer in pieces:
+        bool in_pieces;
+        bool is_broken;         // it ended before its end
+        struct byte_buffer got; // and not sent on yet
+        size_t got_at;
+        uint32_t dealt_with; // bytes the server was not told of
 };
 
 static void on_cancel(void *arg)
@@ -111,12 +126,8 @@ static bool reply_translated(const struct relaying *relaying, const struct relay
         return true;
 }
 
-static void reply(const struct relaying *relaying, const struct relay_answer *answer)
+static void reply_headers(struct http_request *request, const struct relay_answer *answer)
 {
-        struct http_request *request = relaying->request;
-        char *type = copy_text(&answer->content_type);
-        char *body = malloc(answer->body.len + 1);
-
         for (uint32_t i = 0; i < answer->header_count; i++) {
                 char *name = copy_text(&answer->headers[i].name);
                 char *value = copy_text(&answer->headers[i].value);
@@ -126,6 +137,15 @@ static void reply(const struct relaying *relaying, const struct relay_answer *an
                 free(name);
                 free(value);
         }
+}
+
+static void reply(const struct relaying *relaying, const struct relay_answer *answer)
+{
+        struct http_request *request = relaying->request;
+        char *type = copy_text(&answer->content_type);
+        char *body = malloc(answer->body.len + 1);
+
+        reply_headers(request, answer);
         if (type == NULL || body == NULL) {
                 free(body);
                 http_reply_text(request, 500, "out of memory");
@@ -142,12 +162,104 @@ static void reply(const struct relaying *relaying, const struct relay_answer *an
         free(type);
 }
 
+// --- Answers in pieces: what comes is sent on, and the server told when that is done.
+
+static long read_pieces(void *arg, char *out, size_t size)
+{
+        struct relaying *relaying = arg;
+        size_t len = relaying->got.len - relaying->got_at;
+
+        if (len == 0 && relaying->call != NULL)
+                return HTTP_STREAM_WAIT;
+        if (len == 0)
+                return relaying->is_broken ? -1 : 0;
+        if (len > size)
+                len = size;
+        memcpy(out, relaying->got.bytes + relaying->got_at, len);
+        relaying->got_at += len;
+        relaying->dealt_with += (uint32_t)len;
+        if (relaying->got_at == relaying->got.len) {
+                byte_buffer_fini(&relaying->got);
+                relaying->got_at = 0;
+        }
+        if (relaying->dealt_with >= RELAY_WINDOW / 2 && relaying->call != NULL) {
+                relay_more(relaying->call, relaying->dealt_with);
+                relaying->dealt_with = 0;
+        }
+        return (long)len;
+}
+
+static void end_pieces(void *arg)
+{
+        struct relaying *relaying = arg;
+
+        if (relaying->call != NULL)
+                relay_cancel(relaying->call);
+        byte_buffer_fini(&relaying->got);
+        free(relaying);
+}
+
+static void begin_pieces(struct relaying *relaying, const uint8_t *bytes, size_t len)
+{
+        struct http_request *request = relaying->request;
+        struct relay_answer head;
+        char *type = NULL;
+
+        if (relay_answer_decode(bytes, len, &head) == 0)
+                type = copy_text(&head.content_type);
+        http_request_on_cancel(request, NULL, NULL);
+        if (type == NULL) {
+                end_pieces(relaying);
+                http_reply_text(request, 500, "the server's answer cannot be read");
+                return;
+        }
+        reply_headers(request, &head);
+        relaying->in_pieces = true;
+        http_reply_stream(request, (unsigned)head.status, type, read_pieces, end_pieces, relaying);
+        free(type);
+}
+
+// What was sent on makes room for what comes.
+static void put_piece(struct byte_buffer *got, size_t *got_at, const uint8_t *bytes, size_t len)
+{
+        if (got->capacity - got->len<len && * got_at> 0) {
+                memmove(got->bytes, got->bytes + *got_at, got->len - *got_at);
+                got->len -= *got_at;
+                *got_at = 0;
+        }
+        byte_buffer_append(got, bytes, len);
+}
+
+static void on_piece(void *arg, const uint8_t *bytes, size_t len)
+{
+        struct relaying *relaying = arg;
+
+        if (!relaying->in_pieces) {
+                begin_pieces(relaying, bytes, len);
+                return;
+        }
+        if (relaying->got.len - relaying->got_at + len > RELAY_WINDOW) {
+                relay_cancel(relaying->call);
+                relaying->call = NULL;
+                relaying->is_broken = true;
+        } else {
+                put_piece(&relaying->got, &relaying->got_at, bytes, len);
+        }
+        http_reply_stream_continue(relaying->request);
+}
+
 static void on_done(void *arg, enum relay_error error, const uint8_t *bytes, size_t len)
 {
         struct relaying *relaying = arg;
         struct http_request *request = relaying->request;
         struct relay_answer answer;
 
+        relaying->call = NULL;
+        if (relaying->in_pieces) {
+                relaying->is_broken = error != RELAY_OK || len > 0;
+                http_reply_stream_continue(request);
+                return;
+        }
         http_request_on_cancel(request, NULL, NULL);
         if (error != RELAY_OK)
                 http_reply_text(request, error == RELAY_LIMITED ? 429 : 500, "%s",
@@ -173,7 +285,7 @@ static void relay_request(const struct api *api, struct http_request *request,
                 free(relaying);
                 return;
         }
-        encode_request(api, request, &bytes);
+        encode_request(api, request, pieces_for(request, translate), &bytes);
         question.bytes = bytes.bytes;
         question.len = bytes.len;
         if (relaying != NULL && bytes.len <= RELAY_REQUEST_MAX) {
@@ -181,9 +293,9 @@ static void relay_request(const struct api *api, struct http_request *request,
                                               .request = request,
                                               .own_datacenter = *datacenter == '\0',
                                               .translate = translate};
-                relaying->call =
-                    relay_start(api->agent->relay, &question,
-                                &(struct relay_events){.arg = relaying, .done = on_done});
+                relaying->call = relay_start(
+                    api->agent->relay, &question,
+                    &(struct relay_events){.arg = relaying, .done = on_done, .item = on_piece});
         }
         byte_buffer_fini(&bytes);
         if (question.len <= RELAY_REQUEST_MAX && relaying != NULL && relaying->call != NULL) {

@@ -125,6 +125,13 @@ struct http_injection {
         /* Called exactly once unless the request is cancelled, perhaps before http_server_inject()
            returns; *answer is borrowed until return. */
         void (*done)(void *arg, const struct http_injected_answer *answer);
+        /* Instead of done for a body made while it is sent, which is to be read with
+           http_injected_read() until the request is cancelled. *head, without a body, is borrowed.
+           NULL: such bodies are gathered. */
+        void (*stream)(void *arg, const struct http_injected_answer *head);
+        bool splits; // likewise for long bodies that are there already
+        // There may be more to read. Over: the server stops, and the request is gone.
+        void (*more)(void *arg, bool is_over);
         void *arg;
 };
 
@@ -137,8 +144,16 @@ struct http_injection {
 int http_server_inject(struct http_server *server, const struct http_injection *injection,
                        struct http_request **out);
 
-/** End such a request; done is not called any more. */
+/** End such a request; none of the injection's functions is called any more. */
 void http_injected_cancel(struct http_request *take_request);
+
+/** Read on in the body of one that streams. returns  as http_stream_fn. */
+long http_injected_read(struct http_request *request, char *out, size_t size);
+
+/** Whether the body of http_reply_stream() reaches the client as it is made. */
+bool http_request_takes_stream(const struct http_request *request);
+/** Whether a long body may be streamed though it was not made so: then it is not compressed. */
+bool http_request_takes_split(const struct http_request *request);
 
 /** The node whose agent was asked, NULL when it was this one. */
 const char *http_request_origin(const struct http_request *request);

@@ -154,6 +154,8 @@ void http_injected_answer(struct http_request *request, unsigned status, const c
                           char *take_data, size_t len);
 void http_injected_stream(struct http_request *request, unsigned status, const char *content_type,
                           http_stream_fn read, void (*end)(void *arg), void *arg);
+// What a stream waits for may be there.
+void http_injected_continue(struct http_request *request);
 const char *http_injected_header(const struct http_request *request, const char *name);
 bool http_injected_is_answered(const struct http_request *request);
 void http_injected_free_answered(struct http_server *server);

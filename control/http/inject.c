@@ -9,13 +9,21 @@
 // What a stream is asked for at once, and how much of it is gathered.
 #define STREAM_BLOCK_LEN 65536
 #define STREAM_MAX       ((size_t)512 << 20)
+// Longer answers are split for those who want that.
+#define WHOLE_MAX ((size_t)256 << 10)
 
 struct http_injected {
         void (*done)(void *arg, const struct http_injected_answer *answer);
+        void (*stream)(void *arg, const struct http_injected_answer *head);
+        void (*more)(void *arg, bool is_over);
         void *arg;
+        http_stream_fn read; // of a body that is being streamed
+        void (*end)(void *arg);
+        void *body;
         unsigned hops;
         bool is_calling; // the handler is being called: whoever calls it frees
         bool is_answered;
+        bool splits;
         char *origin; // the texts follow the structure
         size_t headers_len;
         char headers[]; // "name\0value\0" one after the other, then the origin
@@ -46,6 +54,9 @@ static struct http_injected *copy_injection(const struct http_injection *injecti
         if (injected == NULL)
                 return NULL;
         *injected = (struct http_injected){.done = injection->done,
+                                           .stream = injection->stream,
+                                           .more = injection->more,
+                                           .splits = injection->splits && injection->stream != NULL,
                                            .arg = injection->arg,
                                            .hops = injection->hops,
                                            .headers_len = size};
@@ -156,28 +167,75 @@ static void finish(struct http_request *request)
                 uv_timer_start(&server->answered_timer, on_answered_timer, 0, 0);
 }
 
-void http_injected_answer(struct http_request *request, unsigned status, const char *content_type,
-                          char *take_data, size_t len)
+static struct http_injected_answer head_of(const struct http_request *request, unsigned status,
+                                           const char *content_type)
 {
-        const struct http_injected_answer answer = {
+        return (struct http_injected_answer){
             .status = status,
             .content_type = content_type,
             .headers = request->headers,
             .headers_len = request->headers_len,
-            .body = take_data != NULL ? take_data : "",
-            .body_len = len,
+            .body = "",
         };
+}
+
+// A body that is there already.
+struct made_body {
+        char *data;
+        size_t len, at;
+};
+
+static long read_made(void *arg, char *out, size_t size)
+{
+        struct made_body *body = arg;
+        size_t len = body->len - body->at < size ? body->len - body->at : size;
+
+        memcpy(out, body->data + body->at, len);
+        body->at += len;
+        return (long)len;
+}
+
+static void free_made(void *arg)
+{
+        struct made_body *body = arg;
+
+        free(body->data);
+        free(body);
+}
+
+static bool stream_made(struct http_request *request, unsigned status, const char *content_type,
+                        char *take_data, size_t len)
+{
+        struct made_body *body = malloc(sizeof(*body));
+
+        if (body == NULL)
+                return false;
+        *body = (struct made_body){.data = take_data, .len = len};
+        http_injected_stream(request, status, content_type, read_made, free_made, body);
+        return true;
+}
+
+void http_injected_answer(struct http_request *request, unsigned status, const char *content_type,
+                          char *take_data, size_t len)
+{
+        struct http_injected_answer answer = head_of(request, status, content_type);
         struct http_injected *injected = request->injected;
 
         assert(!injected->is_answered);
+        if (len > WHOLE_MAX && injected->splits &&
+            stream_made(request, status, content_type, take_data, len))
+                return;
+        if (take_data != NULL)
+                answer.body = take_data;
+        answer.body_len = len;
         finish(request);
         if (injected->done != NULL)
                 injected->done(injected->arg, &answer);
         free(take_data);
 }
 
-void http_injected_stream(struct http_request *request, unsigned status, const char *content_type,
-                          http_stream_fn read, void (*end)(void *arg), void *arg)
+static void gather(struct http_request *request, unsigned status, const char *content_type,
+                   http_stream_fn read, void (*end)(void *arg), void *arg)
 {
         size_t capacity = 0, len = 0;
         char *data = NULL;
@@ -204,6 +262,55 @@ void http_injected_stream(struct http_request *request, unsigned status, const c
         free(data);
         // What never ends is for those who are connected to this agent.
         http_reply_text(request, 500, "the answer cannot be passed on");
+}
+
+void http_injected_stream(struct http_request *request, unsigned status, const char *content_type,
+                          http_stream_fn read, void (*end)(void *arg), void *arg)
+{
+        const struct http_injected_answer head = head_of(request, status, content_type);
+        struct http_injected *injected = request->injected;
+
+        if (injected->stream == NULL) {
+                gather(request, status, content_type, read, end, arg);
+                return;
+        }
+        request->cancel = NULL;
+        injected->read = read;
+        injected->end = end;
+        injected->body = arg;
+        injected->stream(injected->arg, &head);
+}
+
+long http_injected_read(struct http_request *request, char *out, size_t size)
+{
+        return request->injected->read(request->injected->body, out, size);
+}
+
+void http_injected_continue(struct http_request *request)
+{
+        if (request->injected->read != NULL)
+                request->injected->more(request->injected->arg, false);
+}
+
+// Whoever gives the body may be in the middle of that.
+static void end_stream(struct http_request *request)
+{
+        struct http_injected *injected = request->injected;
+        void (*end)(void *arg) = injected->end;
+
+        injected->read = NULL;
+        finish(request);
+        end(injected->body);
+}
+
+bool http_request_takes_stream(const struct http_request *request)
+{
+        return request->injected == NULL || request->injected->stream != NULL;
+}
+
+bool http_request_takes_split(const struct http_request *request)
+{
+        return request->injected != NULL ? request->injected->splits : !request->takes_gzip;
 }
 
 const char *http_injected_header(const struct http_request *request, const char *name)
@@ -237,6 +344,10 @@ static void end_waiting(struct http_request *request)
 
 void http_injected_cancel(struct http_request *take_request)
 {
+        if (take_request->injected->read != NULL) {
+                end_stream(take_request);
+                return;
+        }
         take_request->injected->done = NULL;
         end_waiting(take_request);
         unlink_waiting(take_request);
@@ -249,7 +360,12 @@ void http_injected_cancel_all(struct http_server *server)
                 struct http_request *request = server->injected;
 
                 end_waiting(request);
-                http_reply_text(request, 503, "agent is shutting down");
+                if (request->injected->read == NULL) {
+                        http_reply_text(request, 503, "agent is shutting down");
+                        continue;
+                }
+                request->injected->more(request->injected->arg, true);
+                end_stream(request);
         }
 }
 

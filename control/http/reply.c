@@ -208,7 +208,10 @@ void http_reply_stream(struct http_request *request, unsigned status, const char
 
 void http_reply_stream_continue(struct http_request *request)
 {
-        http_request_resume(request);
+        if (request->injected != NULL)
+                http_injected_continue(request);
+        else
+                http_request_resume(request);
 }
 
 void http_reply_empty(struct http_request *request, unsigned status)

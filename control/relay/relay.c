@@ -273,6 +273,20 @@ void relay_call_expire(struct relay_call *call, uint64_t now_ms)
         end_soon(call, RELAY_LOST);
 }
 
+void relay_more(struct relay_call *call, uint32_t dealt_with)
+{
+        const struct relay_link *link = call->link;
+        struct byte_buffer bytes = BYTE_BUFFER_INIT;
+
+        if (link == NULL || link->stream == NULL || !call->sent)
+                return;
+        relay_more_encode(dealt_with, &bytes);
+        // A connection that ends while it is written to says so in an event of its own.
+        call->relay->options.transport->send(link->stream, RELAY_MORE, call->node.id, bytes.bytes,
+                                             bytes.len);
+        byte_buffer_fini(&bytes);
+}
+
 void relay_cancel(struct relay_call *take_call)
 {
         tell_cancelled(take_call);
@@ -291,10 +305,12 @@ bool relay_take_message(struct relay *relay, enum relay_kind kind, uint64_t id,
         if (call == NULL || call->link == NULL || !call->sent)
                 return true;
         rotation_succeed(&call->area->rotation, address);
-        if (kind == RELAY_ANSWER)
+        if (kind == RELAY_ANSWER) {
                 finish(call, RELAY_OK, bytes, len);
-        else if (call->events.item != NULL)
+        } else if (call->events.item != NULL) {
+                call->repeatable = false;
                 call->events.item(call->events.arg, bytes, len);
+        }
         return true;
 }
 

@@ -73,7 +73,8 @@ struct relay_events {
         /* How the call ended; called exactly once unless it is cancelled, never before relay_start
            returns. @bytes  the answer's, borrowed until return. */
         void (*done)(void *arg, enum relay_error error, const uint8_t *bytes, size_t len);
-        /* What came before the answer, in order; NULL where nothing does. Borrowed until return. */
+        /* What came before the answer, in order; NULL where nothing does. Borrowed until return. A
+           call is not asked again once something came. */
         void (*item)(void *arg, const uint8_t *bytes, size_t len);
 };
 
@@ -91,6 +92,9 @@ struct relay_question {
  */
 struct relay_call *relay_start(struct relay *relay, const struct relay_question *question,
                                const struct relay_events *events);
+
+/** Say that so many bytes of an answer in pieces were dealt with. */
+void relay_more(struct relay_call *call, uint32_t dealt_with);
 
 /** Wait no longer; done is not called. The server is told. */
 void relay_cancel(struct relay_call *take_call);

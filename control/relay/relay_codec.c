@@ -92,9 +92,10 @@ static struct relay_text rest_of(const struct msgpack_reader *r)
 
 void relay_request_encode(const struct relay_request *in, struct byte_buffer *out)
 {
-        msgpack_put_array(out, 5);
+        msgpack_put_array(out, 6);
         msgpack_put_uint(out, in->method);
         msgpack_put_uint(out, in->hops);
+        msgpack_put_uint(out, in->pieces);
         put_bytes(out, &in->target);
         put_bytes(out, &in->origin);
         put_headers(out, in->headers, in->header_count);
@@ -108,10 +109,11 @@ int relay_request_decode(const uint8_t *bytes, size_t len, struct relay_request 
         uint32_t fields;
 
         *out = (struct relay_request){0};
-        if (msgpack_get_array(&r, &fields) < 0 || fields != 5 ||
+        if (msgpack_get_array(&r, &fields) < 0 || fields != 6 ||
             msgpack_get_uint(&r, &out->method) < 0 || msgpack_get_uint(&r, &out->hops) < 0 ||
-            out->hops > RELAY_HOP_MAX || get_text(&r, &out->target) < 0 || out->target.len == 0 ||
-            out->target.text[0] != '/' || get_text(&r, &out->origin) < 0 ||
+            out->hops > RELAY_HOP_MAX || msgpack_get_uint(&r, &out->pieces) < 0 ||
+            out->pieces >= RELAY_PIECES_END || get_text(&r, &out->target) < 0 ||
+            out->target.len == 0 || out->target.text[0] != '/' || get_text(&r, &out->origin) < 0 ||
             get_headers(&r, out->headers, &out->header_count) < 0)
                 return -EBADMSG;
         out->body = rest_of(&r);
@@ -140,6 +142,22 @@ int relay_answer_decode(const uint8_t *bytes, size_t len, struct relay_answer *o
             get_headers(&r, out->headers, &out->header_count) < 0)
                 return -EBADMSG;
         out->body = rest_of(&r);
+        return 0;
+}
+
+void relay_more_encode(uint32_t dealt_with, struct byte_buffer *out)
+{
+        uint8_t bytes[4];
+
+        put_big_endian(bytes, sizeof(bytes), dealt_with);
+        byte_buffer_append(out, bytes, sizeof(bytes));
+}
+
+int relay_more_decode(const uint8_t *bytes, size_t len, uint32_t *dealt_with)
+{
+        if (len != 4)
+                return -EBADMSG;
+        *dealt_with = (uint32_t)get_big_endian(bytes, 4);
         return 0;
 }
 

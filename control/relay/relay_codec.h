@@ -14,7 +14,10 @@
  *      8  8  the call's id, chosen by the caller
  *
  * Pieces of several messages may alternate, those of one call are in order. Messages by kind:
- * REQUEST a relay_request, answered with a relay_answer. PROPOSE an encoded command, answered with
+ * REQUEST a relay_request, answered with a relay_answer. If it takes pieces, the answer may come as
+ * ITEMs: a relay_answer without its body, then the body, and an ANSWER at its end, which is empty
+ * unless the body broke off. RELAY_WINDOW bytes of the body may come before the asking side says
+ * with MORE (a relay_more) that it has dealt with some. PROPOSE an encoded command, answered with
  * an encoded fsm_result. INDEX nothing, answered with a relay_index. FOLLOW a follow_request, to
  * which any number of ITEMs come (control/follow/follow_codec.h) until an ANSWER ends it. CANCEL
  * nothing: the call's answer is not waited for any more. DNS whether it came over TCP (bit 0) and
@@ -43,6 +46,7 @@
 #define RELAY_HEADER_MAX  32u
 #define RELAY_HOP_MAX     3u /* times a request is passed on */
 #define RELAY_TEXT_MAX    1024u
+#define RELAY_WINDOW      (1u << 20)
 
 enum relay_kind {
         RELAY_REQUEST = 1,
@@ -54,6 +58,7 @@ enum relay_kind {
         RELAY_DNS = 7,
         RELAY_CALL = 8,
         RELAY_SUBSCRIBE = 9,
+        RELAY_MORE = 10,
         RELAY_ANSWER = 0x81,
         RELAY_ITEM = 0x82,
         RELAY_PONG = 0x86,
@@ -82,10 +87,19 @@ struct relay_header {
         struct relay_text name, value;
 };
 
+/* Which answers may come in pieces. */
+enum relay_pieces {
+        RELAY_WHOLE,     /* none */
+        RELAY_STREAMS,   /* those made while they are sent, which nobody compresses */
+        RELAY_LONG_ONES, /* all long ones */
+        RELAY_PIECES_END
+};
+
 /* A request of the HTTP API. */
 struct relay_request {
         uint64_t method; /* enum http_method */
         uint64_t hops;   /* how often it has been passed on */
+        uint64_t pieces; /* enum relay_pieces */
         struct relay_text target;
         struct relay_text origin; /* name of the node whose agent was asked */
         struct relay_header headers[RELAY_HEADER_MAX];
@@ -108,6 +122,10 @@ void relay_answer_encode(const struct relay_answer *in, struct byte_buffer *out)
 /** Read one; texts stay in @bytes. returns  0 or -EBADMSG. */
 int relay_request_decode(const uint8_t *bytes, size_t len, struct relay_request *out);
 int relay_answer_decode(const uint8_t *bytes, size_t len, struct relay_answer *out);
+
+/** Bytes of an answer that were dealt with. Append an encoding; read one: 0 or -EBADMSG. */
+void relay_more_encode(uint32_t dealt_with, struct byte_buffer *out);
+int relay_more_decode(const uint8_t *bytes, size_t len, uint32_t *dealt_with);
 
 /* How far a server's catalog had come when all that was acknowledged before was in it. */
 struct relay_index {

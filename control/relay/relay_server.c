@@ -20,6 +20,8 @@ struct relay_incoming {
         struct relay_incoming *next, **prev; /* of the connection's */
         void (*cancel)(void *arg);
         void *arg;
+        void (*more)(void *arg, uint32_t dealt_with);
+        void *more_arg;
 };
 
 struct connection {
@@ -124,6 +126,19 @@ static void begin_call(struct connection *connection, enum relay_kind kind, uint
         server->options.handle(server->options.arg, incoming, kind, bytes, len);
 }
 
+// returns  false for bytes that no agent sends.
+static bool take_more(struct relay_incoming *incoming, const uint8_t *bytes, size_t len)
+{
+        uint32_t dealt_with;
+
+        if (relay_more_decode(bytes, len, &dealt_with) < 0)
+                return false;
+        // The answer may have ended before.
+        if (incoming != NULL && incoming->more != NULL)
+                incoming->more(incoming->more_arg, dealt_with);
+        return true;
+}
+
 static void on_message(void *arg, enum relay_kind kind, uint64_t id, const uint8_t *bytes,
                        size_t len)
 {
@@ -141,6 +156,10 @@ static void on_message(void *arg, enum relay_kind kind, uint64_t id, const uint8
                         pause_if_full(connection);
                 }
                 return;
+        case RELAY_MORE:
+                if (take_more((struct relay_incoming *)known, bytes, len))
+                        return;
+                break;
         case RELAY_REQUEST:
         case RELAY_PROPOSE:
         case RELAY_INDEX:
@@ -214,6 +233,13 @@ void relay_incoming_on_cancel(struct relay_incoming *incoming, void (*cancel_fn)
 {
         incoming->cancel = cancel_fn;
         incoming->arg = arg;
+}
+
+void relay_incoming_on_more(struct relay_incoming *incoming,
+                            void (*more)(void *arg, uint32_t dealt_with), void *arg)
+{
+        incoming->more = more;
+        incoming->more_arg = arg;
 }
 
 // A connection that breaks on the way tells so in an event of its own.

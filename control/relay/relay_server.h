@@ -40,10 +40,14 @@ void relay_server_accept(struct relay_server *server, uv_tcp_t *take_tcp, const 
 void relay_incoming_on_cancel(struct relay_incoming *incoming, void (*cancel)(void *arg),
                               void *arg);
 
+/** Have a function called when the asking side has dealt with some of an answer in pieces. */
+void relay_incoming_on_more(struct relay_incoming *incoming,
+                            void (*more)(void *arg, uint32_t dealt_with), void *arg);
+
 /** Answer. The buffer is emptied. */
 void relay_incoming_answer(struct relay_incoming *take_incoming, struct byte_buffer *take_bytes);
 
-/** Send something before the answer; for FOLLOW. returns  0 or a negative errno. */
+/** Send something before the answer. returns  0 or a negative errno. */
 int relay_incoming_item(struct relay_incoming *incoming, const void *bytes, size_t len);
 /** Likewise; the buffer is emptied. */
 int relay_incoming_item_buffer(struct relay_incoming *incoming, struct byte_buffer *take_bytes);

@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct relay_answer answer;
         struct relay_index index;
         struct relay_head head;
+        uint32_t dealt_with;
 
         if (size >= RELAY_HEAD_SIZE && relay_head_decode(data, &head) == 0 &&
             head.length > RELAY_PIECE_MAX)
@@ -34,6 +35,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         if (relay_answer_decode(data, size, &answer) == 0) {
                 relay_answer_encode(&answer, &again);
+                byte_buffer_fini(&again);
+        }
+        if (relay_more_decode(data, size, &dealt_with) == 0) {
+                relay_more_encode(dealt_with, &again);
+                if (again.len != size || memcmp(again.bytes, data, size) != 0)
+                        abort();
                 byte_buffer_fini(&again);
         }
         if (relay_index_decode(data, size, &index) == 0) {

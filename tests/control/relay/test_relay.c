@@ -15,7 +15,7 @@ struct echo {
         struct demux *demux;
         struct relay_server *server;
         struct relay_incoming *held[64];
-        unsigned held_count, cancelled, seen;
+        unsigned held_count, cancelled, seen, dealt_with;
         bool hold; /* keep calls unanswered */
         char address[64];
 };
@@ -49,6 +49,13 @@ static void note_cancel(void *arg)
         echo->cancelled++;
 }
 
+static void note_more(void *arg, uint32_t dealt_with)
+{
+        struct echo *echo = arg;
+
+        echo->dealt_with += dealt_with;
+}
+
 static void answer(struct relay_incoming *incoming, const void *bytes, size_t len)
 {
         struct byte_buffer buffer = BYTE_BUFFER_INIT;
@@ -67,6 +74,7 @@ static void handle(void *arg, struct relay_incoming *incoming, enum relay_kind k
                 for (uint8_t i = 0; i < 5; i++)
                         cr_assert_eq(relay_incoming_item(incoming, &i, 1), 0);
         }
+        relay_incoming_on_more(incoming, note_more, echo);
         if (echo->hold) {
                 relay_incoming_on_cancel(incoming, note_cancel, echo);
                 echo->held[echo->held_count++ % 64] = incoming;
@@ -300,6 +308,41 @@ Test(relay, a_read_whose_server_dies_is_asked_of_another_one)
         run_until(world, &outcome.count, 1);
         cr_expect_eq(outcome.error, RELAY_OK);
         cr_expect_eq(total_seen(world), 2);
+        end(world);
+}
+
+Test(relay, a_read_of_which_something_came_is_not_asked_again)
+{
+        struct world *world = begin(2, 0);
+        struct outcome outcome = {0};
+
+        world->servers[0].hold = world->servers[1].hold = true;
+        ask(world, RELAY_FOLLOW, true, "", 0, &outcome);
+        run_until(world, &outcome.items, 5);
+        stop_server(&world->servers[world->servers[0].seen > 0 ? 0 : 1]);
+        run_until(world, &outcome.count, 1);
+        cr_expect_eq(outcome.error, RELAY_LOST);
+        cr_expect_eq(total_seen(world), 1);
+        end(world);
+}
+
+Test(relay, a_server_hears_what_was_dealt_with)
+{
+        struct world *world = begin(1, 0);
+        struct outcome outcome = {0};
+        struct relay_call *call;
+
+        world->servers[0].hold = true;
+        call = ask(world, RELAY_FOLLOW, true, "", 0, &outcome);
+        // Nobody is there yet who could be told.
+        relay_more(call, 1);
+        run_until(world, &outcome.items, 5);
+        relay_more(call, 4);
+        relay_more(call, 1000);
+        run_until(world, &world->servers[0].dealt_with, 1004);
+        cr_expect_eq(world->servers[0].dealt_with, 1004);
+        answer(world->servers[0].held[0], "", 0);
+        run_until(world, &outcome.count, 1);
         end(world);
 }
 

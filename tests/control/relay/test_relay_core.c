@@ -68,6 +68,7 @@ Test(relay_codec, requests_survive_the_wire_and_no_part_of_one_is_taken_for_it)
 {
         struct relay_request in = {.method = 2,
                                    .hops = 1,
+                                   .pieces = RELAY_LONG_ONES,
                                    .target = text("/v1/kv/a?dc=dc2"),
                                    .origin = text("node1"),
                                    .header_count = 2,
@@ -81,6 +82,7 @@ Test(relay_codec, requests_survive_the_wire_and_no_part_of_one_is_taken_for_it)
         cr_assert_eq(relay_request_decode(bytes.bytes, bytes.len, &out), 0);
         cr_expect_eq(out.method, 2);
         cr_expect_eq(out.hops, 1);
+        cr_expect_eq(out.pieces, RELAY_LONG_ONES);
         cr_expect(is(&out.target, "/v1/kv/a?dc=dc2"));
         cr_expect(is(&out.origin, "node1"));
         cr_assert_eq(out.header_count, 2);
@@ -123,6 +125,19 @@ Test(relay_codec, requests_that_no_agent_sends_are_refused)
                              "%s", cases[i].name);
                 byte_buffer_fini(&bytes);
         }
+}
+
+Test(relay_codec, what_was_dealt_with_survives_the_wire_and_is_four_bytes)
+{
+        struct byte_buffer bytes = BYTE_BUFFER_INIT;
+        uint32_t got = 0;
+
+        relay_more_encode(0x80000001, &bytes);
+        cr_assert_eq(bytes.len, 4);
+        cr_expect_eq(relay_more_decode(bytes.bytes, 4, &got), 0);
+        cr_expect_eq(got, 0x80000001);
+        cr_expect_eq(relay_more_decode(bytes.bytes, 3, &got), -EBADMSG);
+        byte_buffer_fini(&bytes);
 }
 
 Test(relay_codec, answers_survive_the_wire_and_strange_statuses_do_not)
