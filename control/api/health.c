@@ -86,9 +86,10 @@ void api_health_state(struct http_request *request, void *app)
                 api_read(app, request, &query, state);
 }
 
-void api_write_instance(const struct api *api, struct json_writer *w, const void *item)
+static void write_instance(const struct api *api, struct json_writer *w,
+                           const struct service_record *record, api_item_fn write_service,
+                           api_item_fn write_check)
 {
-        const struct service_record *record = item;
         const struct store *store = api->agent->store;
         const struct node_record *node = store_node_get(store, record->service.node);
         const char *const owners[] = {"", record->service.id};
@@ -102,16 +103,26 @@ void api_write_instance(const struct api *api, struct json_writer *w, const void
         else
                 json_writer_null(w);
         json_writer_key(w, "Service");
-        api_write_service(api, w, record);
+        write_service(api, w, record);
         json_writer_key(w, "Checks");
         json_writer_begin_array(w);
         for (size_t i = 0; i < 2; i++) {
                 store_checks_of_instance(store, record->service.node, owners[i], &it);
                 while ((check = store_next_check(&it)) != NULL)
-                        api_write_check(api, w, check);
+                        write_check(api, w, check);
         }
         json_writer_end_array(w);
         json_writer_end_object(w);
+}
+
+void api_write_instance(const struct api *api, struct json_writer *w, const void *item)
+{
+        write_instance(api, w, item, api_write_service, api_write_check);
+}
+
+void api_write_kept_instance(const struct api *api, struct json_writer *w, const void *item)
+{
+        write_instance(api, w, item, api_write_kept_service, api_write_kept_check);
 }
 
 bool api_wants_passing(const struct http_request *request)

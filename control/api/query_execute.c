@@ -178,7 +178,7 @@ static void answer_nodes(struct api *api, struct http_request *request,
         json_writer_key(&w, "Nodes");
         json_writer_begin_array(&w);
         for (size_t i = 0; i < selection->count && i < limit; i++)
-                api_write_instance(api, &w, selection->services[i]);
+                api_write_kept_instance(api, &w, selection->services[i]);
         json_writer_end_array(&w);
         json_writer_key(&w, "DNS");
         json_writer_begin_object(&w);

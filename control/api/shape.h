@@ -28,6 +28,7 @@ void api_write_kept_check(const struct api *api, struct json_writer *w, const vo
 /** An instance together with its node in one flat object; and with its node and checks. */
 void api_write_service_node(const struct api *api, struct json_writer *w, const void *item);
 void api_write_instance(const struct api *api, struct json_writer *w, const void *service_record);
+void api_write_kept_instance(const struct api *api, struct json_writer *w, const void *record);
 
 /* Fields a filter of them may name, as filter_compile() takes them. */
 extern const char *const api_node_selectors[];

@@ -75,6 +75,15 @@ int store_set_node(struct store *s, const struct catalog_node *node, struct stor
         return 0;
 }
 
+// Weights that Consul would not take of an agent count as the usual ones.
+static void mend_weights(struct catalog_service *service)
+{
+        if (service->weight_passing >= 1 && service->weight_passing <= UINT16_MAX &&
+            service->weight_warning >= 0 && service->weight_warning <= UINT16_MAX)
+                return;
+        service->weight_passing = service->weight_warning = 1;
+}
+
 int store_set_service(struct store *s, const struct catalog_service *service,
                       struct store_error *error)
 {
@@ -85,6 +94,7 @@ int store_set_service(struct store *s, const struct catalog_service *service,
         if (node == NULL)
                 return store_error_set(error, "Missing node registration");
         value.node = node->node.name;
+        mend_weights(&value);
         before.service = store_service_get(s, value.node, value.id);
         if (before.service && catalog_service_equal(&before.service->service, &value))
                 return 0;

@@ -209,6 +209,13 @@ Test(api_query, simple_queries_are_made_read_and_deleted)
         fixture_expect(&f, "GET", "/v1/query", NULL, 200, "~\"Name\":\"q\"");
         snprintf(target, sizeof(target), "/v1/query/%s", id);
         fixture_expect(&f, "GET", target, NULL, 200, "~\"TTL\":\"10s\"");
+        fixture_expect(&f, "PUT", "/v1/catalog/register",
+                       "{\"Node\":\"n\",\"Address\":\"10.0.0.1\",\"Service\":{\"Service\":\"web\"},"
+                       "\"Check\":{\"CheckID\":\"c\",\"Status\":\"passing\"}}",
+                       200, "true");
+        fixture_expect(&f, "GET", "/v1/query/q/execute", NULL, 200, "~\"Tags\":null,");
+        fixture_expect(&f, "GET", "/v1/query/q/execute", NULL, 200, "~\"ServiceTags\":null,");
+        fixture_expect(&f, "GET", "/v1/health/service/web", NULL, 200, "~\"ServiceTags\":[],");
         fixture_expect(&f, "DELETE", target, NULL, 200, "");
         fixture_expect(&f, "GET", target, NULL, 404, "Query not found");
         fixture_expect(&f, "GET", "/v1/query", NULL, 200, "[]");

@@ -93,6 +93,35 @@ Test(catalog, a_registration_fills_in_ids_weights_and_status)
         machine_fini(&m);
 }
 
+Test(catalog, weights_no_agent_may_have_count_as_the_usual_ones)
+{
+        static const struct {
+                int32_t passing, warning, want_passing, want_warning;
+        } cases[] = {{0, 1, 1, 1},  {-1, 0, 1, 1},    {0, 3, 1, 1},         {65536, 1, 1, 1},
+                     {2, -1, 1, 1}, {2, 65536, 1, 1}, {65535, 0, 65535, 0}, {1, 65535, 1, 65535}};
+        struct machine m;
+
+        machine_init(&m);
+        expect_ok(machine_node(&m, "foo", "10.1.0.1"));
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct catalog_service service = CATALOG_SERVICE_INIT;
+                const struct service_record *kept;
+                struct store_error error = {""};
+
+                service.node = "foo";
+                service.id = service.name = "db";
+                service.weight_passing = cases[i].passing;
+                service.weight_warning = cases[i].warning;
+                store_begin(m.store, store_applied_index(m.store) + 1);
+                cr_expect_eq(store_set_service(m.store, &service, &error), 0);
+                store_commit(m.store);
+                kept = store_service_get(m.store, "foo", "db");
+                cr_expect_eq(kept->service.weight_passing, cases[i].want_passing, "%zu", i);
+                cr_expect_eq(kept->service.weight_warning, cases[i].want_warning, "%zu", i);
+        }
+        machine_fini(&m);
+}
+
 Test(catalog, the_same_registration_again_moves_no_index)
 {
         struct machine m;
