@@ -121,6 +121,9 @@ static int put_check(struct local_state *local, const json_t *definition, bool f
         } else if (local_files_load_state(local, id, &status, &output)) {
                 context.status = status;
                 context.output = output;
+        } else if (local->loading) {
+                // Nobody knows what has become of it.
+                context.status = "critical";
         }
         ret = fill_check(local, id, definition, from_config,
                          definition_check_record(definition, &context));
@@ -201,6 +204,28 @@ static json_t *checks_of_definition(const json_t *definition)
                 }
         }
         return checks;
+}
+
+int local_refresh_checks(struct local_state *local)
+{
+        for (size_t i = 0; i < local->check_count; i++) {
+                struct local_check_entry *entry = local->checks[i];
+                struct catalog_check check = entry->record->check;
+                const struct catalog_service *service = local_service(local, check.service_id);
+                struct check_record *record;
+
+                if (service == NULL)
+                        continue;
+                check.service_name = service->name;
+                check.service_tags = service->tags;
+                if (catalog_check_equal(&check, &entry->record->check))
+                        continue;
+                record = check_record_create(&check, 0, 0);
+                if (record == NULL)
+                        return -ENOMEM;
+                set_record(local, entry, record);
+        }
+        return 0;
 }
 
 void local_take_tags(struct local_state *local, struct local_service_entry *entry,

@@ -223,7 +223,8 @@ static int apply(struct local_state *local, const struct definitions *definition
                 if (ret == 0)
                         ret = local_put_check(local, definition, true);
         }
-        return ret;
+        // Consul registers everything anew, what is remembered included.
+        return ret == 0 ? local_refresh_checks(local) : ret;
 }
 
 static int configure_first(struct local_state *local, const struct config *config, char *error,

@@ -121,6 +121,8 @@ void local_free_tables(struct local_state *local);
 int local_put_service(struct local_state *local, const json_t *definition, bool from_config,
                       bool replace_checks);
 int local_put_check(struct local_state *local, const json_t *definition, bool from_config);
+// Every check has its service's name and tags of now.
+int local_refresh_checks(struct local_state *local);
 int local_put_maintenance(struct local_state *local, const char *check_id, const char *service_id,
                           const char *reason);
 int local_set_check_state(struct local_state *local, struct local_check_entry *entry,

@@ -146,6 +146,9 @@ Test(local, a_check_has_the_tags_its_service_had_when_it_was_registered)
             &f, "{\"Name\":\"api\",\"ID\":\"web\",\"Tags\":[\"c\"],\"Check\":{\"TTL\":\"10s\"}}");
         cr_expect_str_eq(local_check(f.local, "service:web")->check.service_tags.items[0], "c");
         cr_expect_str_eq(local_check(f.local, "service:web")->check.service_name, "api");
+        local_fixture_service(&f, "{\"Name\":\"web\",\"Tags\":[\"d\"]}");
+        cr_expect_eq(local_fixture_reload(&f, "{}"), 0);
+        cr_expect_str_eq(local_check(f.local, "service:web")->check.service_tags.items[0], "d");
         local_fixture_stop(&f);
 }
 
@@ -370,9 +373,12 @@ Test(local, what_was_registered_over_http_survives_a_restart)
         local_fixture_service(&f, "{\"ID\":\"a/b\",\"Name\":\"web\",\"Port\":80,\"Tags\":[\"t\"],"
                                   "\"Meta\":{\"m\":\"1\"},\"Check\":{\"CheckID\":\"c\",\"TTL\":"
                                   "\"1h\"}}");
+        local_fixture_service(
+            &f, "{\"Name\":\"quiet\",\"Check\":{\"TTL\":\"1h\",\"Status\":\"passing\"}}");
         heartbeat(&f, "c", "ok");
         local_set_maintenance(f.local, "", true, "disk", NULL, NULL);
         restart(&f, "{}");
+        cr_expect_str_eq(status(&f, "service:quiet"), "critical");
         cr_expect_str_eq(status(&f, "c"), "passing");
         cr_expect_str_eq(local_check(f.local, "c")->check.output, "ok");
         cr_expect_str_eq(local_check(f.local, "_node_maintenance")->check.notes, "disk");
