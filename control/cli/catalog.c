@@ -27,9 +27,6 @@ int catalog_set_meta(struct catalog_options *options, const char *value, const c
         char *pair;
         int ret;
 
-        *why = "error parsing -node-meta: value must be of the form key=value";
-        if (equals == NULL || equals == value)
-                return -EINVAL;
         *why = "out of memory";
         pair = strdup(value);
         if (pair == NULL)

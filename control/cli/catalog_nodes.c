@@ -41,7 +41,7 @@ static const struct flag flags[] = {
      "filter"},
     {"near", FLAG_STRING, "<node>", "Order by distance from this node, _agent being the agent's.",
      set_option, "near"},
-    {"node-meta", FLAG_STRING, "<key=value>",
+    {"node-meta", FLAG_PAIR, "<key=value>",
      "Print nodes with this metadata only. Can be given several times.", set_option, "meta"},
     {"service", FLAG_STRING, "<name>", "Print nodes with this service only.", set_option,
      "service"},

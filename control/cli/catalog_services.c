@@ -25,7 +25,7 @@ static int set_option(void *context, const struct flag *flag, const char *value,
 
 static const struct flag flags[] = {
     {"node", FLAG_STRING, "<name>", "Print the services of this node only.", set_option, "node"},
-    {"node-meta", FLAG_STRING, "<key=value>",
+    {"node-meta", FLAG_PAIR, "<key=value>",
      "Print services of nodes with this metadata only. Can be given several times.", set_option,
      "meta"},
     {"tags", FLAG_BOOL, "", "Print the tags of each service, too.", set_option, "tags"},

@@ -49,7 +49,10 @@ static int run_command(const struct command *command, int argc, char *const argv
                     argc > 0 ? command_find(command->parts, argv[0]) : NULL;
 
                 if (part == NULL) {
-                        bool asked = argc > 0 && is_any(argv[0], help, ARRAY_LEN(help));
+                        bool asked = false;
+
+                        for (int i = 0; i < argc && !asked; i++)
+                                asked = is_any(argv[i], help, ARRAY_LEN(help));
 
                         print_group(path, command, asked ? stdout : stderr);
                         return asked ? 0 : 1;

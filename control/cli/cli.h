@@ -12,7 +12,7 @@ int cli_run(int argc, char *const argv[]);
 
 /* ---- Flags: one or two dashes, "-flag=value" or "-flag value". ---- */
 
-enum flag_kind { FLAG_BOOL, FLAG_STRING, FLAG_INT, FLAG_DURATION };
+enum flag_kind { FLAG_BOOL, FLAG_STRING, FLAG_INT, FLAG_DURATION, FLAG_PAIR /* key=value */ };
 
 struct flag {
         const char *name;

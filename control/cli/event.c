@@ -77,22 +77,24 @@ static int check_pattern(const char *what, const char *pattern)
 
 static int check(const struct options *options, int argument_count)
 {
-        if (argument_count > 1) {
-                fputs("Too many command line arguments.\n\n", stderr);
-                flags_print_help(&event_flag_set, stderr);
-                return 1;
-        }
         if (options->name == NULL || *options->name == '\0') {
                 fputs("Event name must be specified\n\n", stderr);
                 flags_print_help(&event_flag_set, stderr);
                 return 1;
         }
+        if (check_pattern("node", options->node) || check_pattern("service", options->service) ||
+            check_pattern("tag", options->tag))
+                return 1;
         if (options->tag != NULL && options->service == NULL) {
                 fputs("Cannot provide tag filter without service filter.\n", stderr);
                 return 1;
         }
-        return check_pattern("node", options->node) || check_pattern("service", options->service) ||
-               check_pattern("tag", options->tag);
+        if (argument_count > 1) {
+                fputs("Too many command line arguments.\n\n", stderr);
+                flags_print_help(&event_flag_set, stderr);
+                return 1;
+        }
+        return 0;
 }
 
 static char *make_path(const struct options *options)

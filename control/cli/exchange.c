@@ -186,7 +186,8 @@ static int make_headers(struct exchange *x, const struct client_options *options
         if (path != NULL && options->token == NULL) {
                 ret = read_token(path, text);
                 if (ret < 0) {
-                        snprintf(error, error_size, "open %s: %s", path, why_unread(ret));
+                        snprintf(error, error_size, "Error loading token file: open %s: %s", path,
+                                 why_unread(ret));
                         return -EINVAL;
                 }
                 token = text;
@@ -207,17 +208,22 @@ static int set_tls(CURL *curl, const struct client_options *options, char *error
 {
         const struct {
                 CURLoption option;
-                const char *value;
-        } rows[] = {{CURLOPT_CAINFO, setting(options->ca_file, "CACERT")},
-                    {CURLOPT_CAPATH, setting(options->ca_path, "CAPATH")},
-                    {CURLOPT_SSLCERT, setting(options->cert_file, "CLIENT_CERT")},
-                    {CURLOPT_SSLKEY, setting(options->key_file, "CLIENT_KEY")}};
+                const char *value, *failed;
+        } rows[] = {
+            {CURLOPT_CAINFO, setting(options->ca_file, "CACERT"), "Error loading CA File: open"},
+            {CURLOPT_CAPATH, setting(options->ca_path, "CAPATH"), "lstat"},
+            {CURLOPT_SSLCERT, setting(options->cert_file, "CLIENT_CERT"), "open"},
+            {CURLOPT_SSLKEY, setting(options->key_file, "CLIENT_KEY"), "open"}};
 
+        if ((rows[2].value == NULL) != (rows[3].value == NULL)) {
+                snprintf(error, error_size, "both client cert and client key must be provided");
+                return -EINVAL;
+        }
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
                 if (rows[i].value == NULL)
                         continue;
                 if (access(rows[i].value, R_OK) != 0) {
-                        snprintf(error, error_size, "open %s: %s", rows[i].value,
+                        snprintf(error, error_size, "%s %s: %s", rows[i].failed, rows[i].value,
                                  why_unread(-errno));
                         return -EINVAL;
                 }

@@ -135,8 +135,17 @@ static enum flags_outcome parse_one(const struct flag_set *set, int argc, char *
                 fprintf(stderr, "flag needs an argument: -%s\n", flag->name);
                 return bad(set);
         }
+        if (flag->kind == FLAG_PAIR && strchr(value, '=') == NULL) {
+                fprintf(stderr,
+                        "invalid value \"%s\" for flag -%s: Missing \"=\" value in argument: %s\n",
+                        value, flag->name, value);
+                return bad(set);
+        }
         if (set_flag(flag, value, context, &why) < 0) {
-                fprintf(stderr, "invalid value \"%s\" for flag -%s: %s\n", value, flag->name, why);
+                fprintf(stderr,
+                        flag->kind == FLAG_BOOL ? "invalid boolean value \"%s\" for -%s: %s\n"
+                                                : "invalid value \"%s\" for flag -%s: %s\n",
+                        value, flag->name, why);
                 return bad(set);
         }
         return FLAGS_OK;

@@ -166,7 +166,8 @@ int command_keyring(int argc, char *const argv[])
                 return 1;
         }
         if (options.relay_factor < 0 || options.relay_factor > RELAY_FACTOR_MAX) {
-                fprintf(stderr, "Error parsing relay factor: must be between 0 and %d\n",
+                fprintf(stderr,
+                        "Error parsing relay factor: Relay factor must be in range: [0, %d]\n",
                         RELAY_FACTOR_MAX);
                 return 1;
         }

@@ -9,7 +9,7 @@ int kv_key(int argc, char *const argv[], bool optional, const char **key)
 {
         if (argc > 1)
                 return client_too_many(1, argc);
-        if (argc == 0 && !optional) {
+        if ((argc == 0 || argv[0][0] == '\0') && !optional) {
                 fputs("Error! Missing KEY argument\n", stderr);
                 return 1;
         }

@@ -98,8 +98,9 @@ static void print_detailed(const struct options *options, const json_t *pair)
                                (unsigned long long)json_integer_value(
                                    json_object_get(pair, numbers[i])));
         }
-        printf("%-17s%s\n%-17s", "Session", session != NULL && *session != '\0' ? session : "-",
-               "Value");
+        printf("%-17s%s\nValue", "Session", session != NULL && *session != '\0' ? session : "-");
+        if (json_string_length(json_object_get(pair, "Value")) > 0)
+                printf("%-12s", "");
         print_value(options, pair);
         putchar('\n');
 }
@@ -168,6 +169,25 @@ static int print_reply(const struct options *options, const char *key,
         return 0;
 }
 
+// Consul gives no reason here, but the status.
+static int ask(const struct client_options *options, const struct client_call *call,
+               struct client_reply *reply)
+{
+        static const char what[] = "Error querying Consul agent";
+        char error[1024];
+        int ret;
+
+        if (call->path == NULL)
+                return 1;
+        ret = client_send(options, call, reply, error, sizeof(error));
+        free((char *)(uintptr_t)call->path);
+        if (ret < 0 || reply->status == 200 || reply->status == 404)
+                return client_judge(ret, error, what, true, reply);
+        fprintf(stderr, "%s: Unexpected response code: %ld\n", what, reply->status);
+        free(reply->body);
+        return 1;
+}
+
 int command_kv_get(int argc, char *const argv[])
 {
         struct options options = {.separator = "/"};
@@ -183,7 +203,7 @@ int command_kv_get(int argc, char *const argv[])
         if (status != 0)
                 return status;
         call.path = make_path(&options, key);
-        status = kv_ask(&options.client, &call, "Error querying Consul agent", &reply);
+        status = ask(&options.client, &call, &reply);
         if (status != 0)
                 return status;
         status = print_reply(&options, key, &reply);

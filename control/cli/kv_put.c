@@ -91,10 +91,9 @@ static int check(const struct options *options, int argc, const char *key)
 
         if (argc == 0)
                 problem = "Missing KEY argument";
-        else if (options->acquire && options->release)
-                problem = "Cannot use -acquire and -release together";
-        else if ((options->acquire || options->release) && options->session == NULL)
-                problem = "Missing -session (required with -release and -acquire)";
+        else if ((options->acquire || options->release) &&
+                 (options->session == NULL || options->session[0] == '\0'))
+                problem = "Missing -session (required with -acquire and -release)";
         if (problem != NULL) {
                 fprintf(stderr, "Error! %s\n", problem);
                 return 1;
@@ -117,17 +116,17 @@ static int print_result(const struct options *options, const char *key, bool wri
 {
         const char *did = "Success! Data written to: ";
 
-        if (options->acquire)
+        if (options->acquire && !options->cas)
                 did = "Success! Lock acquired on: ";
-        else if (options->release)
+        else if (options->release && !options->cas)
                 did = "Success! Lock released on: ";
         if (written) {
                 printf("%s%s\n", did, key);
                 return 0;
         }
-        if (options->acquire)
+        if (options->acquire && !options->cas)
                 fputs("Error! Did not acquire lock\n", stderr);
-        else if (options->release)
+        else if (options->release && !options->cas)
                 fputs("Error! Did not release lock\n", stderr);
         else
                 fprintf(stderr, "Error! Did not write to %s: %s\n", key,
@@ -145,12 +144,13 @@ static char *make_path(const struct options *options, const char *key)
 
         if (number != 0)
                 snprintf(suffix, sizeof(suffix), "&flags=%llu", number);
+        // The first of these that is given counts, as in Consul.
+        if (options->cas)
+                return kv_path(key, "cas=%llu%s", index, suffix);
         if (options->acquire)
                 return kv_path(key, "acquire=%s%s", session, suffix);
         if (options->release)
                 return kv_path(key, "release=%s%s", session, suffix);
-        if (options->cas)
-                return kv_path(key, "cas=%llu%s", index, suffix);
         return kv_path(key, "%s", *suffix != '\0' ? suffix + 1 : "");
 }
 

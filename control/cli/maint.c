@@ -90,16 +90,16 @@ static int change(const struct options *options)
         char *reason = client_escape(options->enable && options->reason ? options->reason : "");
         char *id = client_escape(options->service ? options->service : ""), *path = NULL;
         int status = 1;
+        char what[48];
 
+        snprintf(what, sizeof(what), "Error %sabling %s maintenance",
+                 options->enable ? "en" : "dis", options->service ? "service" : "node");
         if (reason != NULL && id != NULL &&
             asprintf(&path, "/v1/agent/%s%s?enable=%s&reason=%s",
                      options->service ? "service/maintenance/" : "maintenance",
                      options->service ? id : "", on, reason) >= 0) {
                 call.path = path;
-                status = client_ask(&options->client, &call,
-                                    options->service ? "Error changing service maintenance"
-                                                     : "Error changing node maintenance",
-                                    false, &reply);
+                status = client_ask(&options->client, &call, what, false, &reply);
                 free(path);
         }
         if (status == 0) {
@@ -124,6 +124,9 @@ int command_maint(int argc, char *const argv[])
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
+        // An empty name is none.
+        if (options.service != NULL && options.service[0] == '\0')
+                options.service = NULL;
         if (options.enable && options.disable) {
                 fputs("Only one of -enable or -disable may be provided\n", stderr);
                 return 1;
@@ -133,7 +136,7 @@ int command_maint(int argc, char *const argv[])
                 return 1;
         }
         if (!options.enable && !options.disable && options.service != NULL) {
-                fputs("Must specify -enable or -disable with -service\n", stderr);
+                fputs("Service requires either -enable or -disable\n", stderr);
                 return 1;
         }
         return options.enable || options.disable ? change(&options) : show(&options);

@@ -109,6 +109,10 @@ int command_operator_remove_peer(int argc, char *const argv[])
 
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
+        if (options.id != NULL && options.id[0] == '\0')
+                options.id = NULL;
+        if (options.address != NULL && options.address[0] == '\0')
+                options.address = NULL;
         if ((options.id == NULL) == (options.address == NULL)) {
                 fprintf(stderr, "Error removing peer: %s\n",
                         options.id != NULL ? "cannot give both an address and id"

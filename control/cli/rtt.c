@@ -150,7 +150,8 @@ int command_rtt(int argc, char *const argv[])
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
         if (argc - rest < 1 || argc - rest > 2) {
-                fputs("One or two node names must be specified\n", stderr);
+                fputs("One or two node names must be specified\n\n", stderr);
+                flags_print_help(&rtt_flag_set, stderr);
                 return 1;
         }
         to = argc - rest == 2 ? argv[rest + 1] : (own = own_name(&options));

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "control/cli/client_flags.h"
 #include "control/config/config.h"
@@ -12,23 +13,41 @@ struct options {
         struct client_options client;
         const char *id, *name, *address, *socket;
         long port;
-        json_t *tags, *meta; /* NULL: none */
-        bool any;            /* of the flags that describe a service */
+        const char *kind;
+        json_t *tags, *meta, *addresses; /* NULL: none */
+        bool any;                        /* of the flags that describe a service */
 };
 
-static int add_meta(struct options *options, const char *value, const char **why)
+// "host:port" or "host".
+static json_t *service_address(const char *text)
 {
-        const char *equals = strchr(value, '=');
+        const char *colon = strrchr(text, ':');
+        size_t length =
+            colon != NULL && strchr(colon, ']') == NULL ? (size_t)(colon - text) : strlen(text);
+        long port = text[length] == ':' ? strtol(text + length + 1, NULL, 10) : 0;
+
+        if (length > 1 && text[0] == '[' && text[length - 1] == ']') {
+                text++;
+                length -= 2;
+        }
+        return json_pack("{s:s%, s:i}", "Address", text, length, "Port", (int)port);
+}
+
+// Takes "key=value" into an object, which is made for the first one.
+static int add_pair(json_t **map, const char *pair, json_t *(*make)(const char *value),
+                    const char **why)
+{
+        const char *equals = strchr(pair, '=');
         char *key;
 
-        *why = "meta value must be of the form key=value";
-        if (equals == NULL || equals == value)
-                return -EINVAL;
-        key = strndup(value, (size_t)(equals - value));
-        if (options->meta == NULL)
-                options->meta = json_object();
-        if (key != NULL)
-                json_object_set_new(options->meta, key, json_string(equals + 1));
+        *why = "out of memory";
+        key = strndup(pair, (size_t)(equals - pair));
+        if (*map == NULL)
+                *map = json_object();
+        if (key == NULL || json_object_set_new(*map, key, make(equals + 1)) < 0) {
+                free(key);
+                return -ENOMEM;
+        }
         free(key);
         return 0;
 }
@@ -59,8 +78,13 @@ static int set_option(void *context, const struct flag *flag, const char *value,
                         options->tags = json_array();
                 json_array_append_new(options->tags, json_string(value));
                 break;
+        case 'k':
+                options->kind = value;
+                break;
+        case 'T':
+                return add_pair(&options->addresses, value, service_address, why);
         default:
-                return add_meta(options, value, why);
+                return add_pair(&options->meta, value, json_string, why);
         }
         return 0;
 }
@@ -69,13 +93,18 @@ static const struct flag register_flags[] = {
     {"address", FLAG_STRING, "<address>", "Address of the service; the node's unless given.",
      set_option, "address"},
     {"id", FLAG_STRING, "<id>", "ID of the service; its name unless given.", set_option, "id"},
-    {"meta", FLAG_STRING, "<key=value>", "Metadata; may be given more than once.", set_option,
+    {"kind", FLAG_STRING, "<kind>", "Kind of the service, such as connect-proxy.", set_option,
+     "kind"},
+    {"meta", FLAG_PAIR, "<key=value>", "Metadata; may be given more than once.", set_option,
      "meta"},
     {"name", FLAG_STRING, "<name>", "Name of the service.", set_option, "name"},
     {"port", FLAG_INT, "<number>", "Port of the service.", set_option, "port"},
     {"socket", FLAG_STRING, "<path>",
      "Unix socket of the service, in place of an address and a port.", set_option, "socket"},
     {"tag", FLAG_STRING, "<text>", "A tag; may be given more than once.", set_option, "tag"},
+    {"tagged-address", FLAG_PAIR, "<name=address>",
+     "An address of another network, as wan=192.0.2.1:80; may be given more than once.", set_option,
+     "TAGGED"},
     CLIENT_FLAGS,
 };
 
@@ -157,6 +186,16 @@ static int deregister_one(const struct options *options, const json_t *service)
 
 typedef int (*service_fn)(const struct options *options, const json_t *service);
 
+// Files of other names are passed over; what cannot be read is not.
+static bool is_definition(const char *path)
+{
+        const char *dot = strrchr(path, '.');
+        struct stat info;
+
+        return (dot != NULL && (strcmp(dot, ".hcl") == 0 || strcmp(dot, ".json") == 0)) ||
+               stat(path, &info) < 0 || !S_ISREG(info.st_mode);
+}
+
 // All files are read before anything is done, so that a mistake in one changes nothing.
 static int for_files(const struct options *options, int count, char *const paths[], service_fn fn)
 {
@@ -168,6 +207,13 @@ static int for_files(const struct options *options, int count, char *const paths
                 json_t *services = NULL;
                 char *error = NULL;
 
+                if (!is_definition(paths[n])) {
+                        fprintf(stderr,
+                                "skipping file %s, extension must be .hcl or .json, or config "
+                                "format must be set\n",
+                                paths[n]);
+                        continue;
+                }
                 if (config_read_services(paths[n], &services, &error) < 0) {
                         fprintf(stderr, "Error: %s\n", error != NULL ? error : "out of memory");
                         status = 1;
@@ -188,10 +234,11 @@ static int for_files(const struct options *options, int count, char *const paths
 
 static int register_flags_given(const struct options *options)
 {
-        json_t *service =
-            json_pack("{s:s, s:s*, s:s*, s:s*, s:o*, s:o*}", "name", options->name, "id",
-                      options->id, "address", options->address, "SocketPath", options->socket,
-                      "tags", json_incref(options->tags), "meta", json_incref(options->meta));
+        json_t *service = json_pack(
+            "{s:s, s:s*, s:s*, s:s*, s:s*, s:o*, s:o*, s:o*}", "name", options->name, "kind",
+            options->kind, "id", options->id, "address", options->address, "SocketPath",
+            options->socket, "tags", json_incref(options->tags), "meta", json_incref(options->meta),
+            "TaggedAddresses", json_incref(options->addresses));
         int status;
 
         if (options->port != 0)
@@ -228,6 +275,7 @@ int command_services_register(int argc, char *const argv[])
                 status = outcome == FLAGS_HELP ? 0 : 1;
         json_decref(options.tags);
         json_decref(options.meta);
+        json_decref(options.addresses);
         return status;
 }
 

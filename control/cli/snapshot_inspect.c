@@ -227,7 +227,7 @@ static int print_json(const struct snapshot_meta *meta, const struct tallies *t)
                       "Term", (json_int_t)meta->term, "Version", (json_int_t)meta->version, "Stats",
                       stats, "StatsKV", keys, "TotalSize", (json_int_t)size, "TotalCountKV",
                       (json_int_t)key_total, "TotalSizeKV", (json_int_t)key_size);
-        int ret = json_dumpf(all, stdout, JSON_INDENT(4));
+        int ret = json_dumpf(all, stdout, JSON_INDENT(3));
 
         puts("");
         json_decref(all);
@@ -290,7 +290,8 @@ int command_snapshot_inspect(int argc, char *const argv[])
         status = snapshot_file_argument(argc, argv, rest, &path);
         if (status == 0 && strcmp(options.format, "pretty") != 0 &&
             strcmp(options.format, "json") != 0) {
-                fprintf(stderr, "Unknown format: %s\n", options.format);
+                fprintf(stderr, "Error outputting enhanced snapshot data: Unknown format: %s\n",
+                        options.format);
                 status = 1;
         }
         if (status == 0)

@@ -86,7 +86,7 @@ int command_validate(int argc, char *const argv[])
         if (outcome != FLAGS_OK)
                 return outcome == FLAGS_HELP ? 0 : 1;
         if (config_format_parse(options.format, &input.format) < 0) {
-                fputs("-config-format must be either 'hcl' or 'json'\n", stderr);
+                fputs("-config-format must be either 'hcl' or 'json\n", stderr);
                 return 1;
         }
         if (rest == argc) {

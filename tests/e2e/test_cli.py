@@ -335,6 +335,54 @@ class Listener:
         self.server.close()
 
 
+class Answers(TestCase):
+    """What the commands say where Consul says it: arguments, exit status, the beginning of either output."""
+
+    CASES = [
+        (["kv", "get", ""], 1, "", "Error! Missing KEY argument\n"),
+        (["kv", "get", "-datacenter=none", "a"], 1, "", "Error querying Consul agent: Unexpected response code: 500\n"),
+        (["kv", "put", "-acquire", "-release", "a"], 1, "", "Error! Missing -session (required with -acquire and -release)\n"),
+        (["kv", "put", "-cas", "-acquire", "-session=x", "cas", "v"], 0, "Success! Data written to: cas\n", ""),
+        (["kv", "import", ""], 1, "", "Error! Empty DATA argument\n"),
+        (["kv", "import", "null"], 0, "", ""),
+        (["kv", "import", '[{"Key": "up", "Flags": 1, "Value": "YQ=="}]'], 0, "Imported: up\n", ""),
+        (["kv", "import", '[{"key": "a1", "value": ""}, {"key": "a2", "flags": "x"}]'], 1, "", "Cannot unmarshal data: "),
+        (["kv", "get", "a1"], 1, "", "Error! No key exists at: a1\n"),
+        (["kv", "import", "[{}]"], 1, "", "Error! Failed writing data for key : Unexpected response code: 400"),
+        (["kv", "none", "-h"], 0, "Usage: lictor kv <subcommand>", ""),
+        (["catalog", "nodes", "-node-meta=env"], 1, "",
+         'invalid value "env" for flag -node-meta: Missing "=" value in argument: env\n'),
+        (["catalog", "nodes", "-stale=maybe"], 1, "", 'invalid boolean value "maybe" for -stale: '),
+        (["event", "-name=x", "a", "b"], 1, "", "Too many command line arguments.\n\nUsage: "),
+        (["event", "a", "b"], 1, "", "Event name must be specified\n\nUsage: "),
+        (["maint", "-service=x"], 1, "", "Service requires either -enable or -disable\n"),
+        (["maint", "-service=x", "-enable"], 1, "", "Error enabling service maintenance: Unexpected response code: 404 "),
+        (["operator", "raft", "remove-peer", "-id=", "-address="], 1, "",
+         "Error removing peer: an address or id is required for the peer to remove\n"),
+        (["rtt"], 1, "", "One or two node names must be specified\n\nUsage: "),
+        (["members", "-token-file=none"], 1, "", "Error connecting to Consul agent: Error loading token file: open none: "),
+        (["members", "-client-cert=none"], 1, "",
+         "Error connecting to Consul agent: both client cert and client key must be provided\n"),
+        (["services", "register", "x.txt"], 0, "", "skipping file x.txt, extension must be .hcl or .json"),
+        (["services", "register", "-name=s", "-tagged-address=wan=192.0.2.1:81", "-tagged-address=lan=[::1]:82"], 0,
+         "Registered service: s\n", ""),
+    ]
+
+    def test_commands_answer_as_consul_does(self):
+        folder = tempfile.mkdtemp(prefix="lictor-cli-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        with open(os.path.join(folder, "x.txt"), "w", encoding="utf-8") as file:
+            file.write('service { name = "x" }')
+        with Agent() as agent:
+            for args, status, out, err in self.CASES:
+                done = run(*args, cwd=folder, env={"CONSUL_HTTP_ADDR": f"127.0.0.1:{agent.http_port}"})
+                self.assertEqual(done.returncode, status, f"{args}: {done}")
+                for wanted, got in ((out, done.stdout), (err, done.stderr)):
+                    self.assertEqual(got[:len(wanted)] if wanted else got, wanted, f"{args}: {done}")
+            self.assertEqual(agent.get("/v1/agent/service/s")[1]["TaggedAddresses"],
+                             {"wan": {"Address": "192.0.2.1", "Port": 81}, "lan": {"Address": "::1", "Port": 82}})
+
+
 class Environment(TestCase):
     def ask(self, env, *args):
         """catalog datacenters, with each variable under both of its names in turn."""
