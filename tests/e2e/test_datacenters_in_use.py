@@ -3,6 +3,7 @@ import os
 import subprocess
 import time
 
+import grpc_client
 import lictor_e2e as e2e
 from test_members import Agent, GossipCase, client
 
@@ -99,6 +100,21 @@ class InUse(GossipCase):
         self.near.dig("web.service.dc2.consul")
         time.sleep(0.5)
         self.assertEqual(figure(self.near, "datacenter.answered"), {})
+
+
+    def test_a_subscription_goes_to_a_server_there(self):
+        subscriber = grpc_client.Client(self.near.config["ports"]["server"])
+        self.addCleanup(subscriber.close)
+        self.until(lambda: self.near.dig("web.service.dc2.consul").data == ["10.2.0.1"])
+        stream = subscriber.follow("web", datacenter="dc2").snapshot()
+        self.assertEqual([u.port for u in stream.view.values()], [80])
+        self.far.put("/v1/catalog/register", {"Node": "two", "Address": "10.2.0.2",
+                                              "Service": {"Service": "web", "Port": 81}})
+        stream.until(lambda s: ("two", "web") in s.view)
+        self.far.kill()
+        with self.assertRaises(grpc_client.grpc.RpcError) as caught:
+            stream.until(lambda s: False)
+        self.assertEqual(caught.exception.code().name, "UNAVAILABLE")
 
 
 class Distances(GossipCase):
