@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#define FILTER_ERROR_MAX 200
+#define FILTER_ERROR_MAX 512
 // Nesting of parentheses and "not"; deeper expressions are refused.
 #define FILTER_DEPTH_MAX 64
 

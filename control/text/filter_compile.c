@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/text/filter_grammar.h"
 #include "control/text/filter_internal.h"
 
 // Operator precedence with two stacks (Dijkstra's shunting yard): tests go straight into the
@@ -342,12 +343,19 @@ int filter_compile(const char *text, const char *const *selectors, struct filter
         struct parser parser = {.selectors = selectors, .error = error};
         struct filter *filter = calloc(1, sizeof(*filter));
 
-        snprintf(error, FILTER_ERROR_MAX, "out of memory");
-        if (filter == NULL)
-                return -ENOMEM;
+        int ret;
+
+        ret = filter != NULL ? filter_check(text, error, FILTER_ERROR_MAX) : -ENOMEM;
+        if (ret < 0) {
+                if (ret == -ENOMEM)
+                        snprintf(error, FILTER_ERROR_MAX, "out of memory");
+                free(filter);
+                return ret;
+        }
         // Every word is stored whole and in parts, and a look ahead stores a word once more.
         filter->strings = malloc(4 * strlen(text) + 16);
         if (filter->strings == NULL) {
+                snprintf(error, FILTER_ERROR_MAX, "out of memory");
                 free(filter);
                 return -ENOMEM;
         }

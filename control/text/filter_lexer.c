@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "control/text/filter_internal.h"
+#include "control/text/go_quote.h"
 
 static bool is_space(char c)
 {
@@ -23,25 +24,25 @@ static char *store(struct filter_lexer *lexer, const char *text, size_t len)
         return copy;
 }
 
-// A string in double quotes, with \" and \\ as escapes, or in backquotes, without any.
+// A string ends at the first quote of its kind, escaped or not.
 static bool read_string(struct filter_lexer *lexer, const char **out)
 {
-        char quote = *lexer->cursor++;
-        char *to = lexer->free_space;
+        const char *end = strchr(lexer->cursor + 1, *lexer->cursor);
+        size_t len;
 
-        *out = to;
-        for (; *lexer->cursor != quote; lexer->cursor++) {
-                if (*lexer->cursor == '\0')
-                        return false;
-                if (quote == '"' && *lexer->cursor == '\\' &&
-                    (lexer->cursor[1] == '"' || lexer->cursor[1] == '\\'))
-                        lexer->cursor++;
-                *to++ = *lexer->cursor;
-        }
-        *to++ = '\0';
-        lexer->cursor++;
-        lexer->free_space = to;
+        *out = lexer->free_space;
+        if (end == NULL ||
+            !go_unquote(lexer->cursor, (size_t)(end + 1 - lexer->cursor), lexer->free_space, &len))
+                return false;
+        lexer->cursor = end + 1;
+        lexer->free_space += len + 1;
         return true;
+}
+
+static void skip_space(struct filter_lexer *lexer)
+{
+        while (is_space(*lexer->cursor))
+                lexer->cursor++;
 }
 
 static void add_part(struct filter_token *out, const char *part)
@@ -70,12 +71,19 @@ static void split_word(struct filter_lexer *lexer, struct filter_token *out)
         }
 }
 
-static void read_word(struct filter_lexer *lexer, struct filter_token *out)
+static const char *skip_word(struct filter_lexer *lexer)
 {
         const char *start = lexer->cursor;
 
         while (is_word(*lexer->cursor))
                 lexer->cursor++;
+        return start;
+}
+
+static void read_word(struct filter_lexer *lexer, struct filter_token *out)
+{
+        const char *start = skip_word(lexer);
+
         out->kind = FILTER_TOKEN_WORD;
         out->text = store(lexer, start, (size_t)(lexer->cursor - start));
         split_word(lexer, out);
@@ -84,13 +92,21 @@ static void read_word(struct filter_lexer *lexer, struct filter_token *out)
                 const char *key;
 
                 lexer->cursor++;
-                if ((*lexer->cursor != '"' && *lexer->cursor != '`') || !read_string(lexer, &key) ||
-                    *lexer->cursor != ']') {
+                skip_space(lexer);
+                if ((*lexer->cursor != '"' && *lexer->cursor != '`') || !read_string(lexer, &key)) {
                         out->kind = FILTER_TOKEN_BAD;
                         return;
                 }
-                lexer->cursor++;
+                skip_space(lexer);
+                // The grammar has seen the bracket.
+                lexer->cursor += *lexer->cursor == ']';
                 add_part(out, key);
+                // ["odd key"].part leads nowhere, but the grammar takes it.
+                if (*lexer->cursor == '.') {
+                        lexer->cursor++;
+                        start = skip_word(lexer);
+                        add_part(out, store(lexer, start, (size_t)(lexer->cursor - start)));
+                }
         }
         if (out->path_len > FILTER_PATH_MAX)
                 out->path_len = 0;
@@ -99,8 +115,7 @@ static void read_word(struct filter_lexer *lexer, struct filter_token *out)
 void filter_lexer_next(struct filter_lexer *lexer, struct filter_token *out)
 {
         *out = (struct filter_token){.kind = FILTER_TOKEN_BAD, .text = ""};
-        while (is_space(*lexer->cursor))
-                lexer->cursor++;
+        skip_space(lexer);
         if (*lexer->cursor == '\0') {
                 out->kind = FILTER_TOKEN_END;
         } else if (*lexer->cursor == '(' || *lexer->cursor == ')') {

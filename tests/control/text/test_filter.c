@@ -37,11 +37,12 @@ static const struct {
     {"Service == \"web\"", true},
     {"Service == `web`", true},
     {"Service != web", false},
-    {"Service == \"w\\\"eb\"", false},
+    {"Service == \"w\\x65b\"", true},
+    {"Service == `w\\x65b`", false},
     {"  Service==web  ", true},
     {"Port == 80", true},
     {"Port != 80", false},
-    {"Port == 0x50", true},
+    {"Port == \"0x50\"", true},
     {"Override == true", true},
     {"Override == 0", false},
     {"a in Tags", true},
@@ -56,7 +57,7 @@ static const struct {
     {"Meta.none == prod", false},
     {"Meta.none != prod", true},
     {"Meta[\"odd-key\"] == \"1\"", true},
-    {"Meta.odd-key == 1", true},
+    {"Meta[ `odd-key` ] == 1", true},
     {"Meta[`with space`] == x", true},
     {"env in Meta", true},
     {"nope in Meta", false},
@@ -135,6 +136,64 @@ Test(filter, what_is_no_expression_is_refused)
 
                 cr_expect_eq(filter_compile(bad[i], selectors, &filter, error), -EINVAL, "%s",
                              bad[i]);
+        }
+}
+
+Test(filter, what_the_grammar_refuses_is_told_as_consul_does)
+{
+        static const struct {
+                const char *text, *error;
+        } rows[] = {
+            {"Node==web-1",
+             "1:10 (9): no match found, expected: \".\", \"[\", [ \\t\\r\\n], [a-zA-Z0-9_] or EOF"},
+            {"Node==10.0.0.1", "1:11 (10): rule \"number\": Invalid number literal"},
+            {"1a==Node", "1:2 (1): rule \"number\": Invalid number literal"},
+            {"\"x\"==Node", "1:4 (3): no match found, expected: [ \\t\\r\\n]"},
+            {"Node", "1:5 (4): no match found, expected: \"!=\", \".\", \"==\", \"[\", [ "
+                     "\\t\\r\\n] or [a-zA-Z0-9_]"},
+            {"Node =", "1:6 (5): no match found, expected: \"!=\", \"==\", \"contains\", \"in\", "
+                       "\"is\", \"matches\", \"not\" or [ \\t\\r\\n]"},
+            {"Node ==", "1:8 (7): no match found, expected: \"-\", \"0\", \"\\\"\", \"`\", [ "
+                        "\\t\\r\\n], [1-9] or [a-zA-Z]"},
+            {"Node==n1 and", "1:13 (12): no match found, expected: [ \\t\\r\\n]"},
+            {"Node==n1 and (", "1:15 (14): no match found, expected: \"(\", \"-\", \"0\", "
+                               "\"\\\"\", \"`\", \"not\", [ \\t\\r\\n], [1-9] or [a-zA-Z]"},
+            {"(Node==n1", "1:10 (9): rule \"grouping\": Unmatched parentheses"},
+            {"Node==n1)",
+             "1:9 (8): no match found, expected: \".\", \"[\", [ \\t\\r\\n], [a-zA-Z0-9_] or EOF"},
+            {"(Node==n1))", "1:11 (10): no match found, expected: [ \\t\\r\\n] or EOF"},
+            {"Node==n1 foo",
+             "1:10 (9): no match found, expected: \"and\", \"or\", [ \\t\\r\\n] or EOF"},
+            {"Node is full",
+             "1:9 (8): no match found, expected: \"empty\", \"not\" or [ \\t\\r\\n]"},
+            {"\"a\" in 1", "1:8 (7): rule \"match\": Invalid selector"},
+            {"Meta[a]", "1:6 (5): rule \"index\": Invalid index"},
+            {"Meta[\"a\" x", "1:10 (9): rule \"index\": Unclosed index expression"},
+            {"Meta[\"a", "1:8 (7): rule \"string\": Unterminated string literal\n1:6 (5): rule "
+                         "\"index\": Invalid index"},
+            {"Node==\"abc", "1:11 (10): rule \"string\": Unterminated string literal"},
+            {"Node==\"a\\qb\"", "1:7 (6): rule \"string\": invalid syntax"},
+            {"Node==01", "1:8 (7): rule \"number\": Invalid number literal"},
+            {"   ", "1:4 (3): no match found, expected: \"(\", \"-\", \"0\", \"\\\"\", \"`\", "
+                    "\"not\", [ \\t\\r\\n], [1-9] or [a-zA-Z]"},
+            {"()", "1:2 (1): no match found, expected: \"(\", \"-\", \"0\", \"\\\"\", \"`\", "
+                   "\"not\", [ \\t\\r\\n], [1-9] or [a-zA-Z]"},
+            {"Node==é", "1:7 (6): no match found, expected: \"-\", \"0\", \"\\\"\", \"`\", [ "
+                        "\\t\\r\\n], [1-9] or [a-zA-Z]"},
+            {"Node==n1\nand\nfoo", "3:4 (16): no match found, expected: \"!=\", \".\", \"==\", "
+                                   "\"[\", [ \\t\\r\\n] or [a-zA-Z0-9_]"},
+            {"Node..a", "1:6 (5): no match found, expected: [a-zA-Z]"},
+            {"((Node==n1", "1:11 (10): rule \"grouping\": Unmatched parentheses"},
+            {"not(Node==n1)", "1:4 (3): no match found, expected: \"!=\", \".\", \"==\", \"[\", [ "
+                              "\\t\\r\\n] or [a-zA-Z0-9_]"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char error[FILTER_ERROR_MAX];
+                struct filter *filter;
+
+                cr_expect_eq(filter_compile(rows[i].text, selectors, &filter, error), -EINVAL);
+                cr_expect_str_eq(error, rows[i].error, "%s: %s", rows[i].text, error);
         }
 }
 
