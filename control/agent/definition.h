@@ -17,6 +17,10 @@
 extern const struct json_schema local_service_schema;
 // An element of "checks" in a file.
 extern const struct json_schema local_check_schema;
+// A mark in definitions of checks that came with their service.
+#define DEFINITION_OF_SERVICE "OfService"
+// A check as it is kept in data_dir.
+extern const struct json_schema definition_kept_check;
 // The body of PUT /v1/agent/service/register.
 extern const struct json_schema definition_service_body;
 // The body of PUT /v1/agent/check/register.

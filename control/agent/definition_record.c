@@ -179,7 +179,9 @@ struct check_record *definition_check_record(const json_t *definition,
                 check.service_tags = context->service->tags;
         }
         check.type = context->untyped ? "" : definition_check_type(definition);
-        if (definition_upkeep(definition) != DEFINITION_NONE) {
+        // As Consul has it: those of a service's definition keep their times to themselves.
+        if (definition_upkeep(definition) != DEFINITION_NONE &&
+            !json_schema_bool(definition, DEFINITION_OF_SERVICE)) {
                 check.interval = duration_format(json_schema_int(definition, "Interval"), interval);
                 check.timeout = duration_format(json_schema_int(definition, "Timeout"), timeout);
         }
@@ -216,6 +218,7 @@ json_t *definition_service_check(const json_t *definition, size_t n)
         if (check == NULL)
                 return NULL;
         ret |= json_object_set_new(check, "ServiceID", json_string(id));
+        ret |= json_object_set_new(check, DEFINITION_OF_SERVICE, json_true());
         if (json_schema_string(check, "CheckID")[0] == '\0') {
                 const char *own = json_schema_string(check, "ID");
                 json_t *text = own[0] != '\0' ? json_string(own)

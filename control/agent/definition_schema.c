@@ -36,13 +36,18 @@ static const struct json_schema weight_schema = JSON_SCHEMA(weight_fields);
                 "OutputMaxSize", JSON_KIND_INT, NULL                                               \
         }
 
-static const struct json_field check_fields[] = {
-    {"ID", JSON_KIND_STRING, NULL},        {"CheckID", JSON_KIND_STRING, NULL},
-    {"ServiceID", JSON_KIND_STRING, NULL}, {"Token", JSON_KIND_STRING, NULL},
-    {"Namespace", JSON_KIND_STRING, NULL}, {"ProxyHTTP", JSON_KIND_STRING, NULL},
-    {"ProxyGRPC", JSON_KIND_STRING, NULL}, CHECK_KIND_FIELDS,
-};
+#define CHECK_FIELDS                                                                               \
+        {"ID", JSON_KIND_STRING, NULL}, {"CheckID", JSON_KIND_STRING, NULL},                       \
+            {"ServiceID", JSON_KIND_STRING, NULL}, {"Token", JSON_KIND_STRING, NULL},              \
+            {"Namespace", JSON_KIND_STRING, NULL}, {"ProxyHTTP", JSON_KIND_STRING, NULL},          \
+            {"ProxyGRPC", JSON_KIND_STRING, NULL}, CHECK_KIND_FIELDS
+
+static const struct json_field check_fields[] = {CHECK_FIELDS};
 const struct json_schema local_check_schema = JSON_SCHEMA(check_fields);
+
+static const struct json_field kept_check_fields[] = {{DEFINITION_OF_SERVICE, JSON_KIND_BOOL, NULL},
+                                                      CHECK_FIELDS};
+const struct json_schema definition_kept_check = JSON_SCHEMA(kept_check_fields);
 
 static const struct json_field service_fields[] = {
     {"ID", JSON_KIND_STRING, NULL},

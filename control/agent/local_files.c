@@ -323,6 +323,6 @@ void local_files_load(struct local_state *local)
         local->loading = true;
         load_expiries(local);
         load_folder(local, SERVICES, "Service", &local_service_schema, load_service);
-        load_folder(local, CHECKS, "Check", &local_check_schema, load_check);
+        load_folder(local, CHECKS, "Check", &definition_kept_check, load_check);
         local->loading = false;
 }

@@ -4,18 +4,12 @@
 #include "control/api/api_internal.h"
 #include "control/text/filter.h"
 
-// A check of the agent in the catalog's form; indexes are the catalog's business.
+// A check of the agent in the catalog's form, without the indexes that it has there.
 static void write_listed(const struct api *api, struct json_writer *w, const void *item)
 {
         const struct local_check *local = item;
-        const struct check_record *known =
-            store_check_get(api->agent->store, local->check.node, local->check.id);
-        struct check_record record = {.check = local->check};
+        const struct check_record record = {.check = local->check};
 
-        if (known != NULL) {
-                record.head.create_index = known->head.create_index;
-                record.head.modify_index = known->head.modify_index;
-        }
         api_write_check(api, w, &record);
 }
 

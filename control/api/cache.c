@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <xxhash.h>
 
@@ -169,10 +170,59 @@ static bool comes_often(struct api_cache *cache, uint64_t hash)
         return false;
 }
 
-// Whether a question with ?cached was asked before, which it now has been.
-static bool was_asked(struct api_cache *cache, const char *target)
+// What tells questions apart for Consul's cache, by endpoint; all else is applied to what it holds.
+static const struct {
+        const char *path;
+        const char *params[6];
+        bool renewed; // in the background: it need not be asked for again
+} cached_endpoints[] = {
+    {"/v1/catalog/datacenters", {NULL}, false},
+    {"/v1/catalog/services", {"dc", "node-meta", "filter", NULL}, true},
+    {"/v1/catalog/", {"dc", "node-meta", "tag", "filter", NULL}, true},
+    {"/v1/health/", {"dc", "node-meta", "tag", "filter", "near", NULL}, true},
+    {"/v1/query/", {"dc", "limit", "connect", NULL}, false},
+};
+
+static size_t find_endpoint(const char *target)
 {
-        uint64_t hash = XXH3_64bits_withSeed(target, strlen(target), ~cache->seed);
+        size_t count = sizeof(cached_endpoints) / sizeof(cached_endpoints[0]), i = 0;
+
+        while (i < count - 1 &&
+               strncmp(target, cached_endpoints[i].path, strlen(cached_endpoints[i].path)) != 0)
+                i++;
+        return i;
+}
+
+static uint64_t hash_question(const struct api *api, const struct http_request *request,
+                              const char *const *params)
+{
+        const char *target = http_request_target(request), *value;
+        uint64_t hash = XXH3_64bits_withSeed(target, strcspn(target, "?"), ~api->cache->seed);
+
+        for (; *params != NULL; params++) {
+                for (size_t n = 0; (value = http_request_param_at(request, *params, n)) != NULL;
+                     n++) {
+                        if (strcmp(*params, "dc") == 0 &&
+                            strcasecmp(value, api->agent->config->datacenter) == 0)
+                                continue;
+                        hash = XXH3_64bits_withSeed(*params, strlen(*params), hash);
+                        hash = XXH3_64bits_withSeed(value, strlen(value), hash);
+                }
+        }
+        return hash;
+}
+
+static bool wants_fresh(const struct http_request *request)
+{
+        const char *control = http_request_header(request, "Cache-Control");
+
+        return control != NULL && (strstr(control, "must-revalidate") != NULL ||
+                                   strncmp(control, "max-age=0", 9) == 0);
+}
+
+// Whether a question with ?cached was asked before, which it now has been.
+static bool was_asked(struct api_cache *cache, uint64_t hash)
+{
         uint32_t *asked = &cache->asked[hash % ASKED_COUNT];
         bool was = *asked == (uint32_t)(hash >> 32);
 
@@ -182,12 +232,15 @@ static bool was_asked(struct api_cache *cache, const char *target)
 
 void api_reply_cached(const struct api *api, struct http_request *request)
 {
+        size_t endpoint = find_endpoint(http_request_target(request));
         bool hit;
 
         if (http_request_param(request, "cached") == NULL || !api->agent->config->http_use_cache)
                 return;
         // The agent's own store is the cache, and it is never behind.
-        hit = was_asked(api->cache, http_request_target(request));
+        hit =
+            was_asked(api->cache, hash_question(api, request, cached_endpoints[endpoint].params)) &&
+            (cached_endpoints[endpoint].renewed || !wants_fresh(request));
         http_reply_header(request, "X-Cache", hit ? "HIT" : "MISS");
         if (hit)
                 http_reply_header(request, "Age", "0");

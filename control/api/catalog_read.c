@@ -14,6 +14,8 @@ void api_catalog_datacenters(struct http_request *request, void *app)
             members_datacenters(api->agent->members, datacenters, MEMBER_DATACENTERS_MAX);
         struct json_writer w;
 
+        if (!api_check_consistency(request))
+                return;
         json_writer_init(&w, http_request_pretty(request));
         json_writer_begin_array(&w);
         for (size_t i = 0; i < count; i++)

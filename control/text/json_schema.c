@@ -1,4 +1,5 @@
 #include "control/text/json_schema.h"
+#include "control/text/json_syntax.h"
 
 #include <errno.h>
 #include <math.h>
@@ -386,10 +387,9 @@ int json_schema_parse(const struct json_schema *schema, unsigned flags, const ch
         json_t *in;
         int ret;
 
-        if (len == 0) {
-                snprintf(error, JSON_SCHEMA_ERROR_MAX, "EOF");
+        // First, since jansson lets NUL pass between values.
+        if (!json_syntax_check(body, len, error, JSON_SCHEMA_ERROR_MAX))
                 return -EINVAL;
-        }
         in = json_loadb(body, len, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &json_error);
         if (in == NULL) {
                 snprintf(error, JSON_SCHEMA_ERROR_MAX, "%.150s", json_error.text);

@@ -184,7 +184,13 @@ class Contract(TestCase):
             ("/v1/kv/?recurse", "X-Consul-Query-Backend", "blocking-query"),
             ("/v1/catalog/nodes?cached", "X-Cache", None),
             ("/v1/catalog/services?cached", "X-Cache", "MISS"),
+            ("/v1/catalog/services?cached&stale&tag=x", "X-Cache", "HIT"),
+            ("/v1/catalog/services?cached&dc=dc1&node-meta=a:b", "X-Cache", "MISS"),
+            ("/v1/health/service/x?cached&passing", "X-Cache", "MISS"),
+            ("/v1/health/service/x?cached&dc=dc1", "X-Cache", "HIT"),
+            ("/v1/health/service/x?cached&tag=y", "X-Cache", "MISS"),
             ("/v1/catalog/datacenters?cached", "X-Cache", "MISS"),
+            ("/v1/catalog/datacenters?cached&stale", "X-Cache", "HIT"),
             ("/v1/agent/health/service/name/ghost", "X-Consul-Reason",
              "ServiceName ghost Not Found"),
         ]

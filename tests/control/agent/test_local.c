@@ -375,10 +375,14 @@ Test(local, what_was_registered_over_http_survives_a_restart)
                                   "\"1h\"}}");
         local_fixture_service(
             &f, "{\"Name\":\"quiet\",\"Check\":{\"TTL\":\"1h\",\"Status\":\"passing\"}}");
+        local_fixture_check(&f, "{\"CheckID\":\"own\",\"Name\":\"own\",\"TTL\":\"1h\"}");
         heartbeat(&f, "c", "ok");
         local_set_maintenance(f.local, "", true, "disk", NULL, NULL);
         restart(&f, "{}");
         cr_expect_str_eq(status(&f, "service:quiet"), "critical");
+        // Only checks with a definition of their own show their times.
+        cr_expect_str_eq(local_check(f.local, "c")->check.interval, "");
+        cr_expect_str_eq(local_check(f.local, "own")->check.interval, "0s");
         cr_expect_str_eq(status(&f, "c"), "passing");
         cr_expect_str_eq(local_check(f.local, "c")->check.output, "ok");
         cr_expect_str_eq(local_check(f.local, "_node_maintenance")->check.notes, "disk");
