@@ -55,10 +55,29 @@ static void on_member_event(void *arg, enum serf_member_event event,
                 abort();
 }
 
+static const char *on_group_fault(void *arg, const struct gossip_node_state rows[], uint32_t count)
+{
+        const struct admission self = {.name = "n",
+                                       .node_id = "11111111-2222-3333-4444-555555555555",
+                                       .datacenter = "dc1",
+                                       .segment = ""};
+        char *why = arg;
+
+        why[0] = '\0';
+        if (admission_of_group(&self, rows, count, why))
+                return NULL;
+        if (why[0] == '\0')
+                abort();
+        return why;
+}
+
 static void run_machine(const uint8_t *bytes, size_t size)
 {
         static const uint8_t versions[] = {1, 5, 2, 2, 5, 4};
-        const struct serf_hooks hooks = {.send = on_send,
+        char why[ADMISSION_TEXT_MAX];
+        const struct serf_hooks hooks = {.arg = why,
+                                         .send = on_send,
+                                         .group_fault = on_group_fault,
                                          .push_pull = on_push_pull,
                                          .member_event = on_member_event,
                                          .user_event = on_user_event};
