@@ -206,7 +206,7 @@ static void drop_unmarked(struct local_state *local)
         }
 }
 
-static int apply(struct local_state *local, const struct definitions *definitions)
+static int apply_services(struct local_state *local, const struct definitions *definitions)
 {
         const json_t *definition;
         size_t i;
@@ -218,6 +218,15 @@ static int apply(struct local_state *local, const struct definitions *definition
                 if (ret == 0)
                         ret = local_put_service(local, definition, true, false);
         }
+        return ret;
+}
+
+static int apply_checks(struct local_state *local, const struct definitions *definitions)
+{
+        const json_t *definition;
+        size_t i;
+        int ret = 0;
+
         json_array_foreach(definitions->checks, i, definition)
         {
                 if (ret == 0)
@@ -268,12 +277,14 @@ int local_configure(struct local_state *local, const struct config *config, char
         local->scripts_remote = config->enable_remote_script_checks;
         local->output_interval_ms = config->check_update_interval_ms;
         set_output(local, config->merged);
-        if (!local->configured)
+        ret = apply_services(local, &definitions);
+        if (ret == 0 && !local->configured) {
+                // What is remembered comes after: its checks may be of services of files.
                 local_files_load(local);
-        if (!local->configured)
                 ret = check_owners(local, &definitions, error, error_size);
+        }
         if (ret == 0)
-                ret = apply(local, &definitions);
+                ret = apply_checks(local, &definitions);
         if (ret < 0)
                 goto free_definitions;
         if (local->configured) {

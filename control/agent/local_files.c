@@ -45,6 +45,16 @@ static int make_folder(const struct local_state *local, const char *folder, char
         return ret;
 }
 
+static void load_expiries(struct local_state *local)
+{
+        char *path;
+
+        if (asprintf(&path, "%s/%s", local->data_dir, EXPIRIES) < 0)
+                return;
+        local->expiries = json_load_file(path, 0, NULL);
+        free(path);
+}
+
 int local_files_open(struct local_state *local, char *error, size_t error_size)
 {
         int ret;
@@ -57,6 +67,8 @@ int local_files_open(struct local_state *local, char *error, size_t error_size)
                 ret = make_folder(local, CHECKS, error, error_size);
         if (ret == 0)
                 ret = make_folder(local, STATES, error, error_size);
+        if (ret == 0)
+                load_expiries(local);
         return ret;
 }
 
@@ -177,16 +189,6 @@ free_all:
         json_decref(expiries);
         free(path);
         free(text);
-}
-
-static void load_expiries(struct local_state *local)
-{
-        char *path;
-
-        if (asprintf(&path, "%s/%s", local->data_dir, EXPIRIES) < 0)
-                return;
-        local->expiries = json_load_file(path, 0, NULL);
-        free(path);
 }
 
 // They hold for one start: after a crash of the next run TTLs start afresh again.
@@ -321,7 +323,6 @@ void local_files_load(struct local_state *local)
         if (!is_kept(local))
                 return;
         local->loading = true;
-        load_expiries(local);
         load_folder(local, SERVICES, "Service", &local_service_schema, load_service);
         load_folder(local, CHECKS, "Check", &definition_kept_check, load_check);
         local->loading = false;

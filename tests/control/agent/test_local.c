@@ -399,6 +399,26 @@ Test(local, what_was_registered_over_http_survives_a_restart)
         remove_data_dir(&f);
 }
 
+Test(local, a_check_added_over_http_to_a_service_of_a_file_survives_restarts)
+{
+        struct local_fixture f = {0};
+
+        make_data_dir(&f);
+        local_fixture_start(&f, FILE_SERVICES);
+        local_fixture_check(&f,
+                            "{\"ID\":\"c\",\"Name\":\"c\",\"TTL\":\"1h\",\"ServiceID\":\"w1\"}");
+        heartbeat(&f, "c", "ok");
+        for (int i = 0; i < 2; i++) {
+                restart(&f, FILE_SERVICES);
+                cr_expect_str_eq(status(&f, "c"), "passing");
+                cr_expect_str_eq(local_fixture_catalog(&f, "c"), "passing");
+        }
+        restart(&f, "{}");
+        cr_expect_str_eq(status(&f, "c"), "-");
+        local_fixture_stop(&f);
+        remove_data_dir(&f);
+}
+
 Test(local, texts_that_are_no_utf8_survive_a_restart_repaired)
 {
         struct local_fixture f = {0};
