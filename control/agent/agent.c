@@ -229,6 +229,7 @@ static int start_dns(struct agent *agent, char *error, size_t error_size)
             .resolver = agent->dns_resolver,
         };
         char reason[900] = "";
+        const char *driver;
         int ret;
 
         ret = dns_tcp_start(&agent->loop, agent->dataplane, &settings, &agent->dns_tcp, reason,
@@ -247,6 +248,9 @@ static int start_dns(struct agent *agent, char *error, size_t error_size)
                              &agent->dns_slow);
         if (ret < 0)
                 snprintf(error, error_size, "cannot watch the slow path: %s", strerror(-ret));
+        for (size_t i = 0; (driver = runtime_port_driver(agent->runtime, i)) != NULL; i++)
+                log_info(agent->log, "agent", "Serving port: device=%s driver=%s",
+                         agent->config->dataplane.ports[i].device, driver);
         log_addresses(agent, &agent->config->dns_listen, "Started DNS server", "udp");
         log_addresses(agent, &agent->config->dns_listen, "Started DNS server", "tcp");
         return ret;

@@ -315,3 +315,10 @@ uint16_t ethdev_port_mtu(const struct ethdev_port *port)
 {
         return port->mtu;
 }
+
+const char *ethdev_port_driver(const struct ethdev_port *port)
+{
+        struct rte_eth_dev_info info;
+
+        return rte_eth_dev_info_get(port->id, &info) == 0 ? info.driver_name : "unknown";
+}

@@ -37,4 +37,7 @@ struct port_queue *ethdev_port_queue(struct ethdev_port *port, unsigned index);
 const uint8_t *ethdev_port_mac(const struct ethdev_port *port);
 uint16_t ethdev_port_mtu(const struct ethdev_port *port);
 
+/** DPDK's name of the driver, as "net_tap". */
+const char *ethdev_port_driver(const struct ethdev_port *port);
+
 #endif

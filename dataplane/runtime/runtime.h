@@ -92,6 +92,12 @@ struct runtime_worker_info {
 int runtime_listen_address(const struct runtime *rt, size_t listen_index,
                            struct sockaddr_storage *out);
 
+/**
+ * Which driver serves a port: DPDK's name of its own, or "lictor_vhost".
+ * @index  of the configuration. returns  NULL from the number of ports on.
+ */
+const char *runtime_port_driver(const struct runtime *rt, size_t index);
+
 /** Copy every worker's counters. returns  how many workers, at most n. */
 unsigned runtime_counters_read(const struct runtime *rt, struct runtime_worker_info out[],
                                unsigned n);

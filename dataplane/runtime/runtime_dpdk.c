@@ -203,6 +203,16 @@ int runtime_dpdk_open(struct runtime *rt, const struct runtime_config *config,
         return 0;
 }
 
+const char *runtime_port_driver(const struct runtime *rt, size_t index)
+{
+        const struct dpdk_port *p;
+
+        if (index >= rt->port_count)
+                return NULL;
+        p = rt->ports[index];
+        return p->vhost != NULL ? "lictor_vhost" : ethdev_port_driver(p->wire);
+}
+
 void runtime_dpdk_close(struct runtime *rt)
 {
         for (unsigned i = 0; i < rt->port_count; i++) {

@@ -43,6 +43,9 @@ class VhostUserCase(TestCase):
 
 
 class OwnDriver(WireTests, VhostUserCase):
+    def test_the_log_says_so(self):
+        self.assertIn("driver=lictor_vhost", self.agent.log())
+
     def test_the_peer_may_go_and_come_back(self):
         self.agent.register("web", Address="192.0.2.7", Port=8080)
         self.bridges.close()
@@ -68,6 +71,9 @@ class DpdkDriver(BasicWireTests, VhostUserCase):
     """Any argument that is not ours has DPDK's driver serve the device."""
 
     arguments = "queues=1,tso=0"
+
+    def test_the_log_says_so(self):
+        self.assertIn("driver=net_vhost", self.agent.log())
 
 
 class TwoQueues(TestCase):
