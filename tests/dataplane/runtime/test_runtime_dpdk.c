@@ -271,6 +271,22 @@ static cpu_set_t cpus_of(pthread_t thread)
         return cpus;
 }
 
+Test(runtime_dpdk, listens_on_the_socket_of_a_vhost_user_port_and_removes_it)
+{
+        char devargs[128], path[64];
+
+        snprintf(path, sizeof(path), "%s/vhost", folder);
+        snprintf(devargs, sizeof(devargs), "net_vhost0,iface=%s,queues=2", path);
+        for (unsigned i = 0; i < 2; i++) {
+                struct runtime *rt = start_queues(devargs, 2);
+
+                cr_expect_str_eq(runtime_port_driver(rt, 0), "lictor_vhost");
+                cr_expect_eq(access(path, F_OK), 0, "start %u", i);
+                runtime_stop(rt);
+                cr_expect_neq(access(path, F_OK), 0, "start %u", i);
+        }
+}
+
 Test(runtime_dpdk, keeps_all_other_threads_off_the_polling_cpu_until_it_stops)
 {
         const cpu_set_t before = cpus_of(pthread_self());
