@@ -222,7 +222,7 @@ static void begin_pieces(struct relaying *relaying, const uint8_t *bytes, size_t
 // What was sent on makes room for what comes.
 static void put_piece(struct byte_buffer *got, size_t *got_at, const uint8_t *bytes, size_t len)
 {
-        if (got->capacity - got->len<len && * got_at> 0) {
+        if (*got_at > 0 && len > got->capacity - got->len) {
                 memmove(got->bytes, got->bytes + *got_at, got->len - *got_at);
                 got->len -= *got_at;
                 *got_at = 0;
