@@ -39,7 +39,7 @@ static const struct {
     {"-bootstrap-expect=x", "invalid value \"x\" for flag -bootstrap-expect: parse error\n"},
     {"-bootstrap-expect=", "invalid value \"\" for flag -bootstrap-expect: parse error\n"},
     {"-http-port 99999999999", "invalid value \"99999999999\" for flag -http-port: "},
-    {"-server=maybe", "invalid value \"maybe\" for flag -server: parse error\n"},
+    {"-server=maybe", "invalid boolean value \"maybe\" for -server: parse error\n"},
     {"-retry-interval=10", "invalid value \"10\" for flag -retry-interval: "},
     {"extra", "==> Unexpected extra arguments: [extra]\n"},
     {"-server a b", "==> Unexpected extra arguments: [a b]\n"},
