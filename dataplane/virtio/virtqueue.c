@@ -59,6 +59,8 @@ int virtqueue_init(struct virtqueue *vq, enum virtqueue_direction direction,
             .available_index = position.available,
             .next_available = position.available,
             .next_used = position.used,
+            // Buffers may have been used before the guest had an interrupt to give.
+            .is_unsignalled = true,
             .memory = *memory,
         };
         __atomic_store_n(&vq->used->flags, VIRTQ_NO_NOTIFY, __ATOMIC_RELAXED);

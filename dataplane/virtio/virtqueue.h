@@ -67,14 +67,15 @@ struct virtqueue {
         uint16_t first_staged;
         uint16_t staged_count;
         bool is_broken;
-        bool is_unsignalled; /* buffers were used and nobody told the guest */
+        bool is_unsignalled; /* buffers may have been used and nobody told the guest */
         struct guest_region recent;
         struct virtqueue_chain staged[VIRTQUEUE_STAGE];
         struct guest_memory memory;
 };
 
 /**
- * Serve a queue from a position on, and tell the guest that it need not notify us.
+ * Serve a queue from a position on, and tell the guest that it need not notify us. Buffers used
+ * before count as not signalled yet.
  * @header_length  12 once VIRTIO_F_VERSION_1 is negotiated, else 10.
  * returns  0, or -EINVAL when size or alignment are not what virtio demands.
  */

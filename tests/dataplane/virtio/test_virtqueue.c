@@ -238,6 +238,21 @@ Test(virtqueue, another_device_goes_on_where_this_one_stopped)
         cr_expect_eq(g.used->index, 40);
 }
 
+Test(virtqueue, whoever_takes_a_queue_over_signals_what_its_predecessor_did_not)
+{
+        guest_attach(&g, &vq, VIRTQUEUE_FROM_GUEST);
+        g.available->flags = VIRTQ_NO_INTERRUPT;
+        offer_frames(0, 2);
+        cr_assert_eq(virtqueue_receive(&vq, slots, lengths, 32, &dropped), 2);
+        cr_assert_not(virtqueue_take_signal(&vq, false));
+        cr_assert_eq(virtqueue_init(&vq, VIRTQUEUE_FROM_GUEST, &g.rings, &g.memory, 12,
+                                    virtqueue_position(&vq)),
+                     0);
+        g.available->flags = 0;
+        cr_expect(virtqueue_take_signal(&vq, true));
+        cr_expect_not(virtqueue_take_signal(&vq, true), "once is enough");
+}
+
 Test(virtqueue, what_the_guest_has_no_buffers_for_is_not_sent)
 {
         const uint8_t frame[60] = {0}, *frames[VIRTQUEUE_BURST];
@@ -262,6 +277,7 @@ Test(virtqueue, the_guest_is_interrupted_when_it_wants_to_be)
 {
         guest_attach(&g, &vq, VIRTQUEUE_FROM_GUEST);
         cr_expect_eq(g.used->flags, VIRTQ_NO_NOTIFY, "we poll");
+        cr_expect(virtqueue_take_signal(&vq, true), "another may have used buffers");
         cr_expect_not(virtqueue_take_signal(&vq, true), "nothing was used");
 
         offer_frames(0, 2);
