@@ -61,7 +61,7 @@ struct scanner {
         size_t word_used;
         unsigned depth;
         uint8_t is_object[(DEPTH_MAX + 8) / 8]; // a bit for each container around
-        const char *fault;                      // instead of a character's
+        bool too_deep;
 };
 
 static bool is_space(char c)
@@ -96,7 +96,7 @@ static bool open_container(struct scanner *s, bool object)
         unsigned i = s->depth;
 
         if (i == DEPTH_MAX) {
-                s->fault = "exceeded max depth";
+                s->too_deep = true;
                 return false;
         }
         s->is_object[i / 8] =
@@ -295,8 +295,8 @@ static void explain(const struct scanner *s, char c, char *error, size_t size)
         char quoted[16];
 
         quote(c, quoted);
-        if (s->fault != NULL)
-                snprintf(error, size, "%s", s->fault);
+        if (s->too_deep)
+                snprintf(error, size, "invalid character %s exceeded max depth", quoted);
         else if (s->state == WORD)
                 snprintf(error, size, "invalid character %s in literal %s (expecting '%c')", quoted,
                          s->word, s->word[s->word_used]);
