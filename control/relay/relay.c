@@ -45,10 +45,18 @@ void relay_call_unlink(struct relay_call *call)
         call->next = NULL;
 }
 
+static void forget_deadline(struct relay_call *call)
+{
+        if (call->deadline_ms != 0)
+                LIST_REMOVE(call, timed);
+        call->deadline_ms = 0;
+}
+
 // Take a call out of everything.
 static void remove_call(struct relay_call *call)
 {
         id_table_remove(&call->relay->calls, &call->node);
+        forget_deadline(call);
         relay_call_unlink(call);
 }
 
@@ -77,6 +85,7 @@ static void end_soon(struct relay_call *call, enum relay_error error)
         struct relay *relay = call->relay;
 
         relay_call_unlink(call);
+        forget_deadline(call);
         call->link = NULL;
         call->ending = error;
         link_into(call, &relay->ending);
@@ -192,6 +201,26 @@ void relay_call_failed(struct relay_call *call)
                 end_soon(call, RELAY_LOST);
 }
 
+static void tell_cancelled(const struct relay_call *call)
+{
+        const struct relay_link *link = call->link;
+
+        if (link != NULL && link->stream != NULL && call->sent)
+                call->relay->options.transport->cancel(link->stream, call->node.id);
+}
+
+static void end_late_calls(struct relay *relay, uint64_t now_ms)
+{
+        for (struct relay_call *call = LIST_FIRST(&relay->timed), *next; call != NULL;
+             call = next) {
+                next = LIST_NEXT(call, timed);
+                if (now_ms < call->deadline_ms)
+                        continue;
+                tell_cancelled(call);
+                end_soon(call, RELAY_LOST);
+        }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
         struct relay *relay = timer->data;
@@ -207,7 +236,7 @@ static void on_tick(uv_timer_t *timer)
         relay_link_tick(relay, now_ms);
         if (now_ms >= relay->late_ms) {
                 relay->late_ms = now_ms + LATE_MS;
-                relay_link_expire(relay, now_ms);
+                end_late_calls(relay, now_ms);
         }
         if (now_ms >= relay->shuffle_ms) {
                 relay->shuffle_ms = now_ms + SHUFFLE_MS + random_below(relay, SHUFFLE_MS);
@@ -231,10 +260,6 @@ struct relay_call *relay_start(struct relay *relay, const struct relay_question 
         *call = (struct relay_call){.relay = relay,
                                     .area = area,
                                     .node.id = ++relay->next_id,
-                                    .deadline_ms =
-                                        question->timeout_ms > 0
-                                            ? uv_now(relay->options.loop) + question->timeout_ms
-                                            : UINT64_MAX,
                                     .events = *events,
                                     .kind = (uint8_t)question->kind,
                                     .repeatable = question->repeatable,
@@ -242,6 +267,10 @@ struct relay_call *relay_start(struct relay *relay, const struct relay_question 
         if (question->len > 0)
                 memcpy(call->bytes, question->bytes, question->len);
         id_table_add(&relay->calls, &call->node);
+        if (question->timeout_ms > 0) {
+                call->deadline_ms = uv_now(relay->options.loop) + question->timeout_ms;
+                LIST_INSERT_HEAD(&relay->timed, call, timed);
+        }
         relay->stats.calls++;
         if (!uv_is_active((uv_handle_t *)&relay->tick))
                 uv_timer_start(&relay->tick, on_tick, TICK_MS, TICK_MS);
@@ -255,22 +284,6 @@ struct relay_call *relay_start(struct relay *relay, const struct relay_question 
                 try_call(call);
         }
         return call;
-}
-
-static void tell_cancelled(const struct relay_call *call)
-{
-        const struct relay_link *link = call->link;
-
-        if (link != NULL && link->stream != NULL && call->sent)
-                call->relay->options.transport->cancel(link->stream, call->node.id);
-}
-
-void relay_call_expire(struct relay_call *call, uint64_t now_ms)
-{
-        if (now_ms < call->deadline_ms)
-                return;
-        tell_cancelled(call);
-        end_soon(call, RELAY_LOST);
 }
 
 void relay_more(struct relay_call *call, uint32_t dealt_with)
@@ -436,6 +449,7 @@ struct relay *relay_create(const struct relay_options *options)
                 return NULL;
         }
         relay->options = *options;
+        LIST_INIT(&relay->timed);
         if (options->transport == NULL)
                 relay->options.transport = &relay_own_transport;
         relay->proposer.propose = propose;

@@ -1,6 +1,8 @@
 #ifndef CONTROL_RELAY_RELAY_INTERNAL_H
 #define CONTROL_RELAY_RELAY_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "control/relay/id_table.h"
 #include "control/relay/relay.h"
 
@@ -23,7 +25,8 @@ struct relay_call {
         size_t attempts;                 /* to find a server, of this round */
         uint64_t hold_until_ms;          /* 0: no connection has broken yet */
         uint64_t again_ms;               /* in relay->waiting: when */
-        uint64_t deadline_ms;            /* UINT64_MAX: none */
+        uint64_t deadline_ms;            /* 0: none */
+        LIST_ENTRY(relay_call) timed;    /* in relay->timed, while there is one */
         struct relay_events events;
         uint8_t kind;
         bool repeatable, sent;
@@ -51,8 +54,9 @@ struct relay {
         struct rate_limit limit;
         struct relay_area *areas;
         struct relay_link *links;
-        struct relay_call *waiting; /* to be tried again */
-        struct relay_call *ending;  /* done is to be called at the loop's next turn */
+        struct relay_call *waiting;    /* to be tried again */
+        struct relay_call *ending;     /* done is to be called at the loop's next turn */
+        LIST_HEAD(, relay_call) timed; /* those that may be late */
         struct id_table calls;
         uint64_t next_id, random;
         uv_timer_t tick, ending_timer;
@@ -80,9 +84,6 @@ void relay_link_drop(struct relay_link *take_link, const char *what);
 /** Look after time-outs. */
 void relay_link_tick(struct relay *relay, uint64_t now_ms);
 
-/** End the calls that are late. */
-void relay_link_expire(struct relay *relay, uint64_t now_ms);
-
 /** A message came. returns false when no server sends that. */
 bool relay_take_message(struct relay *relay, enum relay_kind kind, uint64_t id,
                         const uint8_t *bytes, size_t len, const char *address);
@@ -93,8 +94,5 @@ void relay_call_failed(struct relay_call *call);
 void relay_server_failed(struct relay *relay, const char *address);
 
 void relay_call_unlink(struct relay_call *call);
-
-/** End a call if it has waited for long enough. */
-void relay_call_expire(struct relay_call *call, uint64_t now_ms);
 
 #endif

@@ -184,21 +184,6 @@ static const char *verdict(struct relay_link *link, uint64_t now_ms)
         return silent_ms > SILENT_MS ? "it says nothing" : NULL;
 }
 
-static void expire_calls(struct relay_call *first, uint64_t now_ms)
-{
-        for (struct relay_call *call = first, *next; call != NULL; call = next) {
-                next = call->next;
-                relay_call_expire(call, now_ms);
-        }
-}
-
-void relay_link_expire(struct relay *relay, uint64_t now_ms)
-{
-        for (struct relay_link *link = relay->links; link != NULL; link = link->next)
-                expire_calls(link->calls, now_ms);
-        expire_calls(relay->waiting, now_ms);
-}
-
 void relay_link_tick(struct relay *relay, uint64_t now_ms)
 {
         struct relay_link *link = relay->links;
