@@ -148,7 +148,10 @@ void lanes_cancel(struct session *session, uint64_t id)
         if (lane != NULL && !session_is_over(session)) {
                 yamux_reset(lane->yamux);
                 free_lane(lane);
+                // It may have been one of those that the server has yet to accept.
+                send_pending(session);
                 session_touch(session);
+                return;
         }
         TAILQ_FOREACH(pending, &session->pending, entry)
         {

@@ -307,6 +307,28 @@ Test(upstream, a_cancelled_call_ends_at_the_server)
         stop(group);
 }
 
+// More than a server may have yet to accept: what comes then is put by.
+Test(upstream, a_call_goes_out_once_those_before_it_are_cancelled)
+{
+        static struct upstream_call *calls[300];
+        static struct outcome cancelled[ARRAY_LEN(calls)];
+        struct group *group = start(1);
+        struct outcome outcome;
+
+        ask(group, "Test.Echo", "x", true, 0, &outcome);
+        TURN_UNTIL(group, outcome.times == 1);
+        byte_buffer_fini(&outcome.body);
+        for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+                calls[i] = ask(group, "Test.Keep", "", true, 0, &cancelled[i]);
+        ask(group, "Test.Echo", "x", true, 0, &outcome);
+        for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+                upstream_cancel(calls[i]);
+        TURN_UNTIL(group, outcome.times == 1);
+        cr_expect_str_eq(outcome.error, "");
+        byte_buffer_fini(&outcome.body);
+        stop(group);
+}
+
 Test(upstream, a_call_is_given_up_when_its_time_is_over)
 {
         struct group *group = start(1);
