@@ -57,7 +57,7 @@ static void write_mesh_gateways(const struct consul_read *read, struct byte_buff
 
 #define EMPTY(name, writer)                                                                        \
         const struct consul_read_kind name = {                                                     \
-            .index = services_index, .watch = watch_services, .write = writer, .pair_count = 1}
+            .index = services_index, .watch = watch_services, .write = (writer), .pair_count = 1}
 
 EMPTY(consul_gateway_services, write_gateway_services);
 EMPTY(consul_gateway_dump, write_gateway_dump);

@@ -276,6 +276,7 @@ void consul_subscribe_stop(struct consul_service *service)
 
         grpc_server_destroy(service->grpc);
         while ((following = LIST_FIRST(&service->followings)) != NULL)
+                // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
                 finish(following, GRPC_UNAVAILABLE, "this server is stopping");
         subscriptions_destroy(service->subscriptions);
 }

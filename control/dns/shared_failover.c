@@ -67,6 +67,7 @@ static void tell(struct name *name)
 
         name->telling = true;
         while ((waiter = name->first) != NULL) {
+                // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
                 unlink_waiter(waiter);
                 waiter->done(waiter->arg, name->answer);
                 free(waiter);
@@ -149,6 +150,7 @@ static struct name *begin(struct shared_failover *shared, const char *text)
         name->next = shared->names;
         name->link = &shared->names;
         if (name->next != NULL)
+                // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
                 name->next->link = &name->next;
         shared->names = name;
         shared->count++;
@@ -233,6 +235,7 @@ void shared_failover_destroy(struct shared_failover *take_shared)
         if (take_shared == NULL)
                 return;
         while (take_shared->names != NULL)
+                // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
                 release(take_shared->names);
         uv_close((uv_handle_t *)&take_shared->timer, on_closed);
 }

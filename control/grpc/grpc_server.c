@@ -39,7 +39,7 @@ TAILQ_HEAD(grpc_links, grpc_link);
 
 struct grpc_server {
         struct grpc_server_options options;
-        LIST_HEAD(, grpc_link) links;
+        LIST_HEAD(grpc_link_list, grpc_link) links;
         struct grpc_links dirty;
         unsigned dirty_count;
         uv_timer_t timer;

@@ -18,7 +18,7 @@ struct grpc_call {
         const struct grpc_method *method;
         char *path; /* of no method; NULL: there is one, or no memory for it */
         struct byte_buffer request;
-        STAILQ_HEAD(, queued_message) queue;
+        STAILQ_HEAD(message_queue, queued_message) queue;
         size_t sent; /* of the first one queued */
         size_t backlog;
         void (*cancel)(void *arg);
@@ -38,7 +38,7 @@ struct grpc_call {
 struct grpc_session {
         struct grpc_session_options options;
         nghttp2_session *http;
-        LIST_HEAD(, grpc_call) calls;
+        LIST_HEAD(grpc_call_list, grpc_call) calls;
         size_t kept;            /* bytes of requests that are not whole */
         const uint8_t *pending; /* output that is to be taken before more is */
         size_t pending_len;

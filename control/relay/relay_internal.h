@@ -56,7 +56,7 @@ struct relay {
         struct relay_link *links;
         struct relay_call *waiting;    /* to be tried again */
         struct relay_call *ending;     /* done is to be called at the loop's next turn */
-        LIST_HEAD(, relay_call) timed; /* those that may be late */
+        LIST_HEAD(relay_call_list, relay_call) timed; /* those that may be late */
         struct id_table calls;
         uint64_t next_id, random;
         uv_timer_t tick, ending_timer;

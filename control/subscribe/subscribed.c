@@ -31,7 +31,7 @@ static void lower(const char *name, char out[SUBSCRIBE_KEY_MAX])
 {
         size_t i = 0;
 
-        for (; name[i] != '\0' && i < SUBSCRIBE_KEY_MAX - 1; i++)
+        for (; i < SUBSCRIBE_KEY_MAX - 1 && name[i] != '\0'; i++)
                 out[i] = (char)tolower((unsigned char)name[i]);
         out[i] = '\0';
 }

@@ -22,7 +22,7 @@ struct touched {
 // A service that somebody subscribes to. There are as many as there are of those.
 struct subscribed {
         struct subscriptions *owner;
-        LIST_HEAD(, subscriber) subscribers;
+        LIST_HEAD(subscriber_list, subscriber) subscribers;
         struct grpc_message *snapshot; // the latest one, while it is fresh; NULL: none
         bool connect;
         char key[]; // in lower case

@@ -223,6 +223,7 @@ static bool step_number(struct scanner *s, char c)
         static const struct {
                 enum state digit, point, exponent, sign; // the next state; DONE: none
         } next[] = {
+            // NOLINTNEXTLINE(misc-redundant-expression)
             [MINUS - MINUS] = {INTEGER, DONE, DONE, DONE},
             [ZERO - MINUS] = {DONE, POINT, EXPONENT, DONE},
             [INTEGER - MINUS] = {INTEGER, POINT, EXPONENT, DONE},

@@ -170,6 +170,7 @@ void lanes_fini(struct session *session)
 
         for (size_t i = 0; i < 2; i++) {
                 while (!TAILQ_EMPTY(lists[i]))
+                        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
                         free_lane(TAILQ_FIRST(lists[i]));
         }
         while ((pending = TAILQ_FIRST(&session->pending)) != NULL) {
