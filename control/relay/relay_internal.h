@@ -54,8 +54,8 @@ struct relay {
         struct rate_limit limit;
         struct relay_area *areas;
         struct relay_link *links;
-        struct relay_call *waiting;    /* to be tried again */
-        struct relay_call *ending;     /* done is to be called at the loop's next turn */
+        struct relay_call *waiting; /* to be tried again */
+        struct relay_call *ending;  /* done is to be called at the loop's next turn */
         LIST_HEAD(relay_call_list, relay_call) timed; /* those that may be late */
         struct id_table calls;
         uint64_t next_id, random;
