@@ -129,6 +129,17 @@ static bool read_memory(struct vhost_port *port)
         return true;
 }
 
+// The library checked them for the size they had when they were first told; a later message may
+// have made them larger.
+static bool are_in_memory(const struct guest_memory *memory, const struct rte_vhost_vring *vring)
+{
+        const uint64_t n = vring->size;
+
+        return guest_memory_holds(memory, vring->desc, n * sizeof(struct vring_desc)) &&
+               guest_memory_holds(memory, vring->avail, 4 + n * sizeof(uint16_t)) &&
+               guest_memory_holds(memory, vring->used, 4 + n * sizeof(struct vring_used_elem));
+}
+
 static void publish_ring(struct vhost_port *port, unsigned index)
 {
         struct vhost_ring *ring = ring_at(port, index);
@@ -137,7 +148,7 @@ static void publish_ring(struct vhost_port *port, unsigned index)
         struct virtqueue_rings rings;
 
         if (rte_vhost_get_vhost_vring(port->device_id, (uint16_t)index, &vring) < 0 ||
-            vring.desc == NULL || vring.avail == NULL || vring.used == NULL ||
+            !are_in_memory(&port->memory, &vring) ||
             rte_vhost_get_vring_base(port->device_id, (uint16_t)index, &position.available,
                                      &position.used) < 0)
                 return;

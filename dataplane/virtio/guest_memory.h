@@ -7,6 +7,7 @@
  * Addresses and lengths come from the guest and may be anything.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,5 +41,8 @@ static inline uint8_t *guest_region_at(const struct guest_region *region, uint64
  * returns  NULL when the guest has no memory there.
  */
 uint8_t *guest_memory_at(const struct guest_memory *memory, uint64_t address, uint64_t *length);
+
+/** Whether length bytes at our address are the guest's memory, of one region. */
+bool guest_memory_holds(const struct guest_memory *memory, const void *host, uint64_t length);
 
 #endif

@@ -299,3 +299,33 @@ Test(virtqueue, the_guest_is_interrupted_when_it_wants_to_be)
         g.available->flags = 0;
         cr_expect_not(virtqueue_take_signal(&vq, true), "settled: the guest looks by itself");
 }
+
+Test(guest_memory, what_it_holds_lies_in_one_region_to_the_last_byte)
+{
+        static uint8_t bytes[96];
+        const struct guest_memory memory = {
+            .region_count = 2,
+            .regions = {{.guest_address = 0x1000, .size = 32, .host = bytes + 32},
+                        {.guest_address = 0x5000, .size = 16, .host = bytes + 64}},
+        };
+        static const struct {
+                const char *name;
+                unsigned at;
+                uint64_t length;
+                bool held;
+        } cases[] = {
+            {"a region, whole", 32, 32, true},
+            {"its last byte", 63, 1, true},
+            {"one byte more", 32, 33, false},
+            {"on into the next region, though they touch", 48, 32, false},
+            {"the next region, whole", 64, 16, true},
+            {"behind the last", 80, 1, false},
+            {"before the first", 31, 1, false},
+            {"a length that would wrap around", 40, UINT64_MAX, false},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                cr_expect_eq(guest_memory_holds(&memory, bytes + cases[i].at, cases[i].length),
+                             cases[i].held, "%s", cases[i].name);
+        cr_expect_not(guest_memory_holds(&memory, NULL, 1), "no address");
+}
