@@ -183,7 +183,7 @@ static void send_heartbeat(struct raft *r, struct progress *p)
         struct raft_message *m = send_append(r, p, known);
 
         if (m->commit_index > known)
-                p->commit_sent = m->commit_index = known;
+                m->commit_index = known;
 }
 
 // What is committed rides on the next entries, but a follower that has all of them would hear of it

@@ -604,26 +604,3 @@ Test(raft_rules, a_follower_with_all_entries_is_told_of_a_commit_at_once_and_onc
         cr_expect_eq(told_2(r, QUIET_MS, &commit), 0, "it knows");
         raft_destroy(r);
 }
-
-Test(raft_rules, a_commit_that_a_heartbeat_did_not_tell_is_told_with_the_last_entry)
-{
-        struct raft_message said = {.type = RAFT_APPEND_RESPONSE, .from = 3, .log_index = 1};
-        struct raft *r = server_1(NULL, 0, 0);
-        uint64_t now_ms = QUIET_MS + 20;
-        struct raft_status status;
-        raft_index commit = 99;
-
-        become_leader(r);
-        raft_status(r, &status);
-        said.term = status.hard_state.term;
-        cr_expect_eq(told_2(r, QUIET_MS, &commit), 1);
-        step(r, said, QUIET_MS);
-        cr_assert_eq(raft_tick(r, now_ms), 0);
-        cr_expect_eq(told_2(r, now_ms, &commit), 1);
-        cr_expect_eq(commit, 0, "nothing is known to be there yet");
-        said.from = 2;
-        step(r, said, now_ms);
-        cr_expect_eq(told_2(r, now_ms, &commit), 1);
-        cr_expect_eq(commit, 1);
-        raft_destroy(r);
-}
