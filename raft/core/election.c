@@ -176,7 +176,7 @@ int election_become_leader(struct raft *r)
                 p->match_round = 0;
                 p->catch_up_target = 0;
                 p->caught_up = false;
-                p->round_sent = p->commit_sent = 0;
+                p->round_sent = 0;
                 p->round_acked = 0;
                 p->heard_ms = r->now_ms;
                 replicate_reset(p, index, r->now_ms);

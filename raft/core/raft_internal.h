@@ -45,7 +45,6 @@ struct progress {
         struct raft_configuration snapshot_configuration;
         bool chunk_sent;
 
-        raft_index commit_sent; /* the newest it was told of */
         uint64_t round_sent;
         uint64_t round_acked;
         uint64_t heard_ms;

@@ -150,7 +150,6 @@ static struct raft_message *send_append(struct raft *r, struct progress *p, raft
         m->commit_index = r->commit;
         m->round = r->round;
         p->round_sent = r->round;
-        p->commit_sent = r->commit;
         return m;
 }
 
@@ -184,14 +183,6 @@ static void send_heartbeat(struct raft *r, struct progress *p)
 
         if (m->commit_index > known)
                 m->commit_index = known;
-}
-
-// What is committed rides on the next entries, but a follower that has all of them would hear of it
-// with the next heartbeat only, and answer its readers as late.
-static bool owes_commit(const struct raft *r, const struct progress *p)
-{
-        return p->state == PROGRESS_REPLICATE && p->commit_sent < r->commit &&
-               p->match >= r->commit && p->next > log_last_index(&r->log);
 }
 
 // A request or its answer was lost: nothing has moved for an election timeout.
@@ -230,7 +221,7 @@ static void feed(struct raft *r, struct progress *p)
                         inflight_push(p, p->next - 1);
                 }
         }
-        if ((p->round_sent < r->round || owes_commit(r, p)) && r->now.count < r->now.capacity)
+        if (p->round_sent < r->round && r->now.count < r->now.capacity)
                 send_heartbeat(r, p);
 }
 

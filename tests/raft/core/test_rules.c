@@ -568,39 +568,3 @@ Test(raft_rules, a_follower_whose_disk_was_emptied_is_sent_everything_again)
         cr_expect_eq(before, 0);
         raft_destroy(r);
 }
-
-// Of the messages to server 2, how many there are and the newest commit they tell of.
-static unsigned told_2(struct raft *r, uint64_t now_ms, raft_index *commit)
-{
-        struct raft_effects e;
-        unsigned count = 0;
-
-        cr_assert_eq(raft_collect(r, now_ms, &e), 0);
-        for (unsigned i = 0; i < e.messages_now_count; i++) {
-                if (e.messages_now[i].to != 2)
-                        continue;
-                count++;
-                *commit = e.messages_now[i].commit_index;
-        }
-        raft_durable(r, e.batch);
-        return count;
-}
-
-Test(raft_rules, a_follower_with_all_entries_is_told_of_a_commit_at_once_and_once)
-{
-        struct raft_message said = {.type = RAFT_APPEND_RESPONSE, .from = 2, .log_index = 1};
-        struct raft *r = server_1(NULL, 0, 0);
-        struct raft_status status;
-        raft_index commit = 99;
-
-        become_leader(r);
-        raft_status(r, &status);
-        said.term = status.hard_state.term;
-        cr_expect_eq(told_2(r, QUIET_MS, &commit), 1);
-        cr_expect_eq(commit, 0, "sent with the entry, which nobody has yet");
-        step(r, said, QUIET_MS);
-        cr_expect_eq(told_2(r, QUIET_MS, &commit), 1, "no heartbeat is due");
-        cr_expect_eq(commit, 1);
-        cr_expect_eq(told_2(r, QUIET_MS, &commit), 0, "it knows");
-        raft_destroy(r);
-}
