@@ -165,8 +165,8 @@ class Members(GossipCase):
         far = self.start(client("far", {"datacenter": "dc2"}))
         status, text, _ = far.request("PUT", f"/v1/agent/join/{server.lan}")
         self.assertEqual(status, 500, text)
-        self.assertIn("Failed push/pull merge: Member 'far' part of wrong datacenter 'dc2'",
-                      server.log())
+        self.until(lambda: "Failed push/pull merge: Member 'far' part of wrong datacenter 'dc2'"
+                   in server.log())
         status, text, _ = far.request("PUT", f"/v1/agent/join/{server.lan}?wan=1")
         self.assertEqual((status, text), (500, "Must be a server to join WAN cluster"))
         twin = self.start(client("twin", {"node_id": server.config["node_id"]}))
