@@ -1,24 +1,12 @@
 #include "control/query/mesh_rules.h"
 #include "lictor/bytes.h"
+#include "tests/control/quoted_json.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ONE "1 error occurred:\n\t* "
-
-static json_t *load(const char *quoted)
-{
-        char *text = strdup(quoted);
-        json_t *value;
-
-        for (char *c = text; *c != '\0'; c++)
-                *c = *c == '\'' ? '"' : *c;
-        value = json_loads(text, 0, NULL);
-        cr_assert_not_null(value, "%s", text);
-        free(text);
-        return value;
-}
 
 Test(mesh_rules, proxies_and_gateways_say_what_they_are_for)
 {
@@ -54,7 +42,7 @@ Test(mesh_rules, proxies_and_gateways_say_what_they_are_for)
         };
 
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-                json_t *service = load(cases[i].service);
+                json_t *service = quoted_json(cases[i].service);
                 char error[MESH_RULES_ERROR_MAX];
 
                 cr_expect_eq(mesh_rules_check(service, error), cases[i].error == NULL, "%s: %s",
@@ -67,8 +55,8 @@ Test(mesh_rules, proxies_and_gateways_say_what_they_are_for)
 
 Test(mesh_rules, any_number_of_mistakes_is_counted)
 {
-        json_t *service = load("{'Kind':'connect-proxy','Port':1,"
-                               "'Proxy':{'DestinationServiceName':'w','Upstreams':[]}}");
+        json_t *service = quoted_json("{'Kind':'connect-proxy','Port':1,"
+                                      "'Proxy':{'DestinationServiceName':'w','Upstreams':[]}}");
         json_t *upstreams = json_object_get(json_object_get(service, "Proxy"), "Upstreams");
         char error[MESH_RULES_ERROR_MAX];
 

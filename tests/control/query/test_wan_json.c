@@ -1,24 +1,12 @@
 #include "control/query/wan_json.h"
 #include "lictor/bytes.h"
+#include "tests/control/quoted_json.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WAN     "'TaggedAddresses':{'lan':'10.0.0.1','wan':'198.51.100.1'}"
 #define WAN_OWN "'TaggedAddresses':{'wan':{'Address':'198.51.100.5','Port':8080}}"
-
-static json_t *load(const char *quoted)
-{
-        char *text = strdup(quoted);
-        json_t *value;
-
-        for (char *c = text; *c != '\0'; c++)
-                *c = *c == '\'' ? '"' : *c;
-        value = json_loads(text, 0, NULL);
-        cr_assert_not_null(value, "%s", text);
-        free(text);
-        return value;
-}
 
 Test(wan_json, addresses_and_ports_give_way_to_those_tagged_for_the_wan)
 {
@@ -72,9 +60,9 @@ Test(wan_json, addresses_and_ports_give_way_to_those_tagged_for_the_wan)
 
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 json_t *value =
-                    strcmp(cases[i].given, "null") == 0 ? json_null() : load(cases[i].given);
+                    strcmp(cases[i].given, "null") == 0 ? json_null() : quoted_json(cases[i].given);
                 json_t *want =
-                    strcmp(cases[i].want, "null") == 0 ? json_null() : load(cases[i].want);
+                    strcmp(cases[i].want, "null") == 0 ? json_null() : quoted_json(cases[i].want);
 
                 wan_json_translate(value);
                 cr_expect(json_equal(value, want), "%s: got %s", cases[i].name,

@@ -4,24 +4,9 @@
 
 #include "control/watch/handler.h"
 #include "lictor/bytes.h"
+#include "tests/control/quoted_json.h"
 
 #define HTTP(config) "{'type':'nodes','handler_type':'http','http_handler_config':" config "}"
-
-// Written with single quotes, which are read as double ones.
-static json_t *load(const char *text)
-{
-        char copy[512];
-        json_t *value;
-
-        snprintf(copy, sizeof(copy), "%s", text);
-        for (char *c = copy; *c != '\0'; c++) {
-                if (*c == '\'')
-                        *c = '"';
-        }
-        value = json_loads(copy, 0, NULL);
-        cr_assert_not_null(value, "%s", text);
-        return value;
-}
 
 static const struct {
         const char *name, *setting, *error;
@@ -65,7 +50,7 @@ static const struct {
 Test(watch_handler, what_cannot_be_run_is_refused_with_a_reason)
 {
         for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-                json_t *setting = load(refused[i].setting);
+                json_t *setting = quoted_json(refused[i].setting);
                 struct watch_handler handler;
                 struct watch_plan *plan;
                 char error[256] = "";
@@ -81,7 +66,7 @@ Test(watch_handler, what_cannot_be_run_is_refused_with_a_reason)
 
 static struct watch_handler read_handler(const char *text, struct watch_plan **plan)
 {
-        json_t *setting = load(text);
+        json_t *setting = quoted_json(text);
         struct watch_handler handler;
         char error[256] = "";
 
