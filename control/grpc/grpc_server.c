@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "control/grpc/grpc_session.h"
+#include "control/rpc/chunk_writer.h"
 #include "lictor/address.h"
 
 #define CONNECTIONS_MAX 4096u
@@ -16,7 +17,6 @@
 #define TICK_MS         1000u
 #define LOG_INTERVAL_MS 10000u
 #define CHUNK_SIZE      65536u
-#define WRITE_ROUNDS    8u
 #define TCP_KEEPALIVE_S 60u
 
 // A connection.
@@ -26,9 +26,8 @@ struct grpc_link {
         TAILQ_ENTRY(grpc_link) dirty_entry; // while is_dirty
         uv_tcp_t *tcp;
         struct grpc_session *session;
-        uv_write_t write;
-        uint8_t *writing;   // bytes of it; NULL: nothing is being written
-        uint64_t since_ms;  // the beginning, or the beginning of that write
+        struct chunk_writer writer;
+        uint64_t since_ms;  // the beginning, or the beginning of a write that waits
         const char *broken; // why it is to be closed, "" for no complaint; NULL: it is not
         bool is_dirty;
         struct sockaddr_storage source;
@@ -100,7 +99,6 @@ static void on_closed(uv_handle_t *tcp)
 {
         struct grpc_link *link = tcp->data;
 
-        free(link->writing);
         free(link);
         free(tcp);
 }
@@ -108,16 +106,9 @@ static void on_closed(uv_handle_t *tcp)
 static void close_link(struct grpc_link *take_link)
 {
         struct grpc_server *server = take_link->server;
-        uv_buf_t buf;
-        size_t len;
 
-        // The other side is told why, if the kernel has room for that.
-        if (take_link->writing == NULL) {
-                len = grpc_session_take_output(take_link->session, server->chunk, CHUNK_SIZE);
-                buf = uv_buf_init((char *)server->chunk, (unsigned)len);
-                if (len > 0)
-                        uv_try_write((uv_stream_t *)take_link->tcp, &buf, 1);
-        }
+        // The other side is told why.
+        chunk_writer_say_good_bye(&take_link->writer, server->chunk, CHUNK_SIZE);
         untouch(take_link);
         LIST_REMOVE(take_link, entry);
         server->stats.connections_open--;
@@ -128,63 +119,32 @@ static void close_link(struct grpc_link *take_link)
 
 // --- Output.
 
-static void on_written(uv_write_t *request, int status)
+static size_t take_output(void *arg, uint8_t *out, size_t size)
 {
-        struct grpc_link *link = request->data;
+        struct grpc_link *link = arg;
 
-        // When it is closing, that frees the bytes.
+        return grpc_session_take_output(link->session, out, size);
+}
+
+static void on_written(void *arg, int status)
+{
+        struct grpc_link *link = arg;
+
         if (link->server == NULL)
                 return;
-        free(link->writing);
-        link->writing = NULL;
         if (status < 0)
                 break_link(link, "");
         touch(link);
 }
 
-// The rest of a chunk that the kernel has no room for.
-static void write_later(struct grpc_link *link, const uint8_t *bytes, size_t len)
-{
-        uv_buf_t buf;
-
-        link->writing = malloc(len);
-        if (link->writing == NULL) {
-                break_link(link, "");
-                return;
-        }
-        memcpy(link->writing, bytes, len);
-        link->since_ms = uv_now(link->server->options.loop);
-        buf = uv_buf_init((char *)link->writing, (unsigned)len);
-        link->write.data = link;
-        if (uv_write(&link->write, (uv_stream_t *)link->tcp, &buf, 1, on_written) == 0)
-                return;
-        free(link->writing);
-        link->writing = NULL;
-        break_link(link, "");
-}
-
 static void write_output(struct grpc_link *link)
 {
-        uint8_t *chunk = link->server->chunk;
+        const bool was_busy = chunk_writer_is_busy(&link->writer);
 
-        for (unsigned i = 0; link->writing == NULL; i++) {
-                size_t len = grpc_session_take_output(link->session, chunk, CHUNK_SIZE);
-                uv_buf_t buf = uv_buf_init((char *)chunk, (unsigned)len);
-                int written;
-
-                if (len == 0)
-                        return;
-                // Others want their turn too: beyond some rounds the loop decides when.
-                written = i < WRITE_ROUNDS ? uv_try_write((uv_stream_t *)link->tcp, &buf, 1) : 0;
-                if (written < 0 && written != UV_EAGAIN) {
-                        break_link(link, "");
-                        return;
-                }
-                if (written < 0)
-                        written = 0;
-                if ((size_t)written < len)
-                        write_later(link, chunk + written, len - (size_t)written);
-        }
+        if (chunk_writer_flush(&link->writer, link->server->chunk, CHUNK_SIZE) < 0)
+                break_link(link, "");
+        if (!was_busy && chunk_writer_is_busy(&link->writer))
+                link->since_ms = uv_now(link->server->options.loop);
 }
 
 static void flush_link(struct grpc_link *link)
@@ -193,7 +153,8 @@ static void flush_link(struct grpc_link *link)
 
         if (link->broken == NULL)
                 write_output(link);
-        if (link->broken == NULL && link->writing == NULL && grpc_session_is_over(link->session))
+        if (link->broken == NULL && !chunk_writer_is_busy(&link->writer) &&
+            grpc_session_is_over(link->session))
                 break_link(link, "");
         if (link->broken == NULL)
                 return;
@@ -253,7 +214,7 @@ static void on_tick(uv_timer_t *timer)
         {
                 if (now_ms - link->since_ms < server->options.patience_ms)
                         continue;
-                if (link->writing != NULL)
+                if (chunk_writer_is_busy(&link->writer))
                         break_link(link, "does not read");
                 else if (!grpc_session_has_begun(link->session))
                         break_link(link, "says nothing");
@@ -316,6 +277,12 @@ static void on_connection(void *arg, uv_tcp_t *take_connection, const char *peer
         }
         link->server = server;
         link->tcp = take_connection;
+        link->writer = (struct chunk_writer){
+            .stream = (uv_stream_t *)take_connection,
+            .take = take_output,
+            .written = on_written,
+            .arg = link,
+        };
         link->since_ms = uv_now(server->options.loop);
         snprintf(link->source_text, sizeof(link->source_text), "%s", peer);
         take_connection->data = link;

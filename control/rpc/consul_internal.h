@@ -3,6 +3,7 @@
 
 #include <sys/queue.h>
 
+#include "control/rpc/chunk_writer.h"
 #include "control/rpc/consul_rpc.h"
 #include "control/rpc/rpc_codec.h"
 #include "control/rpc/rpc_methods.h"
@@ -65,8 +66,7 @@ struct consul_link {
         unsigned call_count;
         size_t kept;              /* bytes of calls that are not whole, or held */
         struct byte_buffer stash; /* input that is not taken before output is */
-        uv_write_t write;
-        uint8_t *writing; /* bytes of it; NULL: nothing is being written */
+        struct chunk_writer writer;
         bool is_dirty;
         bool is_reading;
         bool is_over; /* nothing more can be read */

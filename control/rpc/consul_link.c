@@ -10,7 +10,6 @@
 #define BACKLOG_FULL ((size_t)16 << 20)
 /* Bytes that may wait without a session, which has a limit of its own. */
 #define BACKLOG_MAX     ((size_t)256 << 20)
-#define WRITE_ROUNDS    8u
 #define SETTLE_ROUNDS   4u
 #define TCP_KEEPALIVE_S 60u
 
@@ -151,8 +150,9 @@ static void take_stash(struct consul_link *link)
 
 // --- Output.
 
-static size_t take_output(struct consul_link *link, uint8_t *out, size_t size)
+static size_t take_output(void *arg, uint8_t *out, size_t size)
 {
+        struct consul_link *link = arg;
         struct byte_buffer *b = &link->single_out;
         size_t len = b->len - link->single_out_at;
 
@@ -170,58 +170,13 @@ static size_t take_output(struct consul_link *link, uint8_t *out, size_t size)
         return len;
 }
 
-static void on_written(uv_write_t *request, int status)
+static void on_written(void *arg, int status)
 {
-        struct consul_link *link = request->data;
+        struct consul_link *link = arg;
 
-        free(link->writing);
-        link->writing = NULL;
         if (status < 0 && status != UV_ECANCELED)
                 consul_link_break(link, "");
         consul_link_touch(link);
-}
-
-// The rest of a chunk that the kernel has no room for.
-static void write_later(struct consul_link *link, const uint8_t *bytes, size_t len)
-{
-        uv_buf_t buf;
-
-        link->writing = malloc(len);
-        if (link->writing == NULL) {
-                consul_link_break(link, "");
-                return;
-        }
-        memcpy(link->writing, bytes, len);
-        buf = uv_buf_init((char *)link->writing, (unsigned)len);
-        link->write.data = link;
-        if (uv_write(&link->write, (uv_stream_t *)link->tcp, &buf, 1, on_written) == 0)
-                return;
-        free(link->writing);
-        link->writing = NULL;
-        consul_link_break(link, "");
-}
-
-static void write_output(struct consul_link *link)
-{
-        for (unsigned i = 0; link->writing == NULL; i++) {
-                uint8_t *chunk = link->rpc->chunk;
-                size_t len = take_output(link, chunk, CONSUL_CHUNK_SIZE);
-                uv_buf_t buf = uv_buf_init((char *)chunk, (unsigned)len);
-                int written;
-
-                if (len == 0)
-                        return;
-                // Others want their turn too: beyond some rounds the loop decides when.
-                written = i < WRITE_ROUNDS ? uv_try_write((uv_stream_t *)link->tcp, &buf, 1) : 0;
-                if (written < 0 && written != UV_EAGAIN) {
-                        consul_link_break(link, "");
-                        return;
-                }
-                if (written < 0)
-                        written = 0;
-                if ((size_t)written < len)
-                        write_later(link, chunk + written, len - (size_t)written);
-        }
 }
 
 // --- What is due.
@@ -249,8 +204,9 @@ void consul_link_flush(struct consul_link *link)
 {
         for (unsigned i = 0; i < SETTLE_ROUNDS && link->broken == NULL; i++) {
                 settle_streams(link);
-                if (link->broken == NULL)
-                        write_output(link);
+                if (link->broken == NULL &&
+                    chunk_writer_flush(&link->writer, link->rpc->chunk, CONSUL_CHUNK_SIZE) < 0)
+                        consul_link_break(link, "");
                 if (link->broken == NULL)
                         take_stash(link);
                 if (is_settled(link))
@@ -259,7 +215,8 @@ void consul_link_flush(struct consul_link *link)
         if (link->broken == NULL && link->yamux == NULL) {
                 if (backlog(link) > BACKLOG_MAX)
                         consul_link_break(link, "does not read its answers");
-                else if (link->single == NULL && backlog(link) == 0 && link->writing == NULL)
+                else if (link->single == NULL && backlog(link) == 0 &&
+                         !chunk_writer_is_busy(&link->writer))
                         consul_link_break(link, "");
         }
         if (link->broken != NULL) {
@@ -334,6 +291,12 @@ void consul_link_start(struct consul_rpc *rpc, uv_tcp_t *take_tcp, const char *p
         }
         link->rpc = rpc;
         link->tcp = take_tcp;
+        link->writer = (struct chunk_writer){
+            .stream = (uv_stream_t *)take_tcp,
+            .take = take_output,
+            .written = on_written,
+            .arg = link,
+        };
         take_tcp->data = link;
         LIST_INIT(&link->streams);
         TAILQ_INIT(&link->held);
@@ -352,21 +315,6 @@ void consul_link_start(struct consul_rpc *rpc, uv_tcp_t *take_tcp, const char *p
                 set_reading(link, true);
 }
 
-// The other side is told why, if the kernel has room for that.
-static void say_good_bye(struct consul_link *link)
-{
-        uint8_t *chunk = link->rpc->chunk;
-        uv_buf_t buf;
-        size_t len;
-
-        if (link->yamux == NULL || link->writing != NULL)
-                return;
-        len = yamux_take_output(link->yamux, chunk, CONSUL_CHUNK_SIZE);
-        buf = uv_buf_init((char *)chunk, (unsigned)len);
-        if (len > 0)
-                uv_try_write((uv_stream_t *)link->tcp, &buf, 1);
-}
-
 void consul_link_close(struct consul_link *take_link)
 {
         struct consul_rpc *rpc = take_link->rpc;
@@ -375,7 +323,9 @@ void consul_link_close(struct consul_link *take_link)
                 rpc->counters.broken++;
                 consul_complain(rpc, take_link->source_text, take_link->broken);
         }
-        say_good_bye(take_link);
+        // The other side is told why.
+        if (take_link->yamux != NULL)
+                chunk_writer_say_good_bye(&take_link->writer, rpc->chunk, CONSUL_CHUNK_SIZE);
         set_reading(take_link, false);
         take_link->is_closing = true;
         consul_link_untouch(take_link);
